@@ -1,0 +1,1 @@
+"""Decides about and carries out image pulls: policy, back-off, registries, credentials."""

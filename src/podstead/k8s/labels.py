@@ -1,0 +1,26 @@
+"""Label and annotation keys that the agent writes and reads (spec/kubelet-static-pods.md 2.2 and 6.5)."""
+
+POD_NAME = "io.kubernetes.pod.name"
+POD_NAMESPACE = "io.kubernetes.pod.namespace"
+POD_UID = "io.kubernetes.pod.uid"
+CONTAINER_NAME = "io.kubernetes.container.name"
+
+CONTAINER_HASH = "io.kubernetes.container.hash"
+CONTAINER_RESTART_COUNT = "io.kubernetes.container.restartCount"
+CONTAINER_TERMINATION_PATH = "io.kubernetes.container.terminationMessagePath"
+CONTAINER_TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
+CONTAINER_PORTS = "io.kubernetes.container.ports"
+POD_GRACE = "io.kubernetes.pod.terminationGracePeriod"
+
+CONFIG_HASH = "kubernetes.io/config.hash"
+CONFIG_SOURCE = "kubernetes.io/config.source"
+CONFIG_SEEN = "kubernetes.io/config.seen"
+CONFIG_MIRROR = "kubernetes.io/config.mirror"
+
+INSTANCE = "podstead.io/instance"
+REVISION = "podstead.io/revision"
+OCI_RUNTIME = "podstead.io/runtime-handler"
+
+SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
+"""Priority from which on a pod is critical: scheduling.SystemCriticalPriority."""
+PRIORITY_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}

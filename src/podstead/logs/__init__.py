@@ -1,0 +1,1 @@
+"""Reads container logs in the CRI format."""

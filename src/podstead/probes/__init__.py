@@ -1,0 +1,1 @@
+"""Runs liveness, readiness and startup probes from the node and publishes their verdicts after thresholds."""

@@ -1,0 +1,162 @@
+"""The steps a plan may ask for. Each is idempotent or guarded by its attempt, and has a key that names it in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.identity import ContainerID, RevisionID, SandboxID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullImage:
+    """Make an image present; `always` asks the registry even if it is."""
+
+    image: str
+    always: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"pull:{self.image}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """Make the candidate the effective revision by one durable write (foundation 15)."""
+
+    revision: RevisionID
+    key: str = "promote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareVolumes:
+    """Check and make what the effective revision mounts; also the pod's directories and cgroup."""
+
+    revision: RevisionID
+    key: str = "volumes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSandbox:
+    """Create and start a sandbox with this attempt."""
+
+    revision: RevisionID
+    attempt: int
+    key: str = "sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartContainer:
+    """Create (unless `created` names one that exists already) and start a container in the sandbox."""
+
+    name: str
+    sandbox: SandboxID
+    revision: RevisionID
+    attempt: int
+    restart_count: int
+    created: ContainerID | None = None
+    crash_restart: bool = False
+    """Whether this start advances the crash-loop back-off."""
+    new_revision: bool = False
+    """Whether this start clears the crash-loop back-off."""
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"container:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopContainer:
+    """Stop a container: TERM, then KILL after `grace_seconds`."""
+
+    id: ContainerID
+    name: str
+    grace_seconds: int
+    reason: str
+    message: str
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"stop:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveContainer:
+    """Remove the record of a container that does not run."""
+
+    id: ContainerID
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"remove:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopSandbox:
+    """Stop a sandbox: its containers are known to have ended."""
+
+    id: SandboxID
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"stop-sandbox:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveSandbox:
+    """Remove a stopped sandbox and its records."""
+
+    id: SandboxID
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"remove-sandbox:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishIncarnation:
+    """Nothing runs any more: remove volumes, directories and the cgroup, then end the incarnation."""
+
+    key: str = "finish"
+
+
+Step = (
+    PullImage
+    | Promote
+    | PrepareVolumes
+    | RunSandbox
+    | StartContainer
+    | StopContainer
+    | RemoveContainer
+    | StopSandbox
+    | RemoveSandbox
+    | FinishIncarnation
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why a container does not run: becomes `state.waiting` of its status."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodActions:
+    """What to do now. All steps may be started at once. `requeue_at` is a boot-clock second at which to plan again."""
+
+    steps: tuple[Step, ...] = ()
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    requeue_at: float | None = None
+    stuck: Waiting | None = None
+    """Why the pod as a whole cannot go on (a candidate that waits, a volume, a sandbox)."""

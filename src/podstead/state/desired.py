@@ -1,0 +1,32 @@
+"""What should be: one pod with the revision that runs and the one that waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from podstead.state.records import PodRecord, Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Why the node cannot take a revision now: the file stays Accepted, the pod waits (foundation 11)."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredPod:
+    """The planner's first argument.
+
+    `record.terminating` means: wanted is that nothing of this incarnation is left. `blocked` concerns the
+    candidate, or the effective revision when `preempted` is set.
+    """
+
+    record: PodRecord
+    effective: Revision | None
+    candidate: Revision | None = None
+    blocked: Blocked | None = None
+    preempted: bool = False

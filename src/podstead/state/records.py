@@ -1,0 +1,81 @@
+"""What the agent must not forget of a pod: its incarnation, its claim, its revisions, its restarts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.identity import PodKey, PodUID, RevisionID
+    from podstead.k8s import core_v1 as v1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Which document of which file of the manifest directory holds the pod (foundation 9)."""
+
+    file: str
+    document: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRecord:
+    """Class A state of one incarnation, durable before its effect (foundation 15 and 21).
+
+    `effective` is what is reconciled and restarted after a crash; `candidate` waits for its images, ports or room.
+    `terminating` never goes back to False: the next incarnation has a new record. Times are Unix seconds.
+    """
+
+    key: PodKey
+    uid: PodUID
+    claim: Claim
+    created_at: float
+    effective: RevisionID | None = None
+    candidate: RevisionID | None = None
+    last_ready: RevisionID | None = None
+    terminating: bool = False
+    start_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """An admitted content: the decoded, defaulted, named Pod and where it came from. `seen_at` is Unix seconds."""
+
+    id: RevisionID
+    key: PodKey
+    pod: v1.Pod
+    data: bytes
+    file: str
+    document: int = 0
+    owner: str = ""
+    seen_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerHistory:
+    """Class B memory of one container name in one incarnation.
+
+    `last_attempt` is the highest CRI attempt ever asked for (never reused, -1: none). `restart_count` is what the
+    user sees; a planned restart does not raise it. `backoff_level` counts advances of the crash-loop curve;
+    `advanced_at` is the boot-clock second of the last advance within `boot_id`.
+    """
+
+    last_attempt: int = -1
+    restart_count: int = 0
+    backoff_level: int = 0
+    advanced_at: float | None = None
+    boot_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodHistory:
+    """Class B memory of one incarnation."""
+
+    sandbox_attempt: int = -1
+    containers: Mapping[str, ContainerHistory] = field(default_factory=dict)
+
+    def of(self, name: str) -> ContainerHistory:
+        """Return the memory of a container name, a fresh one when there is none."""
+        return self.containers.get(name, ContainerHistory())

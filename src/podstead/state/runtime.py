@@ -1,0 +1,137 @@
+"""What is asked of the container runtime, and what it tells of itself: values of the runtime port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
+    from podstead.k8s import core_v1 as v1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DNS:
+    """Content of a sandbox's resolv.conf."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxRequest:
+    """Everything RunPodSandbox needs; the pod is defaulted and named."""
+
+    key: PodKey
+    uid: PodUID
+    instance: str
+    attempt: int
+    revision: RevisionID
+    pod: v1.Pod
+    hostname: str
+    log_directory: str
+    cgroup_parent: str
+    dns: DNS
+    runtime_handler: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One bind mount into a container. `propagation` is one of private, rslave, rshared."""
+
+    container_path: str
+    host_path: str
+    readonly: bool = False
+    propagation: str = "private"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRequest:
+    """Everything CreateContainer needs, with all texts expanded and all host paths resolved."""
+
+    sandbox: SandboxRequest
+    sandbox_id: SandboxID
+    container: v1.Container
+    attempt: int
+    restart_count: int
+    image_id: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    mounts: tuple[Mount, ...]
+    log_path: str
+    oom_score_adj: int
+    run_as_user: int | None = None
+    run_as_username: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAuth:
+    """Credentials for one pull; never printed."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image the runtime holds. `user` is its numeric user or None, `username` its user name or empty."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    size: int = 0
+    user: int | None = None
+    username: str = ""
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """The outcome of a command run in a container; outputs are cut to 10 KiB."""
+
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeInfo:
+    """What the runtime says of itself at connection."""
+
+    name: str
+    version: str
+    api_version: str
+    endpoint: str
+    ready: bool = False
+    network_ready: bool = False
+    message: str = ""
+
+
+class EventKind(StrEnum):
+    """What happened to a container, as told by the runtime."""
+
+    STARTED = "Started"
+    EXITED = "Exited"
+    OOM = "OOM"
+    DELETED = "Deleted"
+    RECONNECTED = "Reconnected"
+    """The stream (re)opened: anything may have been missed, list everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeEvent:
+    """One event; `container_id` may name a sandbox, and is empty for RECONNECTED. `finished_at` is Unix nanoseconds."""
+
+    kind: EventKind
+    container_id: ContainerID | str = ""
+    exit_code: int | None = None
+    finished_at: int = 0

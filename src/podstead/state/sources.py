@@ -1,0 +1,59 @@
+"""What a look at the manifest directory found, before anything is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FileTrouble(StrEnum):
+    """Why a directory entry gives no bytes to decode."""
+
+    IGNORED = "Ignored"
+    """Not meant to be a manifest (name, extension)."""
+    REFUSED = "Refused"
+    """Meant to be one but of a form that is never read (link, FIFO, too large): absence is not concluded."""
+    UNREADABLE = "Unreadable"
+    """An error of the file system: absence is not concluded, the look is repeated."""
+    PENDING = "Pending"
+    """Being read, or being written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestFile:
+    """One entry of the directory. `data` is None exactly when `trouble` is set. Times are Unix seconds."""
+
+    name: str
+    path: str
+    data: bytes | None = None
+    digest: str = ""
+    size: int = 0
+    modified_at: float = 0.0
+    owner: str = ""
+    mode: int = 0
+    trouble: FileTrouble | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSnapshot:
+    """A complete look at the directory.
+
+    `certain` is True when this look and one at least a second before it both saw the same, healthy directory.
+    `recent` holds the names seen in any look of the last second. `degraded` says why the directory is not itself.
+    """
+
+    path: str
+    files: tuple[ManifestFile, ...]
+    certain: bool
+    recent: frozenset[str] = frozenset()
+    degraded: str | None = None
+    overflow: int = 0
+    """How many entries were left out because the directory holds more than the budget."""
+
+    def gone(self, name: str) -> bool:
+        """Return whether the absence of this file name is certain (foundation 9)."""
+        if self.degraded is not None or not self.certain or name in self.recent:
+            return False
+        return self.overflow == 0 and all(f.name != name for f in self.files)
