@@ -16,6 +16,7 @@ class PullImage:
     """Make an image present; `always` asks the registry even if it is."""
 
     image: str
+    revision: RevisionID
     always: bool = False
 
     @property
@@ -37,7 +38,11 @@ class PrepareVolumes:
     """Check and make what the effective revision mounts; also the pod's directories and cgroup."""
 
     revision: RevisionID
-    key: str = "volumes"
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"volumes:{self.revision}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +82,10 @@ class StopContainer:
     id: ContainerID
     name: str
     grace_seconds: int
+    attempt: int
     reason: str
     message: str
+    probe_failure: bool = False
 
     @property
     def key(self) -> str:
@@ -100,9 +107,13 @@ class RemoveContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSandbox:
-    """Stop a sandbox: its containers are known to have ended."""
+    """Stop a sandbox: its containers are known to have ended.
+
+    With `reset_volumes` the pod's emptyDirs are emptied first: a whole-pod edit starts with fresh ones (foundation 14).
+    """
 
     id: SandboxID
+    reset_volumes: bool = False
 
     @property
     def key(self) -> str:

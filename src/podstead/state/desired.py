@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.identity import RevisionID
     from podstead.state.records import PodRecord, Revision
 
 
@@ -28,5 +31,7 @@ class DesiredPod:
     record: PodRecord
     effective: Revision | None
     candidate: Revision | None = None
+    revisions: Mapping[RevisionID, Revision] = field(default_factory=dict)
+    """Every revision that a sandbox or container of the pod names, decoded by today's code (foundation 13)."""
     blocked: Blocked | None = None
     preempted: bool = False

@@ -93,6 +93,10 @@ class ObservedPod:
     in_flight: frozenset[str] = frozenset()
     failures: Mapping[str, TaskFailure] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    pulled: frozenset[tuple[str, RevisionID]] = frozenset()
+    """Image references that were pulled for a revision since the agent started (pull policy Always)."""
+    prepared: frozenset[RevisionID] = frozenset()
+    """Revisions whose volumes were prepared since the agent started."""
     fresh: bool = True
     """False while the runtime cannot be asked: nothing may be concluded from an absence."""
 

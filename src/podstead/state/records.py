@@ -37,6 +37,8 @@ class PodRecord:
     last_ready: RevisionID | None = None
     terminating: bool = False
     start_time: float | None = None
+    api_uid: str = ""
+    """`metadata.uid` of the API object: apart from `uid`, as a mirror object may be deleted and come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,10 @@ class ContainerHistory:
     """
 
     last_attempt: int = -1
+    started_attempt: int = -1
+    """The attempt of the last start that succeeded."""
+    killed_attempt: int = -1
+    """The attempt that the agent ended for a failed probe: it restarts under OnFailure whatever its exit code."""
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None

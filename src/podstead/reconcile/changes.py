@@ -1,0 +1,42 @@
+"""What separates an existing sandbox or container from the effective revision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.manifest.compare import compare
+
+if TYPE_CHECKING:
+    from podstead.identity import RevisionID
+    from podstead.state.desired import DesiredPod
+    from podstead.state.observed import ObservedContainer, ObservedSandbox
+
+
+class Drift:
+    """Compares by decoded values, never by stored hashes (foundation 13), each pair of revisions once a plan."""
+
+    __slots__ = ("_known", "desired")
+
+    def __init__(self, desired: DesiredPod) -> None:
+        self.desired = desired
+        self._known: dict[RevisionID, tuple[bool, frozenset[str]]] = {}
+
+    def _since(self, made_by: RevisionID | None) -> tuple[bool, frozenset[str]]:
+        effective = self.desired.effective
+        if effective is None or made_by is None or made_by == effective.id:
+            return False, frozenset()
+        if made_by not in self._known:
+            made = self.desired.revisions.get(made_by)
+            # A revision that cannot be read back proves no difference, and doubt restarts nothing.
+            changes = compare(made.pod, effective.pod) if made else None
+            self._known[made_by] = (changes.pod, changes.containers) if changes else (False, frozenset())
+        return self._known[made_by]
+
+    def sandbox(self, sandbox: ObservedSandbox) -> bool:
+        """Return whether the whole pod must restart to match the effective revision."""
+        return self._since(sandbox.revision)[0]
+
+    def container(self, container: ObservedContainer) -> bool:
+        """Return whether this container must be replaced to match the effective revision."""
+        whole, names = self._since(container.revision)
+        return whole or container.name in names

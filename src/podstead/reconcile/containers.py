@@ -1,0 +1,218 @@
+"""What to do with each container of the pod in its living sandbox (spec/kubelet-static-pods.md 3.6, 3.8, 3.9).
+
+Invariant: at most one instance of a container name runs; a successor starts only after the old one has exited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, assert_never
+
+from podstead.identity import SandboxID
+from podstead.reconcile.actions import RemoveContainer, StartContainer, StopContainer, Waiting
+from podstead.reconcile.backoff import crash_delay, crash_level
+from podstead.reconcile.termination import MIN_GRACE_SECONDS, grace_seconds, stop_all
+from podstead.state.observed import ContainerState
+from podstead.state.probes import Outcome, ProbeKind
+
+if TYPE_CHECKING:
+    from podstead.clock import Instant
+    from podstead.config import RestartSettings
+    from podstead.k8s import core_v1 as v1
+    from podstead.reconcile.actions import Step
+    from podstead.reconcile.changes import Drift
+    from podstead.state.desired import DesiredPod
+    from podstead.state.observed import ObservedContainer, ObservedPod, ObservedSandbox
+    from podstead.state.probes import PodProbes
+    from podstead.state.records import PodHistory, Revision
+
+# Stands in a start that is planned before its sandbox exists; such starts are looked at, never carried out.
+_NO_SANDBOX = SandboxID("")
+
+
+@dataclass(slots=True)
+class ContainerPlan:
+    """Findings of one pass over the containers."""
+
+    steps: list[Step] = field(default_factory=list)
+    starts: list[StartContainer] = field(default_factory=list)
+    """Wanted starts, in the manifest's order; images and volumes have not been looked at yet."""
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    requeue_at: float | None = None
+    unfinished: bool = False
+    """Whether some container runs, starts, or will."""
+
+    def later(self, moment: float) -> None:
+        """Ask for another plan at this boot-clock second."""
+        self.requeue_at = moment if self.requeue_at is None else min(self.requeue_at, moment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPass:
+    """Plans the containers of one pod: snapshot in, `ContainerPlan` out."""
+
+    desired: DesiredPod
+    effective: Revision
+    observed: ObservedPod
+    probes: PodProbes
+    history: PodHistory
+    drift: Drift
+    now: Instant
+    settings: RestartSettings
+
+    def plan(self, sandbox: ObservedSandbox | None) -> ContainerPlan:
+        """Return what to do; without a sandbox only which containers would start is of interest."""
+        out = ContainerPlan()
+        names = {c.name for c in self.effective.pod.spec.containers}
+        for container in self.effective.pod.spec.containers:
+            self._one(container, sandbox, out)
+        self._strangers(names, out)
+        self._prune(names, out)
+        return out
+
+    def _one(self, spec: v1.Container, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        found = self.observed.newest(spec.name)
+        if f"container:{spec.name}" in self.observed.in_flight:
+            out.unfinished = True
+            return
+        if found is None:
+            self._start_missing(spec.name, sandbox, out)
+            return
+        match found.state:
+            case ContainerState.RUNNING:
+                out.unfinished = True
+                self._running(spec, found, out)
+            case ContainerState.UNKNOWN:
+                out.unfinished = True
+                self._stop(found, grace_seconds(self.desired), "Stopping container in unknown state", out)
+            case ContainerState.CREATED:
+                self._created(found, sandbox, out)
+            case ContainerState.EXITED:
+                self._exited(found, sandbox, out)
+            case _:
+                assert_never(found.state)
+
+    def _start_missing(self, name: str, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        memory = self.history.of(name)
+        # A record that is gone although its start had succeeded was removed behind our back: that is a restart (S37).
+        lost = memory.started_attempt >= 0 and memory.started_attempt == memory.last_attempt
+        self._start(name, sandbox, out, restart_count=memory.restart_count + (1 if lost else 0))
+
+    def _running(self, spec: v1.Container, found: ObservedContainer, out: ContainerPlan) -> None:
+        if self.drift.container(found):
+            self._stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
+            return
+        for kind, probe in ((ProbeKind.LIVENESS, spec.liveness_probe), (ProbeKind.STARTUP, spec.startup_probe)):
+            if probe is None or self.probes.outcome(found.id, kind) is not Outcome.FAILURE:
+                continue
+            grace = probe.termination_grace_period_seconds
+            seconds = grace_seconds(self.desired) if grace is None else max(MIN_GRACE_SECONDS, grace)
+            reason = f"{kind.value} probe failed: stopping container"
+            self._stop(found, seconds, reason, out, probe_failure=True)
+            return
+
+    def _created(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        usable = sandbox is not None and found.sandbox_id == sandbox.id and not self.drift.container(found)
+        if usable and found.attempt > self.history.of(found.name).started_attempt:
+            self._start(found.name, sandbox, out, restart_count=found.restart_count, created=found)
+            return
+        out.unfinished = True
+        out.steps.append(RemoveContainer(id=found.id))
+
+    def _exited(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        memory = self.history.of(found.name)
+        count = max(found.restart_count, memory.restart_count)
+        if self.drift.container(found):
+            self._start(found.name, sandbox, out, restart_count=count, new_revision=True)
+            return
+        if not self._restarts(found, killed=memory.killed_attempt == found.attempt):
+            return
+        if sandbox is None or found.sandbox_id != sandbox.id:
+            # The sandbox died (a reboot, a killed pause): containers come back with it, whatever their back-off.
+            self._start(found.name, sandbox, out, restart_count=count + 1)
+            return
+        level = crash_level(found, memory, self.settings, self.now)
+        delay = crash_delay(level, self.settings)
+        due = (self.now.boot if found.exit_seen is None else found.exit_seen) + delay
+        if delay and self.now.boot < due:
+            out.unfinished = True
+            out.later(due)
+            out.waiting[found.name] = Waiting(
+                reason="CrashLoopBackOff",
+                message=f"back-off {delay:.0f}s restarting failed container {found.name} of pod {self.desired.record.key}",
+            )
+            return
+        self._start(found.name, sandbox, out, restart_count=count + 1, crash=True)
+
+    def _restarts(self, found: ObservedContainer, *, killed: bool) -> bool:
+        policy = self.effective.pod.spec.restart_policy
+        if policy == "OnFailure":
+            return killed or found.exit_code != 0
+        return policy != "Never"
+
+    def _start(  # the four ways to start differ only in these
+        self,
+        name: str,
+        sandbox: ObservedSandbox | None,
+        out: ContainerPlan,
+        *,
+        restart_count: int,
+        created: ObservedContainer | None = None,
+        crash: bool = False,
+        new_revision: bool = False,
+    ) -> None:
+        out.unfinished = True
+        attempts = [c.attempt for c in self.observed.containers if c.name == name]
+        step = StartContainer(
+            name=name,
+            sandbox=sandbox.id if sandbox else created.sandbox_id if created else _NO_SANDBOX,
+            revision=self.effective.id,
+            attempt=created.attempt if created else 1 + max(self.history.of(name).last_attempt, *attempts, -1),
+            restart_count=restart_count,
+            created=created.id if created else None,
+            crash_restart=crash,
+            new_revision=new_revision,
+        )
+        failure = self.observed.failures.get(step.key)
+        if failure and self.now.boot < failure.retry_at:
+            out.waiting[name] = Waiting(reason=failure.reason, message=failure.message)
+            out.later(failure.retry_at)
+            return
+        out.starts.append(step)
+
+    def _stop(
+        self, found: ObservedContainer, grace: int, message: str, out: ContainerPlan, *, probe_failure: bool = False
+    ) -> None:
+        out.steps.append(
+            StopContainer(
+                id=found.id,
+                name=found.name,
+                attempt=found.attempt,
+                grace_seconds=grace,
+                reason="Killing",
+                message=f"{message} {found.name}",
+                probe_failure=probe_failure,
+            )
+        )
+
+    def _strangers(self, names: set[str], out: ContainerPlan) -> None:
+        """Stop containers that the manifest no longer has, and all but the newest instance of a name."""
+        grace = grace_seconds(self.desired)
+        for found in self.observed.containers:
+            newest = self.observed.newest(found.name)
+            if found.name in names and newest is not None and newest.id == found.id:
+                continue
+            stops = stop_all((found,), grace, "Killing", "Stopping container")
+            out.steps += stops
+            if stops:
+                out.unfinished = True
+            elif found.name not in names:
+                out.steps.append(RemoveContainer(id=found.id))
+
+    def _prune(self, names: set[str], out: ContainerPlan) -> None:
+        """Keep the newest record of a name and the one before it, for lastState and `logs --previous`."""
+        seen: dict[str, int] = {}
+        for found in self.observed.containers:
+            seen[found.name] = seen.get(found.name, 0) + 1
+            if found.name in names and seen[found.name] > 2 and found.state is ContainerState.EXITED:
+                out.steps.append(RemoveContainer(id=found.id))

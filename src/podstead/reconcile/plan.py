@@ -1,0 +1,168 @@
+"""The planner: from what should be and what is to what to do next.
+
+Called for one pod after every change of its inputs. It looks at one snapshot, asks nothing, and returns every step
+that may be started now; the worker starts those that are not under way, cancels pulls that are no longer asked for,
+and plans again when anything ends. From any observed state repeated plans converge, and a converged pod's plan is
+empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from podstead.config import RestartSettings
+from podstead.manifest.compare import compare
+from podstead.reconcile.actions import PodActions, PrepareVolumes, Promote, RunSandbox, StopSandbox, Waiting
+from podstead.reconcile.changes import Drift
+from podstead.reconcile.containers import ContainerPass
+from podstead.reconcile.images import image_needs
+from podstead.reconcile.sandbox import current_sandbox, fit, plan_leftovers, plan_new_sandbox
+from podstead.reconcile.termination import grace_seconds, plan_preemption, plan_termination
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from podstead.clock import Instant
+    from podstead.k8s import core_v1 as v1
+    from podstead.reconcile.actions import Step
+    from podstead.reconcile.containers import ContainerPlan
+    from podstead.state.desired import DesiredPod
+    from podstead.state.observed import ObservedPod
+    from podstead.state.probes import PodProbes
+    from podstead.state.records import PodHistory, Revision
+
+
+def compute_pod_actions(
+    desired: DesiredPod,
+    observed: ObservedPod,
+    probes: PodProbes,
+    history: PodHistory,
+    now: Instant,
+    settings: RestartSettings | None = None,
+) -> PodActions:
+    """Return what to do now for one pod.
+
+    The order of the questions is the order of authority: can the runtime be trusted, is the pod leaving, must it make
+    room, does an edit wait, and only then: do its containers run.
+    """
+    if not observed.fresh:
+        return PodActions()
+    if desired.record.terminating:
+        return plan_termination(desired, observed)
+    if desired.preempted:
+        return plan_preemption(desired, observed)
+    edit = _plan_candidate(desired, observed, now)
+    if any(isinstance(step, Promote) for step in edit.steps) or desired.effective is None:
+        return edit
+    run = _plan_effective(desired, desired.effective, observed, probes, history, now, settings or RestartSettings())
+    return _join(edit, run)
+
+
+def _plan_candidate(desired: DesiredPod, observed: ObservedPod, now: Instant) -> PodActions:
+    """Return the steps that bring a waiting revision closer to being effective (foundation 15).
+
+    The old revision runs on until the new one's images and volumes are there and the node has room.
+    """
+    candidate = desired.candidate
+    if candidate is None:
+        return PodActions()
+    blocked = Waiting(reason=desired.blocked.reason, message=desired.blocked.message) if desired.blocked else None
+    if desired.effective is None:
+        return PodActions(stuck=blocked) if blocked else PodActions(steps=(Promote(revision=candidate.id),))
+    changes = compare(desired.effective.pod, candidate.pod)
+    if not changes.disturbs:
+        return PodActions(steps=(Promote(revision=candidate.id),))
+    if blocked:
+        return PodActions(stuck=blocked)
+    starting = [c for c in candidate.pod.spec.containers if changes.pod or c.name in changes.containers]
+    ready = _plan_readiness(starting, candidate, observed, now)
+    return ready if ready.steps or ready.stuck else PodActions(steps=(Promote(revision=candidate.id),))
+
+
+def _plan_readiness(
+    starting: Iterable[v1.Container], revision: Revision, observed: ObservedPod, now: Instant
+) -> PodActions:
+    """Return pulls and volume work that must be done before these containers of `revision` can start."""
+    containers = list(starting)
+    needs = image_needs(containers, revision, observed, now)
+    steps: list[Step] = list(dict.fromkeys(needs.pulls))
+    waiting = dict(needs.waiting)
+    requeue = needs.requeue_at
+    stuck = next(iter(needs.waiting.values()), None)
+    volumes = PrepareVolumes(revision=revision.id)
+    if containers and revision.id not in observed.prepared:
+        failure = observed.failures.get(volumes.key)
+        if failure is None or now.boot >= failure.retry_at:
+            steps.append(volumes)
+        else:
+            requeue = failure.retry_at if requeue is None else min(requeue, failure.retry_at)
+        if failure:
+            stuck = Waiting(reason=failure.reason, message=failure.message)
+        for container in containers:
+            waiting.setdefault(
+                container.name, Waiting(reason="ContainerCreating", message=stuck.message if stuck else "")
+            )
+    return PodActions(steps=tuple(steps), waiting=waiting, requeue_at=requeue, stuck=stuck)
+
+
+def _plan_effective(
+    desired: DesiredPod,
+    effective: Revision,
+    observed: ObservedPod,
+    probes: PodProbes,
+    history: PodHistory,
+    now: Instant,
+    settings: RestartSettings,
+) -> PodActions:
+    drift = Drift(desired)
+    walk = ContainerPass(
+        desired=desired,
+        effective=effective,
+        observed=observed,
+        probes=probes,
+        history=history,
+        drift=drift,
+        now=now,
+        settings=settings,
+    )
+    sandbox = current_sandbox(observed)
+    if sandbox is None or not fit(sandbox, effective, observed, drift):
+        wanted = walk.plan(None)
+        if not wanted.unfinished:
+            return PodActions(waiting=wanted.waiting)
+        made = plan_new_sandbox(desired, observed, history, drift, now)
+        # Images and volumes are made ready beside the sandbox, not after it.
+        beside = _readiness_of(wanted, effective, observed, now) if _only_starts(made) else PodActions()
+        return _join(made, beside)
+    plan = walk.plan(sandbox)
+    leftovers = plan_leftovers(observed, sandbox, grace_seconds(desired))
+    if not plan.unfinished and not plan.steps:
+        return PodActions(steps=(*leftovers, StopSandbox(id=sandbox.id)), waiting=plan.waiting)
+    ready = _readiness_of(plan, effective, observed, now)
+    starts = [s for s in plan.starts if s.name not in ready.waiting]
+    busy = any(key.startswith("container:") for key in observed.in_flight)
+    # One start at a time and in the manifest's order, as the kubelet does; one that cannot start delays no other.
+    now_steps = (*leftovers, *plan.steps, *ready.steps, *([] if busy else starts[:1]))
+    own = PodActions(steps=now_steps, waiting=plan.waiting, requeue_at=plan.requeue_at)
+    return _join(own, replace(ready, steps=()))
+
+
+def _only_starts(made: PodActions) -> bool:
+    return all(isinstance(step, RunSandbox) for step in made.steps)
+
+
+def _readiness_of(plan: ContainerPlan, effective: Revision, observed: ObservedPod, now: Instant) -> PodActions:
+    names = {step.name for step in plan.starts}
+    starting = [c for c in effective.pod.spec.containers if c.name in names]
+    return _plan_readiness(starting, effective, observed, now)
+
+
+def _join(first: PodActions, second: PodActions) -> PodActions:
+    moments = [m for m in (first.requeue_at, second.requeue_at) if m is not None]
+    return PodActions(
+        steps=tuple(dict.fromkeys((*first.steps, *second.steps))),
+        waiting={**second.waiting, **first.waiting},
+        requeue_at=min(moments, default=None),
+        stuck=first.stuck or second.stuck,
+    )

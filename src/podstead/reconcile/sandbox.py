@@ -1,0 +1,82 @@
+"""Which sandbox is the pod's, and what to do when none is fit (spec/kubelet-static-pods.md 3.6).
+
+Invariant: a new sandbox is asked for only when no container of an older one runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.reconcile.actions import PodActions, RunSandbox, StopSandbox, Waiting
+from podstead.reconcile.termination import ALIVE, grace_seconds, starting, stop_all
+
+if TYPE_CHECKING:
+    from podstead.clock import Instant
+    from podstead.reconcile.actions import Step
+    from podstead.reconcile.changes import Drift
+    from podstead.state.desired import DesiredPod
+    from podstead.state.observed import ObservedPod, ObservedSandbox
+    from podstead.state.records import PodHistory, Revision
+
+
+def current_sandbox(observed: ObservedPod) -> ObservedSandbox | None:
+    """Return the ready sandbox in which most containers run, the newest among equals.
+
+    More than one is ready only after a lost reply; keeping the one that works disturbs least.
+    """
+    alive: dict[str, int] = {}
+    for container in observed.containers:
+        if container.state in ALIVE:
+            alive[container.sandbox_id] = alive.get(container.sandbox_id, 0) + 1
+    ready = [s for s in observed.sandboxes if s.ready]
+    return max(ready, key=lambda s: (alive.get(s.id, 0), s.attempt), default=None)
+
+
+def fit(sandbox: ObservedSandbox, effective: Revision, observed: ObservedPod, drift: Drift) -> bool:
+    """Return whether containers of the effective revision can run in this sandbox.
+
+    A missing address makes only an empty sandbox unfit: containers that run prove more than a status without an IP.
+    """
+    wants_host = bool(effective.pod.spec.host_network)
+    if sandbox.host_network != wants_host or drift.sandbox(sandbox):
+        return False
+    inside = any(c.sandbox_id == sandbox.id and c.state in ALIVE for c in observed.containers)
+    return wants_host or inside or bool(sandbox.ips)
+
+
+def plan_leftovers(observed: ObservedPod, keep: ObservedSandbox, grace: int) -> list[Step]:
+    """Return the steps that end ready sandboxes besides the one that is kept."""
+    steps: list[Step] = []
+    for sandbox in observed.sandboxes:
+        if sandbox.id == keep.id:
+            continue
+        inside = [c for c in observed.containers if c.sandbox_id == sandbox.id]
+        stops = stop_all(inside, grace, "Killing", "Stopping doubled container")
+        steps += stops
+        if sandbox.ready and not stops:
+            steps.append(StopSandbox(id=sandbox.id))
+    return steps
+
+
+def plan_new_sandbox(
+    desired: DesiredPod, observed: ObservedPod, history: PodHistory, drift: Drift, now: Instant
+) -> PodActions:
+    """Return the steps from an unfit or missing sandbox to a new one."""
+    effective = desired.effective
+    if effective is None:
+        return PodActions()
+    changed = any(drift.sandbox(s) for s in observed.sandboxes if s.ready)
+    message = "Pod sandbox changed, it will be killed and re-created: stopping container"
+    steps = stop_all(observed.containers, grace_seconds(desired), "Killing", message)
+    if steps or starting(observed):
+        return PodActions(steps=tuple(steps))
+    ready = [s for s in observed.sandboxes if s.ready]
+    if ready:
+        return PodActions(steps=tuple(StopSandbox(id=s.id, reset_volumes=changed) for s in ready))
+    attempt = 1 + max(history.sandbox_attempt, *(s.attempt for s in observed.sandboxes), -1)
+    step = RunSandbox(revision=effective.id, attempt=attempt)
+    failure = observed.failures.get(step.key)
+    if failure and now.boot < failure.retry_at:
+        stuck = Waiting(reason=failure.reason, message=failure.message)
+        return PodActions(requeue_at=failure.retry_at, stuck=stuck)
+    return PodActions(steps=(step,))

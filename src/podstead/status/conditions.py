@@ -1,0 +1,94 @@
+"""The pod's conditions (spec/kubelet-static-pods.md 7.3), and ours for an edit that waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.k8s import core_v1 as v1
+from podstead.status.phase import TERMINAL
+from podstead.status.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from podstead.reconcile.actions import PodActions
+    from podstead.state.desired import DesiredPod
+
+CANDIDATE_CONDITION = "podstead.io/CandidateReady"
+"""False while an accepted edit waits for its image, ports, volumes or room (foundation 15); absent without an edit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A condition before its transition time is known."""
+
+    type: str
+    status: bool
+    reason: str = ""
+    message: str = ""
+
+
+def pod_conditions(
+    phase: str,
+    statuses: Sequence[v1.ContainerStatus],
+    desired: DesiredPod,
+    actions: PodActions,
+    *,
+    sandbox_ready: bool,
+) -> tuple[Condition, ...]:
+    """Return today's conditions in the order in which kubectl describes them."""
+    unready = [s.name for s in statuses if not s.ready]
+    readiness = _readiness(phase, unready)
+    out = [
+        Condition(type="PodReadyToStartContainers", status=sandbox_ready),
+        Condition(type="Initialized", status=True),
+        Condition(type="Ready", status=readiness is None, **_why(readiness)),
+        Condition(type="ContainersReady", status=readiness is None, **_why(readiness)),
+        Condition(type="PodScheduled", status=True),
+    ]
+    if desired.candidate is not None:
+        stuck = actions.stuck
+        out.append(
+            Condition(
+                type=CANDIDATE_CONDITION,
+                status=False,
+                reason=stuck.reason if stuck else "Preparing",
+                message=stuck.message if stuck else f"revision {desired.candidate.id} is being prepared",
+            )
+        )
+    return tuple(out)
+
+
+def _readiness(phase: str, unready: Sequence[str]) -> tuple[str, str] | None:
+    if phase in TERMINAL:
+        return ("PodCompleted" if phase == "Succeeded" else "PodFailed"), ""
+    if unready:
+        return "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]"
+    return None
+
+
+def _why(readiness: tuple[str, str] | None) -> dict[str, str]:
+    return {} if readiness is None else {"reason": readiness[0], "message": readiness[1]}
+
+
+def stamp(
+    conditions: Sequence[Condition], previous: Sequence[v1.PodCondition], now: float
+) -> tuple[v1.PodCondition, ...]:
+    """Return API conditions whose transition time moves only when the status does; `now` is Unix seconds."""
+    before = {c.type: c for c in previous}
+    out = []
+    for condition in conditions:
+        status = "True" if condition.status else "False"
+        old = before.get(condition.type)
+        since = old.last_transition_time if old and old.status == status else rfc3339(now)
+        out.append(
+            v1.PodCondition(
+                type=condition.type,
+                status=status,
+                reason=condition.reason or None,
+                message=condition.message or None,
+                last_transition_time=since,
+            )
+        )
+    return tuple(out)
