@@ -1,14 +1,38 @@
 # One line a target; `make help` lists them. The order of work stands in CONTRIBUTING.md.
 PY := .venv/bin/python
+SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help
+.PHONY: help setup run stop uninstall test unit lint bench generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
-.PHONY: lint
-lint: ## format check, linters, types, import contracts
-	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/lint-imports && .venv/bin/mypy
+setup: ## install what is missing: system packages and .venv from the lock file
+	@tools/setup
 
-.PHONY: generate
+run: setup ## start the agent and the article's MySQL as a static pod, and query it
+	@$(SUDO) $(PY) -m demo run
+
+stop: ## end what `make run` started, pods included; data stays
+	@$(SUDO) $(PY) -m demo stop
+
+uninstall: ## remove what `make run` made; packages stay
+	@$(SUDO) $(PY) -m demo uninstall
+
+test: setup lint ## everything: linters, types, import contracts, all rings with real containerd
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest
+
+unit: ## the fast ring: no root, no network, no runtime
+	@$(PY) -m pytest tests/unit -q
+
+lint: ## format, linters, types, import contracts
+	@.venv/bin/ruff format --check -q . && .venv/bin/ruff check -q . && .venv/bin/lint-imports --no-cache >/dev/null && .venv/bin/mypy --no-error-summary
+
+bench: setup ## measure against the bare CRI calls and podman: ratios within one run
+	@$(SUDO) $(PY) -m bench
+
 generate: ## write the generated modules again
 	$(PY) tools/generate_core_v1.py && .venv/bin/ruff format -q src/podstead/k8s/core_v1.py
+	$(PY) tools/generate_cri.py
+
+lock: ## resolve the lock files again (needs uv)
+	tools/lock
