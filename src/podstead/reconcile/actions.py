@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullImage:
-    """Make an image present; `always` asks the registry even if it is."""
+    """Make an image present, as its pull policy has it: Always asks the registry even if it is, Never asks nobody."""
 
     image: str
     revision: RevisionID
-    always: bool = False
+    policy: str = "IfNotPresent"
 
     @property
     def key(self) -> str:
@@ -64,8 +64,8 @@ class StartContainer:
     attempt: int
     restart_count: int
     created: ContainerID | None = None
-    crash_restart: bool = False
-    """Whether this start advances the crash-loop back-off."""
+    crash_level: int | None = None
+    """The crash-loop level in force; given when this start advances the back-off."""
     new_revision: bool = False
     """Whether this start clears the crash-loop back-off."""
 

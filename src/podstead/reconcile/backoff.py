@@ -46,8 +46,8 @@ def crash_delay(level: int, settings: RestartSettings) -> float:
     return float(min(initial * 2 ** min(level - 1, 20), settings.max_seconds))
 
 
-def after_start(step: StartContainer, history: ContainerHistory, level: int, now: Instant) -> ContainerHistory:
-    """Return the memory of a container after `step` succeeded; `level` is the crash level it was started at."""
+def after_start(step: StartContainer, history: ContainerHistory, now: Instant) -> ContainerHistory:
+    """Return the memory of a container once `step` starts it."""
     started = replace(
         history,
         last_attempt=max(history.last_attempt, step.attempt),
@@ -56,6 +56,6 @@ def after_start(step: StartContainer, history: ContainerHistory, level: int, now
     )
     if step.new_revision:
         return replace(started, backoff_level=0, advanced_at=None, boot_id=now.boot_id)
-    if step.crash_restart:
-        return replace(started, backoff_level=level + 1, advanced_at=now.boot, boot_id=now.boot_id)
+    if step.crash_level is not None:
+        return replace(started, backoff_level=step.crash_level + 1, advanced_at=now.boot, boot_id=now.boot_id)
     return started

@@ -113,7 +113,7 @@ class ContainerPass:
 
     def _created(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
         usable = sandbox is not None and found.sandbox_id == sandbox.id and not self.drift.container(found)
-        if usable and found.attempt > self.history.of(found.name).started_attempt:
+        if usable:
             self._start(found.name, sandbox, out, restart_count=found.restart_count, created=found)
             return
         out.unfinished = True
@@ -142,7 +142,7 @@ class ContainerPass:
                 message=f"back-off {delay:.0f}s restarting failed container {found.name} of pod {self.desired.record.key}",
             )
             return
-        self._start(found.name, sandbox, out, restart_count=count + 1, crash=True)
+        self._start(found.name, sandbox, out, restart_count=count + 1, crash=level)
 
     def _restarts(self, found: ObservedContainer, *, killed: bool) -> bool:
         policy = self.effective.pod.spec.restart_policy
@@ -158,7 +158,7 @@ class ContainerPass:
         *,
         restart_count: int,
         created: ObservedContainer | None = None,
-        crash: bool = False,
+        crash: int | None = None,
         new_revision: bool = False,
     ) -> None:
         out.unfinished = True
@@ -170,7 +170,7 @@ class ContainerPass:
             attempt=created.attempt if created else 1 + max(self.history.of(name).last_attempt, *attempts, -1),
             restart_count=restart_count,
             created=created.id if created else None,
-            crash_restart=crash,
+            crash_level=crash,
             new_revision=new_revision,
         )
         failure = self.observed.failures.get(step.key)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # For this long after a failed pull the reason is the error itself; then it is the waiting.
 FRESH_FAILURE_SECONDS = 2.0
+# Waiting does not mend these: the reason stays what it is.
+LASTING = ("InvalidImageName", "ErrImageNeverPull")
 
 
 @dataclass(slots=True)
@@ -44,19 +46,12 @@ def image_needs(
     needs = ImageNeeds()
     for container in containers:
         image = container.image or ""
-        policy = container.image_pull_policy
+        policy = container.image_pull_policy or "IfNotPresent"
         present = image in observed.images
         ran_before = any(c.name == container.name and c.revision == revision.id for c in observed.containers)
-        if policy == "Never":
-            if not present:
-                needs.waiting[container.name] = Waiting(
-                    reason="ErrImageNeverPull",
-                    message=f"image {image!r} is not present and imagePullPolicy is Never: import it, or allow pulling",
-                )
-            continue
         if present and (policy != "Always" or ran_before or (image, revision.id) in observed.pulled):
             continue
-        pull = PullImage(image=image, revision=revision.id, always=policy == "Always")
+        pull = PullImage(image=image, revision=revision.id, policy=policy)
         _await_pull(container.name, pull, observed.failures.get(pull.key), needs, now)
     return needs
 
@@ -69,6 +64,6 @@ def _await_pull(name: str, pull: PullImage, failure: TaskFailure | None, needs: 
             return
     if failure is not None:
         fresh = now.boot - failure.since < FRESH_FAILURE_SECONDS
-        reason = failure.reason if fresh or failure.reason == "InvalidImageName" else "ImagePullBackOff"
+        reason = failure.reason if fresh or failure.reason in LASTING else "ImagePullBackOff"
         needs.waiting[name] = Waiting(reason=reason, message=failure.message)
         needs.later(failure.since + FRESH_FAILURE_SECONDS if fresh else max(failure.retry_at, now.boot))

@@ -1,0 +1,114 @@
+"""What follows from each plan of a pod: the probes that run and the object that the API shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.agent.targets import probe_targets
+from podstead.status.generate import NodeIdentity, generate_pod
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from podstead.agent.ports import Recorder
+    from podstead.agent.session import PodSession
+    from podstead.clock import Clock
+    from podstead.identity import PodUID
+    from podstead.k8s import core_v1 as v1
+    from podstead.reconcile.actions import PodActions
+    from podstead.state.observed import ObservedPod
+    from podstead.state.probes import PodProbes, ProbeTarget
+
+
+class ProbeRunner(Protocol):
+    """Runs probes and publishes verdicts."""
+
+    def update(self, uid: PodUID, targets: Sequence[ProbeTarget]) -> None:
+        """Probe exactly these from now on."""
+        ...
+
+    def results(self, uid: PodUID) -> PodProbes:
+        """Return what is published."""
+        ...
+
+    def forget(self, uid: PodUID) -> None:
+        """Stop probing a pod and drop its verdicts."""
+        ...
+
+
+class PodObjects(Protocol):
+    """Where API objects of pods go."""
+
+    def put_pod(self, pod: v1.Pod) -> None:
+        """Store an object; an equal one changes nothing."""
+        ...
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """Remove an object."""
+        ...
+
+
+class PodMirror:
+    """Keeps prober and API in line with each plan."""
+
+    def __init__(
+        self, prober: ProbeRunner, objects: PodObjects, recorder: Recorder, node: NodeIdentity, clock: Clock
+    ) -> None:
+        self._prober = prober
+        self._objects = objects
+        self._recorder = recorder
+        self._node = node
+        self._clock = clock
+        self._shown: dict[PodUID, v1.Pod] = {}
+        self._targets: dict[PodUID, tuple[ProbeTarget, ...]] = {}
+        self._backing_off: set[tuple[PodUID, str]] = set()
+
+    def probes(self, session: PodSession) -> PodProbes:
+        """Return the published probe verdicts of the pod."""
+        return self._prober.results(session.uid)
+
+    def shown(self, uid: PodUID) -> v1.Pod | None:
+        """Return the object last shown of an incarnation."""
+        return self._shown.get(uid)
+
+    def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
+        """Bring the prober and the API object in line with this plan."""
+        now = self._clock.now()
+        targets = probe_targets(session, observed, self._node.ip, now)
+        if self._targets.get(session.uid, ()) != targets:
+            self._targets[session.uid] = targets
+            self._prober.update(session.uid, targets)
+        self._note_backoff(session, actions)
+        pod = generate_pod(
+            session.desired(),
+            observed,
+            self._prober.results(session.uid),
+            session.history,
+            actions,
+            self._shown.get(session.uid),
+            self._node,
+            now,
+        )
+        if pod is not None and self._shown.get(session.uid) != pod:
+            self._shown[session.uid] = pod
+            self._objects.put_pod(pod)
+
+    def ended(self, session: PodSession) -> None:
+        """Take an incarnation that has ended from view."""
+        shown = self._shown.pop(session.uid, None)
+        self._targets.pop(session.uid, None)
+        self._prober.forget(session.uid)
+        self._backing_off = {entry for entry in self._backing_off if entry[0] != session.uid}
+        if shown is not None:
+            self._objects.delete_pod(session.key.namespace, session.key.name)
+
+    def _note_backoff(self, session: PodSession, actions: PodActions) -> None:
+        for name, waiting in actions.waiting.items():
+            entry = (session.uid, name)
+            if waiting.reason not in ("CrashLoopBackOff", "ImagePullBackOff"):
+                self._backing_off.discard(entry)
+            elif entry not in self._backing_off:
+                self._backing_off.add(entry)
+                self._recorder.event(session.key, session.uid, "BackOff", waiting.message, warning=True)
+        for entry in [e for e in self._backing_off if e[0] == session.uid and e[1] not in actions.waiting]:
+            self._backing_off.discard(entry)

@@ -1,0 +1,86 @@
+"""The changing memory of one pod incarnation: what the worker and the executor share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from podstead.state.desired import Blocked, DesiredPod
+from podstead.state.observed import ObservedPod
+from podstead.state.records import PodHistory, PodRecord, Revision
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from podstead.agent.pleg import PodView
+    from podstead.identity import PodKey, PodUID, RevisionID
+    from podstead.reconcile.actions import Step
+    from podstead.state.observed import TaskFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A step under way."""
+
+    step: Step
+    task: asyncio.Task[None]
+
+
+@dataclass(slots=True, kw_only=True)
+class PodSession:
+    """Mutable on purpose and owned by one worker; plans get frozen snapshots of it."""
+
+    record: PodRecord
+    history: PodHistory = field(default_factory=PodHistory)
+    revisions: dict[RevisionID, Revision] = field(default_factory=dict)
+    blocked: Blocked | None = None
+    preempted: bool = False
+    flights: dict[str, Flight] = field(default_factory=dict)
+    failures: dict[str, TaskFailure] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    pulled: set[tuple[str, RevisionID]] = field(default_factory=set)
+    prepared: set[RevisionID] = field(default_factory=set)
+    started: dict[str, float] = field(default_factory=dict)
+    """Boot-clock second of each container's start, by container id."""
+    finished: bool = False
+
+    @property
+    def key(self) -> PodKey:
+        """The pod's full name."""
+        return self.record.key
+
+    @property
+    def uid(self) -> PodUID:
+        """The incarnation."""
+        return self.record.uid
+
+    def revision(self, identifier: RevisionID | None) -> Revision | None:
+        """Return a revision of this pod that is in memory."""
+        return self.revisions.get(identifier) if identifier else None
+
+    def desired(self) -> DesiredPod:
+        """Return what should be, as a frozen snapshot."""
+        record = self.record
+        waiting = record.candidate if record.candidate != record.effective else None
+        return DesiredPod(
+            record=record,
+            effective=self.revision(record.effective),
+            candidate=self.revision(waiting),
+            revisions=dict(self.revisions),
+            blocked=self.blocked,
+            preempted=self.preempted,
+        )
+
+    def observed(self, view: PodView) -> ObservedPod:
+        """Return what is, as a frozen snapshot."""
+        return ObservedPod(
+            uid=self.uid,
+            sandboxes=view.sandboxes,
+            containers=view.containers,
+            in_flight=frozenset(self.flights),
+            failures=dict(self.failures),
+            images=dict(self.images),
+            pulled=frozenset(self.pulled),
+            prepared=frozenset(self.prepared),
+            fresh=view.fresh,
+        )

@@ -1,0 +1,76 @@
+"""Which probes a pod's running containers want; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.state.observed import ContainerState
+from podstead.state.probes import ProbeKind, ProbeTarget
+
+if TYPE_CHECKING:
+    from podstead.agent.session import PodSession
+    from podstead.clock import Instant
+    from podstead.k8s import core_v1 as v1
+    from podstead.state.observed import ObservedContainer, ObservedPod
+
+LOOPBACK = "127.0.0.1"
+
+
+def probe_targets(session: PodSession, observed: ObservedPod, node_ip: str, now: Instant) -> tuple[ProbeTarget, ...]:
+    """Return the probes to run now: those of the effective revision, for each container that runs.
+
+    They dial the pod's address from the node's network (foundation 20); with host networking that is the node's own.
+    """
+    revision = session.revision(session.record.effective)
+    if revision is None or session.record.terminating:
+        return ()
+    spec = revision.pod.spec
+    host = (node_ip or LOOPBACK) if spec.host_network else _pod_ip(observed)
+    out: list[ProbeTarget] = []
+    for container in spec.containers:
+        found = observed.newest(container.name)
+        if found is None or found.state is not ContainerState.RUNNING:
+            continue
+        out += _of(container, found, session, host, now)
+    return tuple(out)
+
+
+def _of(
+    container: v1.Container, found: ObservedContainer, session: PodSession, host: str, now: Instant
+) -> list[ProbeTarget]:
+    kinds = (
+        (ProbeKind.STARTUP, container.startup_probe),
+        (ProbeKind.LIVENESS, container.liveness_probe),
+        (ProbeKind.READINESS, container.readiness_probe),
+    )
+    return [
+        ProbeTarget(
+            key=session.key,
+            uid=session.uid,
+            container=container.name,
+            container_id=found.id,
+            kind=kind,
+            probe=probe,
+            host=host,
+            ports={p.name: p.container_port for p in container.ports if p.name},
+            env={e.name: e.value for e in container.env if e.value is not None},
+            started_at=_started(found, session, now),
+        )
+        for kind, probe in kinds
+        if probe is not None
+    ]
+
+
+def _pod_ip(observed: ObservedPod) -> str:
+    return next((s.ips[0] for s in observed.sandboxes if s.ready and s.ips), "")
+
+
+def _started(found: ObservedContainer, session: PodSession, now: Instant) -> float:
+    """Return the boot-clock second of the container's start.
+
+    One that an earlier agent started is dated by the wall clock, once, and never into the future.
+    """
+    if found.id not in session.started:
+        age = now.wall - found.started_at / 1e9
+        session.started[found.id] = now.boot - max(0.0, age)
+    return session.started[found.id]

@@ -1,0 +1,172 @@
+"""One worker a pod: plans, starts what the plan asks for, and plans again when anything ends.
+
+The worker is never blind: every step is a task of its own, visible to the next plan in `in_flight` (foundation 17).
+Waking it is free and may be done at any time; the latest state wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.agent.session import Flight
+from podstead.errors import PodsteadError
+from podstead.reconcile.actions import FinishIncarnation, Promote, PullImage, StopContainer
+from podstead.reconcile.backoff import step_delay
+from podstead.reconcile.plan import compute_pod_actions
+from podstead.state.observed import TaskFailure
+
+if TYPE_CHECKING:
+    from podstead.agent.pleg import Pleg
+    from podstead.agent.session import PodSession
+    from podstead.clock import Clock
+    from podstead.config import RestartSettings
+    from podstead.reconcile.actions import PodActions, Step
+    from podstead.state.observed import ObservedPod
+    from podstead.state.probes import PodProbes
+
+log = logging.getLogger(__name__)
+
+# A plan that asks for itself again is run at most this often: a mistake of ours costs little CPU.
+MIN_REPLAN_SECONDS = 0.02
+
+
+class StepRunner(Protocol):
+    """Carries out one step; raises RuntimeFault when it could not."""
+
+    async def run(self, step: Step, session: PodSession) -> None:
+        """Do it, and note what was learned in the session."""
+        ...
+
+
+class Mirror(Protocol):
+    """What follows from each plan: probes to run and the status to show."""
+
+    def probes(self, session: PodSession) -> PodProbes:
+        """Return the published probe verdicts of the pod."""
+        ...
+
+    def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
+        """Bring the prober and the API object in line with this plan."""
+        ...
+
+
+class PodWorker:
+    """Brings one pod incarnation to what is desired of it and keeps it there."""
+
+    def __init__(
+        self,
+        session: PodSession,
+        pleg: Pleg,
+        runner: StepRunner,
+        mirror: Mirror,
+        clock: Clock,
+        settings: RestartSettings,
+    ) -> None:
+        self.session = session
+        self._pleg = pleg
+        self._runner = runner
+        self._mirror = mirror
+        self._clock = clock
+        self._settings = settings
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Ask for another plan soon."""
+        self._wake.set()
+
+    def retry_now(self) -> None:
+        """Forget failed steps: what they waited for may be there now (an imported image, a mounted path)."""
+        self.session.failures.clear()
+        self.wake()
+
+    async def run(self) -> None:
+        """Work until the incarnation has ended."""
+        async with asyncio.TaskGroup() as group:
+            while not self.session.finished:
+                self._wake.clear()
+                requeue_at = self._pass(group)
+                await self._rest(requeue_at)
+
+    def _pass(self, group: asyncio.TaskGroup) -> float | None:
+        """Plan once and start what may start; returns the boot-clock second of the next plan."""
+        session, now = self.session, self._clock.now()
+        observed = session.observed(self._pleg.view(session.uid))
+        probes = self._mirror.probes(session)
+        actions = compute_pod_actions(session.desired(), observed, probes, session.history, now, self._settings)
+        self._cancel_pulls(actions)
+        moments = [] if actions.requeue_at is None else [actions.requeue_at]
+        for step in actions.steps:
+            failure = session.failures.get(step.key)
+            if failure is not None and now.boot < failure.retry_at:
+                moments.append(failure.retry_at)
+            else:
+                self._start(step, group)
+        self._mirror.planned(session, observed, actions)
+        return min(moments, default=None)
+
+    def _start(self, step: Step, group: asyncio.TaskGroup) -> None:
+        key = step.key
+        flight = self.session.flights.get(key)
+        if flight is not None:
+            if not _hurries(step, flight.step):
+                return
+            key = f"{key}:{step.grace_seconds}" if isinstance(step, StopContainer) else key
+            if key in self.session.flights:
+                return
+        task = group.create_task(self._fly(step, key), name=f"{self.session.key} {key}")
+        self.session.flights[key] = Flight(step=step, task=task)
+
+    def _cancel_pulls(self, actions: PodActions) -> None:
+        wanted = {step.key for step in actions.steps}
+        for key, flight in self.session.flights.items():
+            if isinstance(flight.step, PullImage) and key not in wanted:
+                flight.task.cancel()
+
+    async def _fly(self, step: Step, key: str) -> None:
+        session = self.session
+        look = not isinstance(step, PullImage | Promote | FinishIncarnation)
+        try:
+            await self._runner.run(step, session)
+        except PodsteadError as fault:
+            self._failed(step, getattr(fault, "reason", type(fault).__name__), str(fault))
+        except asyncio.CancelledError:
+            look = False
+            if not isinstance(step, PullImage):
+                raise
+        except Exception:
+            log.exception("step %s of pod %s failed by our own mistake", key, session.key)
+            self._failed(step, "InternalError", "an internal error; the agent's log has the details")
+        else:
+            session.failures.pop(step.key, None)
+        finally:
+            if look:
+                await self._pleg.refresh(session.uid)
+            session.flights.pop(key, None)
+            self.wake()
+
+    def _failed(self, step: Step, reason: str, message: str) -> None:
+        now = self._clock.now().boot
+        before = self.session.failures.get(step.key)
+        count = before.count + 1 if before else 1
+        self.session.failures[step.key] = TaskFailure(
+            reason=reason, message=message, since=now, retry_at=now + step_delay(step.key, count), count=count
+        )
+
+    async def _rest(self, requeue_at: float | None) -> None:
+        seconds = None if requeue_at is None else max(MIN_REPLAN_SECONDS, requeue_at - self._clock.now().boot)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+def _hurries(step: Step, flying: Step) -> bool:
+    """Return whether this stop asks for less grace than the one under way (grace only shrinks)."""
+    return (
+        isinstance(step, StopContainer)
+        and isinstance(flying, StopContainer)
+        and step.grace_seconds < flying.grace_seconds
+    )
