@@ -20,6 +20,10 @@ CONFIG_MIRROR = "kubernetes.io/config.mirror"
 INSTANCE = "podstead.io/instance"
 REVISION = "podstead.io/revision"
 OCI_RUNTIME = "podstead.io/runtime-handler"
+HOST_NETWORK = "podstead.io/host-network"
+"""On a sandbox: `true` or `false`; a list of sandboxes does not tell otherwise."""
+SANDBOX_ID = "podstead.io/sandbox-id"
+"""On a container: the sandbox it is in; a container's status does not tell otherwise."""
 
 SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 """Priority from which on a pod is critical: scheduling.SystemCriticalPriority."""
