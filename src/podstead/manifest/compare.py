@@ -1,0 +1,205 @@
+"""What an edit disturbs: two revisions of a pod compared by the restart table (foundation 12-14).
+
+Both pods have been decoded and defaulted by the same code; neither hash nor stored verdict takes part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.k8s import core_v1 as v1
+from podstead.k8s import qos, resources
+from podstead.manifest.differences import Difference, differences
+from podstead.manifest.restart_table import Effect, effect_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
+"""Prefix of the annotations that give one container an AppArmor profile."""
+_HOSTS_FILE = "/etc/hosts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One changed field for display. `path` names list items by key; values are never shown (foundation 24).
+
+    `effect` is what the change asks for in these two pods, `containers` whom it concerns if that is CONTAINER.
+    """
+
+    path: str
+    effect: Effect
+    containers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What has to happen so that the running pod agrees with the new revision.
+
+    `pod`: the whole pod restarts, and the other sets are for display. `containers`: names to start anew or, those in
+    `added`, for the first time; `removed`: names to stop for good. `prober`: there are new probes to take.
+    `resize` is empty until containers can be resized in place. `fields` is every change, also those with no effect.
+    """
+
+    pod: bool = False
+    containers: frozenset[str] = frozenset()
+    added: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    prober: bool = False
+    resize: frozenset[str] = frozenset()
+    fields: tuple[FieldChange, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the running pod already agrees with the new revision."""
+        return not (self.pod or self.containers or self.removed or self.prober or self.resize)
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether something that may be running has to stop."""
+        return self.pod or bool(self.containers - self.added) or bool(self.removed)
+
+
+def compare(old: v1.Pod, new: v1.Pod) -> Changes:
+    """Return what the edit from one defaulted pod to another disturbs.
+
+    Beyond the table's rows:
+
+    - a changed volume restarts the containers that mount it. It restarts the pod when an init container mounts it,
+      because the new volume must be initialised again, and when each of several containers does, so that no two of
+      them ever run with the old and the new volume side by side. A single container is just restarted, for there is
+      nobody to disagree with: its sandbox, address and other volumes live on. An unmounted volume restarts nothing.
+    - an env entry that names a changed label or annotation, or a changed resource of another container, restarts
+      its container. A subPathExpr sees such values only through env.
+    - host ports concern the sandbox, but not with hostNetwork.
+    - another QoS class restarts the pod, which moves to another cgroup; another OOM protection restarts every
+      container, for the score is given to a process when it starts.
+    """
+    found = [*_field_changes(old, new), *_consequences(old, new)]
+    before, after = _names(old), _names(new)
+    return Changes(
+        pod=any(change.effect in {Effect.POD, Effect.REFUSED} for change in found),
+        containers=frozenset().union(*(change.containers for change in found)) & after,
+        added=after - before,
+        removed=before - after,
+        prober=any(change.effect is Effect.PROBER for change in found),
+        fields=tuple(found),
+    )
+
+
+def _names(pod: v1.Pod) -> frozenset[str]:
+    return frozenset(container.name for container in pod.spec.containers)
+
+
+def _field_changes(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
+    """Yield one change for each differing field, by its row and the narrowing that the row tells of."""
+    host_network = bool(old.spec.host_network) and bool(new.spec.host_network)
+    for difference in differences(old, new):
+        effect = effect_of(difference.pattern)
+        concerned: frozenset[str] = frozenset()
+        if difference.pattern.endswith((".ports[].hostPort", ".ports[].hostIP")):
+            effect = Effect.NOTHING if host_network else effect
+        elif effect in {Effect.CONTAINER, Effect.RESIZE}:
+            effect, concerned = _concerned(difference, old, new, host_network=host_network)
+        elif difference.pattern == "spec.priorityClassName" and qos.is_oom_protected(old) != qos.is_oom_protected(new):
+            effect, concerned = Effect.CONTAINER, _names(old) & _names(new)
+        elif difference.path.startswith(f"metadata.annotations[{APPARMOR_ANNOTATION}"):
+            name = difference.path.removesuffix("]").rpartition("/")[2]
+            concerned = frozenset({name}) & _names(old) & _names(new)
+            effect = Effect.CONTAINER if concerned else effect
+        yield FieldChange(path=difference.path, effect=effect, containers=concerned)
+
+
+def _concerned(
+    difference: Difference, old: v1.Pod, new: v1.Pod, *, host_network: bool
+) -> tuple[Effect, frozenset[str]]:
+    """Return effect and containers of a change whose row says CONTAINER or RESIZE."""
+    if difference.pattern.startswith("spec.volumes[]"):
+        return _volume_effect(difference.keys[0], old, new)
+    if difference.pattern.startswith("spec.hostAliases"):
+        names = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if not _has_own_hosts_file(c))
+        return (Effect.CONTAINER, names) if names else (Effect.NOTHING, names)
+    whole = difference.old or difference.new
+    if isinstance(whole, v1.Container) and not host_network and any(port.host_port for port in whole.ports):
+        return Effect.POD, frozenset()
+    return Effect.CONTAINER, frozenset({difference.keys[0]})
+
+
+def _volume_effect(volume: str, old: v1.Pod, new: v1.Pod) -> tuple[Effect, frozenset[str]]:
+    """Return what a changed volume restarts; `compare` tells the reasons."""
+    if any(_uses(init, volume) for pod in (old, new) for init in pod.spec.init_containers):
+        return Effect.POD, frozenset()
+    users = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if _uses(c, volume))
+    if not users:
+        return Effect.NOTHING, users
+    if len(users) > 1 and users >= _names(old) | _names(new):
+        return Effect.POD, users
+    return Effect.CONTAINER, users
+
+
+def _uses(container: v1.Container, volume: str) -> bool:
+    mounted = any(mount.name == volume for mount in container.volume_mounts)
+    sources = (entry.value_from for entry in container.env if entry.value_from is not None)
+    return mounted or any(s.file_key_ref is not None and s.file_key_ref.volume_name == volume for s in sources)
+
+
+def _has_own_hosts_file(container: v1.Container) -> bool:
+    return any(mount.mount_path.rstrip("/") == _HOSTS_FILE for mount in container.volume_mounts)
+
+
+def _consequences(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
+    """Yield what follows from several fields together and has no row of its own."""
+    old_class, new_class = qos.qos_class(old), qos.qos_class(new)
+    if old_class != new_class:
+        yield FieldChange(path="status.qosClass", effect=Effect.POD)
+    for container in new.spec.containers:
+        if container.name in _names(old):
+            yield from _env_consequences(old, new, container)
+    for init in new.spec.init_containers:
+        for change in _env_consequences(old, new, init):
+            yield FieldChange(path=change.path.replace("spec.containers", "spec.initContainers", 1), effect=Effect.POD)
+
+
+def _env_consequences(old: v1.Pod, new: v1.Pod, container: v1.Container) -> Iterator[FieldChange]:
+    """Yield the env entries whose meaning changed although they stand unchanged."""
+    for entry in container.env:
+        source = entry.value_from
+        if source is None:
+            continue
+        path = f"spec.containers[{container.name}].env[{entry.name}].valueFrom"
+        if source.field_ref is not None and _field(old, source.field_ref.field_path) != _field(
+            new, source.field_ref.field_path
+        ):
+            yield FieldChange(path=f"{path}.fieldRef", effect=Effect.CONTAINER, containers=frozenset({container.name}))
+        reference = source.resource_field_ref
+        if reference is not None and reference.container_name not in {None, "", container.name}:
+            name, resource = reference.container_name or "", reference.resource
+            if _resource(old, name, resource) != _resource(new, name, resource):
+                yield FieldChange(
+                    path=f"{path}.resourceFieldRef",
+                    effect=Effect.CONTAINER,
+                    containers=frozenset({container.name}),
+                )
+
+
+def _field(pod: v1.Pod, field_path: str) -> str:
+    """Return a label or annotation that a fieldRef names; every other fieldRef keeps its value over an edit."""
+    for prefix, values in (
+        ("metadata.labels['", pod.metadata.labels),
+        ("metadata.annotations['", pod.metadata.annotations),
+    ):
+        if field_path.startswith(prefix):
+            return values.get(field_path.removeprefix(prefix).removesuffix("']"), "")
+    return ""
+
+
+def _resource(pod: v1.Pod, container: str, resource: str) -> Fraction | None:
+    """Return the amount of another container's `limits.cpu` and the like."""
+    kind, _, name = resource.partition(".")
+    for found in pod.spec.containers:
+        if found.name == container and found.resources is not None:
+            lists = {"limits": found.resources.limits, "requests": found.resources.requests}
+            return resources.amounts(lists.get(kind, {})).get(name)
+    return None
