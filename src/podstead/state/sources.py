@@ -50,7 +50,11 @@ class SourceSnapshot:
     recent: frozenset[str] = frozenset()
     degraded: str | None = None
     overflow: int = 0
-    """How many entries were left out because the directory holds more than the budget."""
+    """How many manifests were left out because the directory holds more than the budget."""
+    unlisted: int = 0
+    """How many entries that are no manifests were left out of `files`; they say nothing about absence."""
+    notes: tuple[str, ...] = ()
+    """What the operator should know about watching itself, one sentence each (changes are polled for)."""
 
     def gone(self, name: str) -> bool:
         """Return whether the absence of this file name is certain (foundation 9)."""

@@ -1,0 +1,291 @@
+"""The manifest directory as a source: complete sets, the first one as soon as the first look is done.
+
+Two kinds of looks. A *named* look reads the files whose writers are known to be done, at once. A *full* look lists
+the directory; it is what everything else leads to (other events, the period, a poke) and alone decides what is gone.
+A single manifest file is its directory with one name wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from podstead.sources.continuity import Absences, Continuity
+from podstead.sources.entry import Entry, inspect_entry
+from podstead.sources.looker import Looker, LookRequest, LookResult
+from podstead.sources.names import is_manifest_name
+from podstead.sources.place import Listing, Place
+from podstead.sources.timing import Timing
+from podstead.sources.watch import Watch
+from podstead.state.sources import FileTrouble, ManifestFile, SourceSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
+
+    from podstead.clock import Clock
+    from podstead.config import SourceSettings
+    from podstead.sources.looker import Inspect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """The next look: `names` None for a full one. `asked`: somebody waits for the answer, changed or not."""
+
+    names: frozenset[str] | None
+    closed: frozenset[str] = frozenset()
+    asked: bool = False
+
+
+def _nothing_expected() -> Collection[str]:
+    return ()
+
+
+class DirectorySource:
+    """Watches one manifest directory or file.
+
+    `known_identity` is what `identity` was when the agent last ran; `expected` names the files that hold pods now.
+    A directory that is another one than before counts only when all of those are in it, or root accepts it.
+    """
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        clock: Clock,
+        *,
+        known_identity: str | None = None,
+        expected: Callable[[], Collection[str]] = _nothing_expected,
+        inspect: Inspect = inspect_entry,
+        timing: Timing | None = None,
+    ) -> None:
+        self._settings = replace(settings, path=settings.path.absolute())
+        self._clock = clock
+        self._expected = expected
+        self._timing = timing or Timing()
+        self._wake = asyncio.Event()
+        self._watch = Watch(self._wake.set, self._is_wanted)
+        self._looker = Looker(
+            self._settings, self._timing, clock, attach=self._watch.attach, on_late=self._wake.set, inspect=inspect
+        )
+        self._continuity = Continuity(known_identity)
+        self._absences = Absences(settings.absence_seconds)
+        self._entries: dict[str, Entry] = {}
+        self._listing = Listing(manifests=())
+        self._degraded: str | None = None
+        self._readable = False
+        self._single: bool | None = None
+        self._closed: set[str] = set()
+        self._full_at = -math.inf
+        self._not_before = -math.inf
+        self._poked = False
+        self._accepting = False
+        self._last: SourceSnapshot | None = None
+
+    @property
+    def identity(self) -> str | None:
+        """Identity of the directory whose absences count; persist it after each snapshot."""
+        return self._continuity.identity
+
+    def poke(self) -> None:
+        """Look again now; the next snapshot comes even if nothing changed."""
+        self._poked = True
+        self._wake.set()
+
+    def accept_directory(self) -> None:
+        """Take the directory as it is now for the one meant (root's word); what is missing in it is gone.
+
+        It still takes two looks. Without effect when the directory cannot be read at the next look.
+        """
+        self._accepting = True
+        self.poke()
+
+    async def snapshots(self) -> AsyncIterator[SourceSnapshot]:
+        """Give a complete snapshot at once and after each change. Close the iterator (`contextlib.aclosing`) to end."""
+        await self._watch.start()
+        try:
+            while True:
+                wish = await self._next_wish()
+                result = await self._looker.look(self._request(wish))
+                if wish.names is None:
+                    self._fold_full(result)
+                else:
+                    self._fold_named(wish.names, result)
+                self._schedule()
+                snapshot = self._snapshot()
+                if wish.asked or snapshot != self._last:
+                    self._last = snapshot
+                    yield snapshot
+        finally:
+            self._watch.close()
+
+    # When to look
+
+    async def _next_wish(self) -> _Wish:
+        """Wait until there is something to look at."""
+        while True:
+            self._wake.clear()
+            self._take_events()
+            now = self._clock.now().boot
+            if self._poked or self._full_at <= now:
+                wish = _Wish(names=None, closed=frozenset(self._closed), asked=self._poked)
+                self._poked, self._full_at = False, math.inf
+                self._closed.clear()
+                return wish
+            if self._closed:
+                wish = _Wish(names=frozenset(self._closed), closed=frozenset(self._closed))
+                self._closed.clear()
+                return wish
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._full_at - now):
+                    await self._wake.wait()
+
+    def _take_events(self) -> None:
+        ready, changed, moved = self._watch.take()
+        now = self._clock.now().boot
+        self._closed |= ready
+        if changed:
+            self._ask(now + self._timing.debounce_seconds)
+        if moved:
+            self._ask(now)
+        for name, entry in self._looker.take_late().items():
+            if entry is not None and name in self._entries:
+                self._entries[name] = entry
+            self._ask(now)
+
+    def _ask(self, at: float) -> None:
+        """Ask for a full look, not sooner than the last one allows."""
+        self._full_at = min(self._full_at, max(at, self._not_before))
+
+    def _schedule(self) -> None:
+        """Ask for the looks that what is known calls for, events or not."""
+        now, timing = self._clock.now().boot, self._timing
+        if self._degraded is not None:
+            self._ask(now + timing.recheck_seconds)
+            return
+        if (absence := self._absences.next_look_at) is not None:
+            self._ask(absence)
+        for entry in self._entries.values():
+            if entry.waiting is not None:
+                self._ask(entry.waiting_since + timing.settle_seconds)
+            elif entry.file.trouble is FileTrouble.UNREADABLE:
+                self._ask(now + timing.retry_seconds)
+        for since in self._looker.stuck.values():
+            if now < since + self._settings.read_seconds:
+                self._ask(since + self._settings.read_seconds)
+
+    def _is_wanted(self, name: str) -> bool:
+        return name == self._settings.path.name if self._single else is_manifest_name(name)
+
+    def _request(self, wish: _Wish) -> LookRequest:
+        return LookRequest(
+            names=wish.names,
+            closed=wish.closed,
+            first=frozenset(self._expected()) if wish.names is None else frozenset(),
+            known=dict(self._entries),
+            was_single=self._single,
+        )
+
+    # What was found
+
+    def _fold_named(self, names: frozenset[str], result: LookResult) -> None:
+        place = result.place
+        if place is None or not self._continuity.is_same(place.identity, place.mount):
+            self._closed |= names
+            self._ask(result.ended)
+            return
+        for name, entry in result.entries.items():
+            if entry is None or (name not in self._entries and len(self._entries) >= self._settings.max_files):
+                self._ask(result.ended + self._timing.debounce_seconds)
+                continue
+            self._entries[name] = entry
+            self._absences.saw(name)
+        if result.unanswered:
+            self._ask(result.ended)
+
+    def _fold_full(self, result: LookResult) -> None:
+        self._not_before = result.ended + self._timing.gap_after(result.ended - result.began)
+        self._ask(result.ended + self._settings.check_seconds)
+        accepting, self._accepting = self._accepting, False
+        self._readable = result.place is not None
+        if result.place is None or result.listing is None:
+            self._degraded = self._why_degraded(result)
+            self._absences.interrupt()
+            return
+        self._single = result.place.single is not None
+        self._listing = result.listing
+        self._entries = self._merge(result.listing, result.entries, result.unanswered)
+        self._judge(result, result.place, accepting=accepting)
+
+    def _judge(self, result: LookResult, place: Place, *, accepting: bool) -> None:
+        """Decide whether this look counts towards absences."""
+        before = self._continuity.is_same(place.identity, place.mount)
+        self._degraded = self._continuity.judge(
+            place.identity, place.mount, names=self._entries, expected=self._expected(), accepted=accepting
+        )
+        if not before or self._degraded is not None or self._listing.overflow:
+            self._absences.interrupt()
+        if self._degraded is None and not self._listing.overflow:
+            self._absences.look(result.began, result.ended, self._entries)
+
+    def _why_degraded(self, result: LookResult) -> str:
+        if result.fault is None:
+            return "the directory cannot be read"
+        if not result.fault.missing:
+            return f"{result.fault}; nothing is removed"
+        if self._continuity.identity is None:
+            return f"{result.fault} yet: make it, or correct the path; it is waited for"
+        return f"{result.fault} any more: nothing is removed until it is back"
+
+    def _merge(
+        self, listing: Listing, found: Mapping[str, Entry | None], unanswered: Collection[str]
+    ) -> dict[str, Entry]:
+        """Return what is known now of each listed name that is there."""
+        entries: dict[str, Entry] = {}
+        for name in listing.manifests:
+            entry = found.get(name)
+            if entry is None and name in unanswered:
+                entry = self._entries.get(name) or Entry(file=self._silent(name, "TooManyReads"))
+            if entry is not None:
+                entries[name] = entry
+        return entries
+
+    def _silent(self, name: str, reason: str) -> ManifestFile:
+        """Return what to show of a file whose bytes do not come."""
+        messages = {
+            "Reading": "it is being read and takes long",
+            "NotAnswering": "the file system does not answer: it is read as soon as it does; unmount it or end its server",
+            "TooManyReads": "it is not read while so many other files do not answer",
+        }
+        return ManifestFile(
+            name=name,
+            path=f"{self._directory()}/{name}",
+            trouble=FileTrouble.PENDING,
+            reason=reason,
+            message=messages[reason],
+        )
+
+    def _directory(self) -> str:
+        return str(self._settings.path.parent if self._single else self._settings.path)
+
+    def _snapshot(self) -> SourceSnapshot:
+        readable = self._readable
+        files = {name: entry.file for name, entry in self._entries.items()} if readable else {}
+        now = self._clock.now().boot
+        for name, since in self._looker.stuck.items():
+            if name in files and now - since >= self._settings.read_seconds:
+                files[name] = self._silent(name, "NotAnswering")
+            elif name in files and files[name].reason == "TooManyReads":
+                files[name] = self._silent(name, "Reading")
+        shown = [*files.values(), *(self._listing.ignored if readable else ())]
+        return SourceSnapshot(
+            path=str(self._settings.path),
+            files=tuple(sorted(shown, key=lambda file: file.name)),
+            certain=self._degraded is None and self._absences.certain,
+            recent=self._absences.recent,
+            degraded=self._degraded,
+            overflow=self._listing.overflow if readable else 0,
+            unlisted=self._listing.unlisted if readable else 0,
+            notes=(self._watch.trouble,) if self._watch.trouble else (),
+        )
