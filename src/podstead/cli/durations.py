@@ -1,0 +1,19 @@
+"""Durations as Go and the kubelet write them: `20s`, `2m`, `1h30m`, `100ms`."""
+
+from __future__ import annotations
+
+import re
+
+from podstead.errors import OperatorError
+
+UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+
+
+def parse_duration(text: str, where: str) -> float:
+    """Return the seconds of a duration; raises OperatorError that names `where` it was written."""
+    if text == "0":
+        return 0.0
+    if not text or _PART.sub("", text):
+        raise OperatorError(f"{where}: {text!r} is not a duration: write for example 20s or 1m30s")
+    return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))

@@ -1,0 +1,118 @@
+"""The command line of `podstead run`: the kubelet's flags with the kubelet's meanings, and our few.
+
+Read as the kubelet reads its own (pflag): `--name value`, `--name=value`, booleans bare or with `=true`/`=false`, one
+dash allowed for `-v`. Flags of the kubelet that mean nothing here are collected; unknown ones are errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
+from podstead.errors import OperatorError
+
+VALUE_FLAGS = {
+    "pod-manifest-path": "directory of Pod manifests, or one manifest file",
+    "config": "a KubeletConfiguration file; its fields that concern static pods are honoured",
+    "hostname-override": "the node's name instead of the host name",
+    "node-ip": "the node's address instead of the default route's",
+    "pod-cidr": "address range of pods with their own network",
+    "container-runtime-endpoint": "CRI socket of a runtime; without it a private containerd is run",
+    "pod-infra-container-image": "sandbox image of the private containerd",
+    "file-check-frequency": "period of the full look at the directory (20s)",
+    "cluster-dns": "name servers for dnsPolicy ClusterFirst, separated by commas",
+    "cluster-domain": "DNS domain for dnsPolicy ClusterFirst",
+    "resolv-conf": "the node's resolver file (/etc/resolv.conf)",
+    "max-pods": "how many pods may run",
+    "runtime-request-timeout": "deadline of one runtime call (2m)",
+    "node-labels": "labels of the node, key=value separated by commas",
+    "allowed-unsafe-sysctls": "sysctls or patterns (net.core.*) that pods may set beyond the safe ones",
+    "v": "log verbosity: 0 errors, 2 the usual, 4 each decision",
+    "root-dir": "keep everything under this directory: state, sockets, private containerd, logs",
+    "podstead-config": "our own settings file (default /etc/podstead/config.yaml if it is there)",
+    "oci-runtime": "crun or runc for the private containerd (default: crun where it works)",
+    "socket": "the local HTTP socket instead of the one in the root directory",
+}
+BOOLEAN_FLAGS = {
+    "share-runtime": "run on a runtime or a directory that another agent uses as well",
+    "strict": "refuse manifests with warnings (unknown fields, duplicate keys, unquoted numbers)",
+    "help": "print this and exit",
+    "version": "print the version and exit",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFlags:
+    """What was given on the command line, by flag name; booleans by their truth."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    switches: dict[str, bool] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    """Kubelet flags that mean nothing here, as given, once each."""
+
+
+def parse_run_flags(arguments: list[str]) -> RunFlags:
+    """Read the arguments after `podstead run`; raises OperatorError for what the kubelet would not know either."""
+    values: dict[str, str] = {}
+    switches: dict[str, bool] = {}
+    unused: dict[str, None] = {}
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, given = _split(argument)
+        if name in BOOLEAN_FLAGS or name in UNUSED_BOOLEAN_FLAGS:
+            truth = _truth(name, given)
+            if name in BOOLEAN_FLAGS:
+                switches[name] = truth
+            else:
+                unused[f"--{name}"] = None
+        elif name in VALUE_FLAGS or name in UNUSED_VALUE_FLAGS:
+            if given is None:
+                if not rest:
+                    raise OperatorError(f"flag --{name} needs a value: write --{name}=VALUE")
+                given = rest.pop(0)
+            if name in VALUE_FLAGS:
+                values[name] = given
+            else:
+                unused[f"--{name}"] = None
+        else:
+            raise OperatorError(_unknown(argument, name))
+    return RunFlags(values=values, switches=switches, unused=tuple(unused))
+
+
+def usage() -> str:
+    """Return the help text of `podstead run`."""
+    lines = ["usage: podstead run [FLAGS]", "", "Keep the static pods of a directory running.", ""]
+    width = max(len(name) for name in (*VALUE_FLAGS, *BOOLEAN_FLAGS))
+    lines += [f"  --{name.ljust(width)}  {text}" for name, text in {**VALUE_FLAGS, **BOOLEAN_FLAGS}.items()]
+    lines += ["", "Every other flag of the kubelet (1.18 to 1.36) is accepted, listed once and not used."]
+    return "\n".join(lines)
+
+
+def _split(argument: str) -> tuple[str, str | None]:
+    if argument == "-h":
+        return "help", None
+    if argument.startswith("-v") and not argument.startswith("--"):
+        text = argument[2:].removeprefix("=")
+        return "v", text or None
+    if not argument.startswith("--") or argument == "--":
+        raise OperatorError(f"unexpected argument {argument!r}: flags begin with --, see 'podstead run --help'")
+    name, equals, value = argument[2:].partition("=")
+    return name.replace("_", "-"), value if equals else None
+
+
+def _truth(name: str, given: str | None) -> bool:
+    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    if given is None:
+        return True
+    if given.lower() not in words:
+        raise OperatorError(f"flag --{name} is true or false, got {given!r}")
+    return words[given.lower()]
+
+
+def _unknown(argument: str, name: str) -> str:
+    known = [*VALUE_FLAGS, *BOOLEAN_FLAGS, *UNUSED_VALUE_FLAGS, *UNUSED_BOOLEAN_FLAGS]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f": did you mean --{near[0]}?" if near else ": see 'podstead run --help'"
+    return f"unknown flag {argument.partition('=')[0]!r}{hint}"

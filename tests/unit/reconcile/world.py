@@ -1,0 +1,270 @@
+"""A world of values in which plans are carried out at once: the smallest runtime that can be true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from podstead.clock import Instant
+from podstead.config import RestartSettings
+from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
+from podstead.k8s import core_v1 as v1
+from podstead.manifest.defaults import apply_defaults
+from podstead.reconcile.actions import (
+    FinishIncarnation,
+    PodActions,
+    PrepareVolumes,
+    Promote,
+    PullImage,
+    RemoveContainer,
+    RemoveSandbox,
+    RunSandbox,
+    StartContainer,
+    Step,
+    StopContainer,
+    StopSandbox,
+)
+from podstead.reconcile.backoff import after_start
+from podstead.reconcile.plan import compute_pod_actions
+from podstead.state.desired import Blocked, DesiredPod
+from podstead.state.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox, TaskFailure
+from podstead.state.probes import PodProbes
+from podstead.state.records import Claim, PodHistory, PodRecord, Revision
+
+UID = PodUID("11111111-2222-4333-8444-555555555555")
+KEY = PodKey("default", "web-node1")
+BOOT = "boot-1"
+
+
+def make_pod(
+    *names: str, image: str = "img:1", host_network: bool = True, restart_policy: str = "Always", **spec: object
+) -> v1.Pod:
+    """Return a defaulted pod with one container a name."""
+    containers = tuple(v1.Container(name=name, image=image) for name in names or ("web",))
+    pod_spec = v1.PodSpec(
+        containers=containers,
+        host_network=host_network,
+        restart_policy=restart_policy,
+        **spec,  # type: ignore[arg-type]  # any further field of the spec
+    )
+    return apply_defaults(v1.Pod(metadata=v1.ObjectMeta(name=KEY.name, namespace=KEY.namespace), spec=pod_spec))
+
+
+def revision(identifier: str, pod: v1.Pod) -> Revision:
+    """Return a revision of the world's pod."""
+    return Revision(id=RevisionID(identifier), key=KEY, pod=pod, data=b"", file="web.yaml")
+
+
+def sandbox(attempt: int = 0, *, ready: bool = True, rev: str = "r1", host: bool = True) -> ObservedSandbox:
+    """Return an observed sandbox."""
+    return ObservedSandbox(
+        id=SandboxID(f"s{attempt}"),
+        key=KEY,
+        uid=UID,
+        instance="i",
+        attempt=attempt,
+        ready=ready,
+        created_at=attempt,
+        host_network=host,
+        ips=() if host else ("10.88.0.2",),
+        revision=RevisionID(rev),
+    )
+
+
+def container(
+    name: str = "web",
+    attempt: int = 0,
+    state: ContainerState = ContainerState.RUNNING,
+    *,
+    inside: str = "s0",
+    rev: str = "r1",
+    exit_code: int = 0,
+    exit_seen: float | None = None,
+    restarts: int = 0,
+) -> ObservedContainer:
+    """Return an observed container."""
+    return ObservedContainer(
+        id=ContainerID(f"{name}-{attempt}"),
+        sandbox_id=SandboxID(inside),
+        uid=UID,
+        instance="i",
+        name=name,
+        attempt=attempt,
+        state=state,
+        created_at=attempt,
+        started_at=1,
+        exit_code=exit_code,
+        exit_seen=exit_seen,
+        restart_count=restarts,
+        revision=RevisionID(rev),
+    )
+
+
+@dataclass
+class World:
+    """One pod, its desired state, and a runtime that does what it is told."""
+
+    effective: Revision | None
+    candidate: Revision | None = None
+    terminating: bool = False
+    preempted: bool = False
+    blocked: Blocked | None = None
+    sandboxes: list[ObservedSandbox] = field(default_factory=list)
+    containers: list[ObservedContainer] = field(default_factory=list)
+    history: PodHistory = field(default_factory=PodHistory)
+    probes: PodProbes = field(default_factory=PodProbes)
+    images: dict[str, str] = field(default_factory=dict)
+    pulled: set[tuple[str, RevisionID]] = field(default_factory=set)
+    prepared: set[RevisionID] = field(default_factory=set)
+    failures: dict[str, TaskFailure] = field(default_factory=dict)
+    in_flight: frozenset[str] = frozenset()
+    others: list[Revision] = field(default_factory=list)
+    now: float = 1000.0
+    boot_id: str = BOOT
+    settings: RestartSettings = field(default_factory=RestartSettings)
+    finished: bool = False
+    resets: int = 0
+    log: list[Step] = field(default_factory=list)
+
+    def instant(self) -> Instant:
+        """Return the present."""
+        return Instant(boot_id=self.boot_id, boot=self.now, wall=1_700_000_000 + self.now)
+
+    def desired(self) -> DesiredPod:
+        """Return what should be."""
+        known = [r for r in (self.effective, self.candidate, *self.others) if r is not None]
+        record = PodRecord(
+            key=KEY,
+            uid=UID,
+            claim=Claim(file="web.yaml", document=0),
+            created_at=0.0,
+            effective=self.effective.id if self.effective else None,
+            candidate=self.candidate.id if self.candidate else None,
+            terminating=self.terminating,
+        )
+        return DesiredPod(
+            record=record,
+            effective=self.effective,
+            candidate=self.candidate,
+            revisions={r.id: r for r in known},
+            blocked=self.blocked,
+            preempted=self.preempted,
+        )
+
+    def observed(self) -> ObservedPod:
+        """Return what is."""
+        return ObservedPod(
+            uid=UID,
+            sandboxes=tuple(sorted(self.sandboxes, key=lambda s: -s.attempt)),
+            containers=tuple(sorted(self.containers, key=lambda c: (c.name, -c.attempt))),
+            in_flight=self.in_flight,
+            failures=dict(self.failures),
+            images=dict(self.images),
+            pulled=frozenset(self.pulled),
+            prepared=frozenset(self.prepared),
+        )
+
+    def plan(self) -> PodActions:
+        """Return the next actions without doing them."""
+        return compute_pod_actions(
+            self.desired(), self.observed(), self.probes, self.history, self.instant(), self.settings
+        )
+
+    def settle(self, passes: int = 40) -> PodActions:
+        """Plan and act until nothing is left to do now; the last, empty plan is returned."""
+        for _ in range(passes):
+            actions = self.plan()
+            if not actions.steps:
+                return actions
+            for step in actions.steps:
+                self.act(step)
+                self.check()
+            if self.finished:
+                return actions
+        raise AssertionError(f"no end of planning; last steps: {self.log[-5:]}")
+
+    def check(self) -> None:
+        """Assert what must hold at every moment."""
+        alive = [c.name for c in self.containers if c.state is ContainerState.RUNNING]
+        assert len(alive) == len(set(alive)), f"two instances of a container: {alive}"
+
+    def act(self, step: Step) -> None:
+        """Carry out one step."""
+        self.log.append(step)
+        match step:
+            case PullImage():
+                self.images[step.image] = "sha256:1"
+                self.pulled.add((step.image, step.revision))
+            case Promote():
+                assert self.candidate is not None
+                assert self.candidate.id == step.revision
+                if self.effective:
+                    self.others.append(self.effective)
+                self.effective, self.candidate = self.candidate, None
+            case PrepareVolumes():
+                self.prepared.add(step.revision)
+            case RunSandbox():
+                self._run_sandbox(step)
+            case StartContainer():
+                self._start(step)
+            case StopContainer():
+                assert step.grace_seconds >= 2
+                self._exit(step.id, 143)
+                if step.probe_failure:
+                    memory = replace(self.history.of(step.name), killed_attempt=step.attempt)
+                    self._remember(step.name, memory)
+            case RemoveContainer():
+                gone = next(c for c in self.containers if c.id == step.id)
+                assert gone.state is not ContainerState.RUNNING
+                self.containers.remove(gone)
+            case StopSandbox():
+                self.resets += step.reset_volumes
+                self._end_sandbox(step.id)
+            case RemoveSandbox():
+                self._end_sandbox(step.id)
+                self.sandboxes = [s for s in self.sandboxes if s.id != step.id]
+                self.containers = [c for c in self.containers if c.sandbox_id != step.id]
+            case FinishIncarnation():
+                assert not self.sandboxes
+                self.finished = True
+
+    def _run_sandbox(self, step: RunSandbox) -> None:
+        assert self.effective is not None
+        assert all(c.state is not ContainerState.RUNNING for c in self.containers), "an old container still runs"
+        assert step.attempt > max((s.attempt for s in self.sandboxes), default=-1)
+        host = bool(self.effective.pod.spec.host_network)
+        self.history = replace(self.history, sandbox_attempt=step.attempt)
+        self.sandboxes.append(sandbox(step.attempt, rev=step.revision, host=host))
+
+    def _start(self, step: StartContainer) -> None:
+        assert any(s.id == step.sandbox and s.ready for s in self.sandboxes)
+        self._remember(step.name, after_start(step, self.history.of(step.name), self.instant()))
+        if step.created is not None:
+            found = next(c for c in self.containers if c.id == step.created)
+            self.containers.remove(found)
+        else:
+            assert all(c.attempt < step.attempt for c in self.containers if c.name == step.name)
+        made = container(step.name, step.attempt, inside=step.sandbox, rev=step.revision, restarts=step.restart_count)
+        self.containers.append(made)
+
+    def _remember(self, name: str, memory: object) -> None:
+        self.history = replace(self.history, containers={**self.history.containers, name: memory})  # type: ignore[dict-item]  # a ContainerHistory
+
+    def _exit(self, identifier: str, code: int) -> None:
+        self.containers = [
+            replace(c, state=ContainerState.EXITED, exit_code=code, exit_seen=self.now) if c.id == identifier else c
+            for c in self.containers
+        ]
+
+    def crash(self, name: str = "web", code: int = 1) -> None:
+        """Let the running container of this name exit."""
+        found = next(c for c in self.containers if c.name == name and c.state is ContainerState.RUNNING)
+        self._exit(found.id, code)
+
+    def _end_sandbox(self, identifier: str) -> None:
+        for found in [c for c in self.containers if c.sandbox_id == identifier]:
+            assert found.state is not ContainerState.RUNNING, "a sandbox was ended under a running container"
+        self.sandboxes = [replace(s, ready=False) if s.id == identifier else s for s in self.sandboxes]
+
+    def running(self) -> dict[str, int]:
+        """Return the attempt of each running container by name."""
+        return {c.name: c.attempt for c in self.containers if c.state is ContainerState.RUNNING}
