@@ -1,0 +1,140 @@
+"""Environment, command and arguments of a container after `$(NAME)` expansion (spec/kubelet-static-pods.md 5.4).
+
+The values made here may be passwords: they go to the runtime and nowhere else (foundation 24).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from podstead.k8s import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from podstead.k8s import core_v1 as v1
+
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+
+class UnresolvedError(ValueError):
+    """An entry of the environment cannot be given a value; the text names the entry and never a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """What the downward entries of an environment may ask of a pod beyond its manifest.
+
+    `allocatable` is the node's, by resource name: it stands in for a limit that the manifest does not set.
+    """
+
+    uid: str
+    host_ip: str = ""
+    host_ips: tuple[str, ...] = ()
+    pod_ips: tuple[str, ...] = ()
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+
+
+def expand(text: str, mapping: Mapping[str, str]) -> str:
+    """Return `text` with `$(NAME)` replaced by its value and `$$` by `$`.
+
+    A reference to an unknown name, an unclosed `$(` and any other `$` stay as they are. Values are not expanded again.
+    """
+
+    def replacement(match: re.Match[str]) -> str:
+        name = match[1]
+        return "$" if name is None else mapping.get(name, match[0])
+
+    return _REFERENCE.sub(replacement, text)
+
+
+def environment(container: v1.Container, pod: v1.Pod, facts: PodFacts) -> tuple[tuple[str, str], ...]:
+    """Return the container's environment in the order of its declaration.
+
+    A later entry of the same name replaces the value of the earlier one, in the earlier one's place; an entry sees
+    those above it. Raises UnresolvedError for a source that has no value here (Secrets, ConfigMaps, files).
+    """
+    if container.env_from:
+        raise UnresolvedError(f"cannot set the environment of container {container.name!r}: envFrom needs a cluster")
+    values: dict[str, str] = {}
+    for entry in container.env:
+        if entry.value_from is None:
+            values[entry.name] = expand(entry.value or "", values)
+        else:
+            values[entry.name] = _sourced(entry.name, entry.value_from, container, pod, facts)
+    return tuple(values.items())
+
+
+def literal_environment(container: v1.Container) -> dict[str, str]:
+    """Return the entries written as plain values, unexpanded: all that an exec probe's command may refer to."""
+    return {entry.name: entry.value or "" for entry in container.env if entry.value_from is None}
+
+
+def command_line(container: v1.Container, env: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return command and arguments, expanded with the whole environment; empty ones leave the image's own."""
+    values = dict(env)
+    return tuple(expand(c, values) for c in container.command), tuple(expand(a, values) for a in container.args)
+
+
+def _sourced(name: str, source: v1.EnvVarSource, container: v1.Container, pod: v1.Pod, facts: PodFacts) -> str:
+    if source.field_ref is not None:
+        value = field_value(source.field_ref.field_path, pod, facts)
+        if value is None:
+            raise UnresolvedError(f"cannot set {name}: {source.field_ref.field_path!r} is not a field of a pod")
+        return value
+    if source.resource_field_ref is not None:
+        return _resource_value(name, source.resource_field_ref, container, pod, facts)
+    raise UnresolvedError(f"cannot set {name}: its source needs a cluster or a volume; write the value itself")
+
+
+def field_value(path: str, pod: v1.Pod, facts: PodFacts) -> str | None:
+    """Return what a fieldRef of an environment entry stands for, None for an unknown path.
+
+    A label or annotation that the pod does not have gives the empty text.
+    """
+    meta, spec = pod.metadata, pod.spec
+    match = _SUBSCRIPT.fullmatch(path)
+    if match is not None:
+        held = meta.labels if match[1] == "labels" else meta.annotations
+        return held.get(match[2], "")
+    return {
+        "metadata.name": meta.name or "",
+        "metadata.namespace": meta.namespace or "",
+        "metadata.uid": facts.uid,
+        "spec.nodeName": spec.node_name or "",
+        "spec.serviceAccountName": spec.service_account_name or "",
+        "status.hostIP": facts.host_ip,
+        "status.hostIPs": ",".join(facts.host_ips or ((facts.host_ip,) if facts.host_ip else ())),
+        "status.podIP": facts.pod_ips[0] if facts.pod_ips else "",
+        "status.podIPs": ",".join(facts.pod_ips),
+    }.get(path)
+
+
+def _resource_value(
+    name: str, wanted: v1.ResourceFieldSelector, container: v1.Container, pod: v1.Pod, facts: PodFacts
+) -> str:
+    """Return a limit or request in units of the divisor, rounded up; a missing limit is the pod's, else the node's."""
+    kind, _, resource = wanted.resource.partition(".")
+    spec = pod.spec
+    if kind not in {"limits", "requests"} or not resource:
+        raise UnresolvedError(f"cannot set {name}: {wanted.resource!r} must be limits.RESOURCE or requests.RESOURCE")
+    asked = wanted.container_name or container.name
+    found = next((c for c in (*spec.containers, *spec.init_containers) if c.name == asked), None)
+    if found is None:
+        raise UnresolvedError(f"cannot set {name}: the pod has no container {asked!r}")
+    amount = _amount(found.resources, kind, resource)
+    if amount is None and kind == "limits":
+        amount = _amount(spec.resources, kind, resource) or facts.allocatable.get(resource)
+    divisor = quantity.parse(wanted.divisor or "1") or Fraction(1)
+    return str(math.ceil(quantity.parse(amount or "0") / divisor))
+
+
+def _amount(resources: v1.ResourceRequirements | None, kind: str, resource: str) -> str | None:
+    if resources is None:
+        return None
+    return (resources.limits if kind == "limits" else resources.requests).get(resource)
