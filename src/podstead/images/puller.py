@@ -1,0 +1,136 @@
+"""Makes images present: one pull per reference however many wait for it, a bounded number at once."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.errors import RuntimeFault
+from podstead.images import failures
+from podstead.images.policy import PullDecision, decide
+from podstead.images.reference import ImageReference, InvalidReference, parse
+from podstead.state.runtime import Image, RegistryAuth
+
+if TYPE_CHECKING:
+    from podstead.config import ImageSettings
+
+Pull = Callable[[str, RegistryAuth | None], Awaitable[str]]
+"""Pulls a full reference and returns the image's id. Raises RuntimeFault."""
+Inspect = Callable[[str], Awaitable[Image | None]]
+"""Returns the image held under a full reference, None when there is none. Raises RuntimeFault."""
+FindAuth = Callable[[ImageReference], Awaitable[RegistryAuth | None]]
+"""Returns the credentials for a repository."""
+
+
+async def no_credentials(_: ImageReference) -> RegistryAuth | None:
+    """Find no credentials."""
+    return None
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    task: asyncio.Task[Image]
+    waiters: int = 0
+
+
+class Puller:
+    """Pulls images through the runtime.
+
+    Progress cannot be shown: the CRI has none. How often a failed pull is tried is the caller's decision.
+    """
+
+    def __init__(
+        self, pull: Pull, inspect: Inspect, settings: ImageSettings, find_auth: FindAuth = no_credentials
+    ) -> None:
+        self._pull = pull
+        self._inspect = inspect
+        self._settings = settings
+        self._find_auth = find_auth
+        self._slots = asyncio.Semaphore(settings.parallel_pulls)
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The full references being pulled or waiting for a slot."""
+        return tuple(self._running)
+
+    async def ensure(self, image: str, policy: str | None) -> Image:
+        """Return the image as its pull policy wants it, pulled if need be.
+
+        Cancelling one caller leaves the pull to the others; when the last one goes, the pull is cancelled. Raises
+        RuntimeFault with reason InvalidImageName, ErrImageNeverPull, ErrImagePull or RegistryUnavailable, or a
+        transient one when the runtime is away.
+        """
+        reference = parse(image)
+        if isinstance(reference, InvalidReference):
+            raise RuntimeFault(f"image {image!r} {reference.why}", reason="InvalidImageName")
+        if policy != "Always":
+            present = await self._inspect(str(reference))
+            decision = decide(policy, present=present is not None)
+            if present is not None and decision is PullDecision.USE:
+                return present
+            if decision is PullDecision.NEVER_PRESENT:
+                raise RuntimeFault(
+                    f"image '{reference}' is not present and imagePullPolicy is Never: "
+                    "import it (podstead image import FILE.tar), or allow pulling",
+                    reason="ErrImageNeverPull",
+                )
+        return await self._shared(reference)
+
+    async def close(self) -> None:
+        """Cancel all pulls and wait for their end."""
+        tasks = [entry.task for entry in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _shared(self, reference: ImageReference) -> Image:
+        key = str(reference)
+        entry = self._running.get(key)
+        if entry is None:
+            task = asyncio.get_running_loop().create_task(self._fetch(reference), name=f"pull {key}")
+            entry = self._running[key] = _Running(task)
+            task.add_done_callback(functools.partial(self._ended, key, entry))
+        entry.waiters += 1
+        try:
+            return await asyncio.shield(entry.task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and not caller.cancelling():
+                # Not this caller was cancelled but the pull itself, by `close`.
+                raise RuntimeFault(f"the pull of '{reference}' was given up", transient=True) from None
+            raise
+        finally:
+            entry.waiters -= 1
+            if entry.waiters == 0 and not entry.task.done():
+                # Whoever comes now begins a pull of its own instead of joining one that is being given up.
+                self._running.pop(key, None)
+                entry.task.cancel()
+
+    def _ended(self, key: str, entry: _Running, task: asyncio.Task[Image]) -> None:
+        if self._running.get(key) is entry:
+            del self._running[key]
+        if not task.cancelled():
+            # Looked at here, so that a pull whose last waiter left in the same moment is no unheard exception.
+            task.exception()
+
+    async def _fetch(self, reference: ImageReference) -> Image:
+        async with self._slots:
+            auth = await self._find_auth(reference)
+            try:
+                await self._pull(str(reference), auth)
+            except RuntimeFault as fault:
+                raise failures.explain(
+                    fault, reference, self._settings.registries, authenticated=auth is not None
+                ) from fault
+            image = await self._inspect(str(reference))
+        if image is None:
+            raise RuntimeFault(
+                f"cannot use image '{reference}': the runtime pulled it and does not show it; pull again",
+                reason="ErrImagePull",
+            )
+        return image
