@@ -1,0 +1,90 @@
+"""Ends by force what containerd leaves when its pods could not be removed through CRI: shims, containers, mounts.
+
+Ours are known by records that nobody else can hold: a shim by the socket path in its command line, a container's
+processes by the instance's own cgroup, a mount by lying below the instance's state directory.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from pathlib import Path
+
+from podstead.containerd.mounts import read_mounts, run_command
+from podstead.errors import OperatorError
+
+END_SECONDS = 10.0
+"""SIGKILL takes effect in milliseconds, but for a process in uninterruptible sleep (a dead NFS server)."""
+CGROUP_MOUNT = Path("/sys/fs/cgroup")
+
+
+def shim_pids(socket: Path) -> tuple[int, ...]:
+    """Return the shims that were started for the containerd of this socket."""
+    wanted = os.fsencode(socket)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended meanwhile
+        if Path(os.fsdecode(words[0])).name.startswith("containerd-shim") and wanted in words:
+            found.append(int(entry.name))
+    return tuple(found)
+
+
+def cgroup_pids(cgroup_parent: str, mount: Path = CGROUP_MOUNT) -> tuple[int, ...]:
+    """Return the processes in the instance's cgroup and below, in whatever hierarchy."""
+    relative = cgroup_parent.strip("/")
+    if not relative:
+        return ()  # the root cgroup is the whole machine
+    pids: set[int] = set()
+    for top in (mount, *mount.glob("*")):
+        for file in (top / relative).rglob("cgroup.procs"):
+            try:
+                pids.update(int(line) for line in file.read_text(encoding="ascii").split())
+            except OSError:
+                continue  # the cgroup went with its last process
+    return tuple(sorted(pids))
+
+
+def kill_and_wait(pids: tuple[int, ...], seconds: float = END_SECONDS) -> None:
+    """SIGKILL the processes and wait until they are gone.
+
+    Raises:
+        OperatorError: one is left after the time.
+    """
+    deadline = time.monotonic() + seconds
+    opened = []
+    try:
+        for pid in pids:
+            try:
+                opened.append((pid, os.pidfd_open(pid)))
+                signal.pidfd_send_signal(opened[-1][1], signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for pid, descriptor in opened:
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise OperatorError(f"cannot end process {pid} of a pod: it does not react to SIGKILL")
+    finally:
+        for _, descriptor in opened:
+            os.close(descriptor)
+
+
+def end_leftovers(*, socket: Path, state: Path, cgroup_parent: str) -> None:
+    """Kill the instance's shims and container processes, and unmount what lies below its state directory.
+
+    Raises:
+        OperatorError: a process or mount outlives this.
+    """
+    kill_and_wait(shim_pids(socket))  # first, so that none sees its container die and starts to clean up
+    kill_and_wait(cgroup_pids(cgroup_parent))
+    resolved = Path(os.path.realpath(state))
+    below = [entry.mount_point for entry in read_mounts() if resolved in entry.mount_point.parents]
+    for mount_point in reversed(below):
+        run_command("umount", "--lazy", str(mount_point))

@@ -1,0 +1,244 @@
+"""Decides by trying which OCI runtime works on this machine, and which mends it needs (foundation 3).
+
+A container as containerd would make it is run by the OCI runtime itself, with the fewest mends first. The answer is
+kept in a file with everything it depends on (versions, kernel, cgroup mounts, capabilities), and found anew when one
+of these differs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from podstead.containerd.mounts import mixed_cgroup2_mounts, read_mounts
+from podstead.errors import OperatorError
+
+if TYPE_CHECKING:
+    from podstead.containerd.locate import Programs
+
+TRY_SECONDS = 10
+"""One try takes about 0.1 s; a runtime that hangs longer does not work."""
+CRITICAL_OOM_SCORE = -998
+"""What containerd asks for its sandboxes; lowering it needs CAP_SYS_RESOURCE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mends:
+    """What is done only because this machine needs it; shown by `get nodes`."""
+
+    restrict_oom_score_adj: bool = False
+    """Negative oom_score_adj values cannot be set here: critical pods get no protection from the OOM killer."""
+    private_mounts: bool = False
+    """containerd runs in a mount namespace without the cgroup2 mount beside the v1 controllers: mounts made on the
+    host outside the root directory after its start are invisible to containers, and theirs to the host."""
+
+    def described(self) -> tuple[str, ...]:
+        """Return one sentence a mend, for people."""
+        told = []
+        if self.restrict_oom_score_adj:
+            told.append("negative oom_score_adj cannot be set here: critical pods have no OOM protection")
+        if self.private_mounts:
+            told.append("containerd runs in a mount namespace without the mixed cgroup2 mount")
+        return tuple(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try; `said` is the runtime's own message, empty if it worked."""
+
+    runtime: str
+    mends: Mends
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What works here."""
+
+    runtime: str
+    """The default OCI runtime: crun or runc."""
+    handlers: tuple[str, ...]
+    """Every OCI runtime that works with these mends."""
+    mends: Mends
+    versions: tuple[tuple[str, str], ...] = ()
+    """Program to the first line of its `--version`."""
+    attempts: tuple[Attempt, ...] = ()
+
+
+class _Cached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The file's content."""
+
+    depends_on: dict[str, str]
+    result: ProbeResult
+
+
+def runtime_spec(*, cgroups_path: str, oom_score_adj: int) -> dict[str, object]:
+    """Return an OCI runtime configuration that runs `catatonit --version` from a root that holds only that."""
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "user": {"uid": 0, "gid": 0},
+            "args": ["/catatonit", "--version"],
+            "env": ["PATH=/"],
+            "cwd": "/",
+            "noNewPrivileges": True,
+            "oomScoreAdj": oom_score_adj,
+            "capabilities": {name: ["CAP_KILL"] for name in ("bounding", "effective", "permitted")},
+        },
+        "root": {"path": "rootfs", "readonly": True},
+        "hostname": "probe",
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+        ],
+        "linux": {
+            "cgroupsPath": cgroups_path,
+            "resources": {"devices": [{"allow": False, "access": "rwm"}], "cpu": {"shares": 2}},
+            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")],
+        },
+    }
+
+
+class RuntimeProbe:
+    """Tries the OCI runtimes of `programs`; blocking, bounded by eight tries of `TRY_SECONDS`."""
+
+    def __init__(self, programs: Programs, *, cache: Path, cgroup_parent: str) -> None:
+        self._programs = programs
+        self._cache = cache
+        self._cgroup_parent = cgroup_parent
+
+    def decide(self, wanted: str = "") -> ProbeResult:
+        """Return what works here; `wanted` is crun, runc or empty for the better one.
+
+        Raises:
+            OperatorError: nothing, or not the wanted runtime, runs a container; with the runtime's own words.
+        """
+        depends_on = {**self._circumstances(), "wanted": wanted}
+        known = self._read_cache(depends_on)
+        if known is not None:
+            return known
+        result = self._try_all(wanted, tuple((name, text) for name, text in depends_on.items() if name in _VERSIONED))
+        self._write_cache(_Cached(depends_on=depends_on, result=result))
+        return result
+
+    def _try_all(self, wanted: str, versions: tuple[tuple[str, str], ...]) -> ProbeResult:
+        names = [name for name, _ in self._programs.runtimes if wanted in {"", name}]
+        attempts: list[Attempt] = []
+        for name in names:
+            for mends in self._choices():
+                attempts.append(self._try(name, mends))
+                if attempts[-1].said:
+                    continue
+                others = [other for other, _ in self._programs.runtimes if other != name]
+                trials = [self._try(other, mends) for other in others]
+                handlers = (name, *(trial.runtime for trial in trials if not trial.said))
+                return ProbeResult(
+                    runtime=name, handlers=handlers, mends=mends, versions=versions, attempts=(*attempts, *trials)
+                )
+        # The last try of each runtime had every mend: its words name what really stands in the way.
+        said = "; ".join(f"{name}: {[one.said for one in attempts if one.runtime == name][-1]}" for name in names)
+        raise OperatorError(f"cannot run containers on this machine: {said}")
+
+    @staticmethod
+    def _choices() -> tuple[Mends, ...]:
+        """Return the sets of mends, the smallest first."""
+        private = (False, True) if mixed_cgroup2_mounts(read_mounts()) else (False,)
+        return tuple(
+            Mends(restrict_oom_score_adj=restrict, private_mounts=own)
+            for own, restrict in sorted(itertools.product(private, (False, True)), key=sum)
+        )
+
+    def _try(self, runtime: str, mends: Mends) -> Attempt:
+        with tempfile.TemporaryDirectory(prefix="ps-probe-") as directory:
+            bundle = Path(directory)
+            (bundle / "rootfs").mkdir()
+            for name in ("proc", "dev"):
+                (bundle / "rootfs" / name).mkdir()
+            shutil.copy(self._programs.catatonit, bundle / "rootfs" / "catatonit")
+            spec = runtime_spec(
+                cgroups_path=f"{self._cgroup_parent}/probe-{bundle.name}",
+                oom_score_adj=own_oom_score_adj() if mends.restrict_oom_score_adj else CRITICAL_OOM_SCORE,
+            )
+            (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
+            command = [str(self._programs.runtime(runtime)), "--root", str(bundle / "state"), "run"]
+            command += ["--bundle", directory, bundle.name]
+            said = _run(_without_mounts(command, mends), TRY_SECONDS)
+            if said:  # a failed or timed-out try may have left a container; the directory goes, so must it
+                _run([*command[:3], "delete", "--force", bundle.name], TRY_SECONDS)
+        return Attempt(runtime=runtime, mends=mends, said=said)
+
+    def _circumstances(self) -> dict[str, str]:
+        cgroups = [entry for entry in read_mounts() if entry.fs_type in {"cgroup", "cgroup2"}]
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        capabilities = next((line for line in status.splitlines() if line.startswith("CapEff:")), "")
+        return {
+            **{name: first_version_line(path) for name, path in self._programs.runtimes},
+            "containerd": first_version_line(self._programs.containerd),
+            "kernel": platform.release(),
+            "cgroups": " ".join(f"{entry.mount_point}:{entry.fs_type}" for entry in cgroups),
+            "capabilities": capabilities.partition(":")[2].strip(),
+        }
+
+    def _read_cache(self, depends_on: dict[str, str]) -> ProbeResult | None:
+        try:
+            cached = msgspec.json.decode(self._cache.read_bytes(), type=_Cached)
+        except (OSError, msgspec.DecodeError):
+            return None  # a missing or damaged file only costs the tries
+        return cached.result if cached.depends_on == depends_on else None
+
+    def _write_cache(self, cached: _Cached) -> None:
+        content = {"depends_on": cached.depends_on, "result": asdict(cached.result)}
+        temporary = self._cache.with_name(self._cache.name + ".new")
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1))
+        temporary.replace(self._cache)
+
+
+def own_oom_score_adj() -> int:
+    """Return this process's value, which containerd inherits and to which it restricts its containers' values."""
+    return int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii"))
+
+
+_VERSIONED = frozenset({"crun", "runc", "containerd", "kernel"})
+
+
+def first_version_line(program: Path) -> str:
+    """Return the first line of `program --version`, or a word of why there is none."""
+    try:
+        done = subprocess.run(
+            [str(program), "--version"], capture_output=True, timeout=TRY_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"unknown ({type(error).__name__})"
+    return next(iter(done.stdout.decode(errors="replace").splitlines()), "unknown")
+
+
+def _without_mounts(command: list[str], mends: Mends) -> list[str]:
+    mixed = mixed_cgroup2_mounts(read_mounts()) if mends.private_mounts else ()
+    if not mixed:
+        return command
+    # The paths are arguments of the shell, never part of its program.
+    script = f'n={len(mixed)}; while [ $n -gt 0 ]; do umount "$1" || exit 1; shift; n=$((n-1)); done; exec "$@"'
+    return ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", *map(str, mixed), *command]
+
+
+def _run(command: list[str], seconds: float) -> str:
+    """Run to the end; return an empty text for success, else the last line of what was said."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {seconds:g} s"
+    except OSError as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return (lines[-1] if lines else f"exit code {done.returncode}")[:400]

@@ -1,0 +1,76 @@
+"""What the kernel routes: networks and addresses of the node, from /proc, with no program's help.
+
+/proc/thread-self is read, not /proc/self: it tells of the network namespace of the thread that asks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+FIB_TRIE = Path("/proc/thread-self/net/fib_trie")
+ROUTE = Path("/proc/thread-self/net/route")
+IF_INET6 = Path("/proc/thread-self/net/if_inet6")
+
+_LEAF = re.compile(r"\|--\s+(\d+\.\d+\.\d+\.\d+)\s*$")
+_ALIAS = re.compile(r"^\s*/(\d+)\s+(\w+)\s+(\w+)")
+
+
+def parse_fib_trie(text: str) -> tuple[tuple[ipaddress.IPv4Network, str], ...]:
+    """Return each IPv4 route of every table as (network, type); types are LOCAL, UNICAST, BROADCAST, …"""
+    routes: dict[tuple[ipaddress.IPv4Network, str], None] = {}
+    prefix = ""
+    for line in text.splitlines():
+        if (leaf := _LEAF.search(line)) is not None:
+            prefix = leaf.group(1)
+        elif prefix and (alias := _ALIAS.match(line)) is not None:
+            network = ipaddress.IPv4Network(f"{prefix}/{alias.group(1)}", strict=False)
+            routes[network, alias.group(3)] = None
+    return tuple(routes)
+
+
+def used_networks(text: str) -> tuple[ipaddress.IPv4Network, ...]:
+    """Return every network that is routed or an address of the node, the default route left out."""
+    return tuple(dict.fromkeys(network for network, _ in parse_fib_trie(text) if network.prefixlen > 0))
+
+
+def local_addresses(text: str) -> tuple[ipaddress.IPv4Address, ...]:
+    """Return the node's own IPv4 addresses, those of the loopback network last."""
+    found = {
+        network.network_address: None
+        for network, kind in parse_fib_trie(text)
+        if kind == "LOCAL" and network.prefixlen == 32
+    }
+    return tuple(sorted(found, key=lambda address: (address.is_loopback, address)))
+
+
+def default_interface(text: str) -> str:
+    """Return the interface of the default route with the lowest metric (from /proc/net/route), or an empty text."""
+    best: tuple[int, str] | None = None
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8 or fields[1] != "00000000" or fields[7] != "00000000":
+            continue
+        candidate = (int(fields[6]), fields[0])
+        if best is None or candidate[0] < best[0]:
+            best = candidate
+    return best[1] if best else ""
+
+
+def ipv6_addresses(text: str) -> tuple[ipaddress.IPv6Address, ...]:
+    """Return the global IPv6 addresses of /proc/net/if_inet6 (scope 00), loopback and link-local left out."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) == 6 and fields[3] == "00":
+            found.append(ipaddress.IPv6Address(bytes.fromhex(fields[0])))
+    return tuple(found)
+
+
+def read_text(path: Path) -> str:
+    """Return a /proc file's text; empty where the kernel has none (IPv6 switched off)."""
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError:
+        return ""

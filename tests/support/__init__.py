@@ -1,0 +1,1 @@
+"""What tests of several rooms share: images, network namespaces and nodes, all made on this machine."""
