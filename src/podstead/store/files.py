@@ -1,0 +1,230 @@
+"""Durable files: replaced atomically, synced in batches, set aside rather than deleted when they are corrupt.
+
+Everything here blocks; the stores call it through `asyncio.to_thread`. They call it as `files.write_many(…)`, so that a
+test of crashes finds every durable write of class A in this one module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from podstead.errors import PodsteadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+SYNC_THREADS = 8
+"""Syncs of one batch under way at once: they wait for the same journal commit, so more gain nothing."""
+_TEMPORARY_SUFFIX = ".tmp"
+
+
+class StoreError(PodsteadError):
+    """A file of the agent's state cannot be read or written; the text names the path and the system's reason."""
+
+    def __init__(self, verb: str, path: Path, reason: str) -> None:
+        super().__init__(f"cannot {verb} {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One file of a batch."""
+
+    path: Path
+    data: bytes
+
+
+@contextlib.contextmanager
+def _named(verb: str, path: Path) -> Iterator[None]:
+    """Turn the system's error into one that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(verb, path, error.strerror or type(error).__name__) from error
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace one file; see `write_many`."""
+    write_many((Write(path=path, data=data),))
+
+
+def write_many(batch: Sequence[Write]) -> None:
+    """Replace files atomically and durably, readable by their owner only.
+
+    At each instant a reader sees an old or a new file, never a part of one. All contents are on disk before the first
+    name changes, and names change in the order of the batch, so a failure for want of space changes nothing.
+
+    Raises:
+        StoreError: a file or its directory cannot be written; no temporary file stays behind.
+    """
+    staged: dict[Path, Path] = {}
+    try:
+        for item in batch:
+            staged[_stage(item)] = item.path
+        _sync_all(tuple(staged))
+        for temporary, path in staged.items():
+            with _named("write", path):
+                temporary.replace(path)
+    finally:
+        for temporary in staged:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    for directory in dict.fromkeys(item.path.parent for item in batch):
+        sync_directory(directory)
+
+
+def _stage(item: Write) -> Path:
+    """Write the content under a name that no reader takes."""
+    with _named("write", item.path):
+        descriptor, name = tempfile.mkstemp(prefix=".", suffix=_TEMPORARY_SUFFIX, dir=item.path.parent)
+    temporary = Path(name)
+    try:
+        with _named("write", item.path), os.fdopen(descriptor, "wb") as file:
+            file.write(item.data)
+    except StoreError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    if len(paths) < 2:
+        for path in paths:
+            _sync(path)
+        return
+    with ThreadPoolExecutor(max_workers=min(SYNC_THREADS, len(paths)), thread_name_prefix="fsync") as pool:
+        for _ in pool.map(_sync, paths):
+            pass
+
+
+def _sync(path: Path) -> None:
+    with _named("write", path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names of a directory durable.
+
+    Raises:
+        StoreError: the directory cannot be opened or synced.
+    """
+    with _named("sync", path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read(path: Path) -> bytes | None:
+    """Return a file's bytes, None where there is no such file.
+
+    Raises:
+        StoreError: the file is there and cannot be read.
+    """
+    with _named("read", path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def names(directory: Path) -> tuple[str, ...]:
+    """Return the sorted names in a directory, none where there is no such directory; hidden ones are left out.
+
+    Raises:
+        StoreError: the directory is there and cannot be read.
+    """
+    with _named("read", directory):
+        try:
+            return tuple(sorted(name for name in os.listdir(directory) if not name.startswith(".")))  # noqa: PTH208 - names only
+        except FileNotFoundError:
+            return ()
+
+
+def remove(*paths: Path) -> None:
+    """Remove files durably; one that is not there is no error.
+
+    Raises:
+        StoreError: a file cannot be removed.
+    """
+    for path in paths:
+        with _named("remove", path):
+            path.unlink(missing_ok=True)
+    for directory in dict.fromkeys(path.parent for path in paths):
+        if directory.exists():
+            sync_directory(directory)
+
+
+def make_directory(path: Path, mode: int = DIRECTORY_MODE) -> None:
+    """Make a directory, with its parents, durably; one that is there keeps its mode.
+
+    Raises:
+        StoreError: it cannot be made, or something else has its name.
+    """
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_directory(path.parent, mode)
+    with _named("make", path):
+        try:
+            path.mkdir(mode=mode)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+    sync_directory(path.parent)
+
+
+def set_aside(path: Path, wall: float) -> Path:
+    """Rename a corrupt file to `NAME.TIME.corrupt` for people to look at, and return where it is now.
+
+    It stays under its own name where the file system refuses even that. `wall` is Unix seconds.
+    """
+    stamp = datetime.fromtimestamp(wall, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = path.with_name(f"{path.name}.{stamp}.corrupt")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.{stamp}.{number}.corrupt")
+    try:
+        path.rename(target)
+    except OSError:
+        return path
+    return target
+
+
+def sweep(directory: Path) -> None:
+    """Remove temporary files that a killed process left."""
+    for leftover in directory.glob(f".*{_TEMPORARY_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            leftover.unlink(missing_ok=True)
+
+
+def segment(text: str, limit: int = 200) -> str:
+    """Return a name for `text` that is safe as one part of a path and is not longer than `limit` bytes.
+
+    Kubernetes' own names stay as they are. What is cut keeps apart from its neighbours by a part of its SHA-256.
+    """
+    safe = quote(text, safe="").replace("~", "%7E")
+    if safe.startswith(".") or not safe:
+        safe = f"%2E{safe[1:]}"
+    if len(safe) <= limit:
+        return safe
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{safe[: limit - 17]}~{digest}"
