@@ -11,6 +11,7 @@ from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from podstead.k8s import core_v1 as v1
     from podstead.volumes.mounter import Mounter
 

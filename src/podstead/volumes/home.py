@@ -14,6 +14,7 @@ from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from podstead.config import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1

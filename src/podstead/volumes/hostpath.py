@@ -15,6 +15,7 @@ from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
     from podstead.k8s import core_v1 as v1
 
 DIRECTORY_MODE = 0o755

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from podstead.identity import PodUID
-    from podstead.config import Paths
     from pathlib import Path
+
+    from podstead.config import Paths
+    from podstead.identity import PodUID
 
 EMPTY_DIR_PLUGIN = "kubernetes.io~empty-dir"
 

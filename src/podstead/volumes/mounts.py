@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from podstead.state.runtime import Mount
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
+
     from podstead.k8s import core_v1 as v1
 
 ETC_HOSTS = "/etc/hosts"
