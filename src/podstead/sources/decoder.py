@@ -100,15 +100,15 @@ class Decoder:
         try:
             async with asyncio.timeout(self._wall_seconds):
                 answer = await _converse(process, data)
-                if answer is None:
-                    raise ValueError(f"the answer has more than {MOST_ANSWER_BYTES} bytes")
-                status = await process.wait()
-            return (decode_reading(answer), True) if status == 0 else (_died(status), True)
+                status = 0 if answer is None else await process.wait()
+            if answer is None:
+                return _refused("DecodeLimit", "the file unfolds to more than a node can hold: make it smaller"), True
+            return (_died(status) if status else decode_reading(answer)), True
         except TimeoutError:
             text = f"reading the file took longer than {self._wall_seconds:g} s: it is tried again at the next look"
             return _refused("DecodeLimit", text), False
         except ValueError:
-            return _refused("DecodeLimit", "the file unfolds to more than a node can hold: make it smaller"), True
+            return _refused("DecodeLimit", "the process that read the file gave no reading: make it smaller"), True
         finally:
             if process.returncode is None:
                 process.kill()

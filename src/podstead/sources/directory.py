@@ -17,13 +17,13 @@ from podstead.sources.continuity import Absences, Continuity
 from podstead.sources.entry import Entry, inspect_entry
 from podstead.sources.looker import Looker, LookRequest, LookResult
 from podstead.sources.names import is_manifest_name
-from podstead.sources.place import Listing, Place
+from podstead.sources.place import Listing, Place, is_single_file
 from podstead.sources.timing import Timing
 from podstead.sources.watch import Watch
 from podstead.state.sources import FileTrouble, ManifestFile, SourceSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Mapping
+    from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 
     from podstead.clock import Clock
     from podstead.config import SourceSettings
@@ -75,7 +75,7 @@ class DirectorySource:
         self._listing = Listing(manifests=())
         self._degraded: str | None = None
         self._readable = False
-        self._single: bool | None = None
+        self._single = is_single_file(known_identity)
         self._closed: set[str] = set()
         self._full_at = -math.inf
         self._not_before = -math.inf
@@ -101,7 +101,7 @@ class DirectorySource:
         self._accepting = True
         self.poke()
 
-    async def snapshots(self) -> AsyncIterator[SourceSnapshot]:
+    async def snapshots(self) -> AsyncGenerator[SourceSnapshot, None]:
         """Give a complete snapshot at once and after each change. Close the iterator (`contextlib.aclosing`) to end."""
         await self._watch.start()
         try:
@@ -213,7 +213,6 @@ class DirectorySource:
             self._degraded = self._why_degraded(result)
             self._absences.interrupt()
             return
-        self._single = result.place.single is not None
         self._listing = result.listing
         self._entries = self._merge(result.listing, result.entries, result.unanswered)
         self._judge(result, result.place, accepting=accepting)
@@ -224,6 +223,8 @@ class DirectorySource:
         self._degraded = self._continuity.judge(
             place.identity, place.mount, names=self._entries, expected=self._expected(), accepted=accepting
         )
+        if self._degraded is None or self._single is None:
+            self._single = place.single is not None
         if not before or self._degraded is not None or self._listing.overflow:
             self._absences.interrupt()
         if self._degraded is None and not self._listing.overflow:

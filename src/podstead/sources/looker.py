@@ -19,7 +19,7 @@ from podstead.sources.entry import Entry, Question, inspect_entry
 from podstead.sources.place import Listing, Place, PlaceFault, list_place, open_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from podstead.clock import Clock
     from podstead.config import SourceSettings
@@ -188,9 +188,9 @@ class Looker:
             runner.left = True
             self._stuck[runner.name] = runner.since
             work.unanswered.add(runner.name)
-            if len(self._stuck) > self._settings.max_stuck_reads:
-                work.unanswered.update(work.queue)
-                work.queue.clear()
+            barred = self._barred(work.queue, work.request)
+            work.unanswered |= barred
+            work.queue = deque(name for name in work.queue if name not in barred)
             if not work.queue:
                 work.finished = True
                 return
@@ -229,13 +229,22 @@ class Looker:
             )
             names = frozenset(work.listing.manifests)
         with self._lock:
-            barred = {name for name in names if name in self._stuck}
-            if len(self._stuck) >= settings.max_stuck_reads:  # only files that have answered before are worth a thread
-                barred |= {name for name in names if name not in request.known or request.known[name].stamp is None}
-            if len(self._stuck) > settings.max_stuck_reads:
-                barred = set(names)
+            barred = self._barred(names, request)
             work.unanswered |= barred
             work.queue.extend(sorted(names - barred, key=lambda name: (name not in request.closed, name)))
+
+    def _barred(self, names: Collection[str], request: LookRequest) -> set[str]:
+        """Return the names that no thread may be spent on now; needs the lock.
+
+        A quarter of the threads is kept for files that have answered before: new ones must not cost them their edits.
+        """
+        most = self._settings.max_stuck_reads
+        if len(self._stuck) >= most:
+            return set(names)
+        barred = {name for name in names if name in self._stuck}
+        if len(self._stuck) >= most - max(1, most // 4):
+            barred |= {name for name in names if name not in request.known or request.known[name].stamp is None}
+        return barred
 
     def _question(self, work: _Pass, place: Place, name: str) -> Question:
         return Question(

@@ -63,6 +63,11 @@ class Listing:
     unlisted: int = 0
 
 
+def is_single_file(identity: str | None) -> bool | None:
+    """Return whether an identity is that of a single file's place; None for no identity."""
+    return None if identity is None else identity.startswith("file:")
+
+
 def open_place(path: Path, *, was_single: bool | None) -> Place:
     """Open the directory, or the parent of a single file. Raises PlaceFault.
 
