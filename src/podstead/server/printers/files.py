@@ -1,0 +1,60 @@
+"""An entry of the manifest directory as a row of `podstead get files`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.server.ages import age_since
+from podstead.server.tables import NONE, Cells, Column, Printer
+
+if TYPE_CHECKING:
+    from podstead.server.port import FileReport
+
+COLUMNS = (
+    Column("File", format="name", description="Name within the manifest directory"),
+    Column("Verdict", description="Accepted, Rejected or Ignored"),
+    Column("Reason", description="Why it is not accepted"),
+    Column("Pods", description="Pods the file makes"),
+    Column("Revision", description="Last admitted content"),
+    Column("Running", description="Revision that runs"),
+    Column("Owner", description="Owner of the file"),
+    Column("Age", description="Time since the file was changed"),
+    Column("Path", priority=1, description="Whole path"),
+    Column("Message", priority=1, description="First remark, with its line and column"),
+)
+
+
+def file_name(report: FileReport) -> str:
+    """Return the name of a file within its directory."""
+    return report.path.rsplit("/", 1)[-1]
+
+
+def _message(report: FileReport) -> str:
+    if not report.messages:
+        return NONE
+    first = report.messages[0]
+    place = f"{first.line}:{first.column}: " if first.line else ""
+    field = f"{first.field}: " if first.field else ""
+    more = f" (and {len(report.messages) - 1} more)" if len(report.messages) > 1 else ""
+    return f"{place}{field}{first.message}{more}"
+
+
+def file_cells(report: FileReport, now: float) -> Cells:
+    """Return the row of a manifest file at `now` (Unix seconds)."""
+    return Cells(
+        (
+            file_name(report),
+            report.verdict,
+            report.reason or NONE,
+            ",".join(report.pods) or NONE,
+            report.revision or NONE,
+            report.running or NONE,
+            report.owner or NONE,
+            age_since(report.modified, now),
+            report.path,
+            _message(report),
+        )
+    )
+
+
+PRINTER = Printer(COLUMNS, file_cells)
