@@ -60,7 +60,7 @@ async def subject(node: PrivateNode | str, short_directory: Path) -> AsyncIterat
                 image=node.image,
                 cgroup_root=node.cgroup_parent,
                 log_root=str(short_directory),
-                handler=node.running.probe.oci_runtime,
+                handler=node.running.probe.runtime,
             )
         stack.push_async_callback(found.close)
         yield found

@@ -13,8 +13,7 @@ from podstead.cri.events import Capability, ExitSource
 from podstead.state.runtime import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
-    from typing import Any
+    from collections.abc import AsyncIterator
 
     from podstead.state.runtime import RuntimeEvent
     from tests.contract.subject import Subject
@@ -32,8 +31,7 @@ class Heard:
 
     async def listen(self) -> None:
         """Listen until cancelled."""
-        stream: AsyncGenerator[RuntimeEvent, Any] = self.source.events()
-        async with aclosing(stream):
+        async with aclosing(self.source.events()) as stream:
             async for event in stream:
                 self.events.append(event)
                 self._more.set()

@@ -38,7 +38,11 @@ async def test_a_pull_that_is_refused_names_the_host(subject: Subject) -> None:
 
 
 async def test_the_disk_use_of_images(subject: Subject) -> None:
-    assert await subject.client.image_fs_bytes() > 0
+    async def counted() -> bool:
+        return await subject.client.image_fs_bytes() > 0
+
+    # containerd counts every 10 s, and says 0 before.
+    await subject.wait_for(counted, "no disk use was counted")
 
 
 async def test_what_older_runtimes_cannot_do(subject: Subject) -> None:

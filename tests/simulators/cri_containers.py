@@ -146,12 +146,8 @@ class ContainerService:
         return pb.ContainerStatusResponse(status=status, info=info)
 
     async def update(self, request: pb.UpdateContainerResourcesRequest) -> pb.UpdateContainerResourcesResponse:
-        """UpdateContainerResources: fields that are zero are left as they are."""
-        container = self.find(request.container_id)
-        if container.state not in {pb.CONTAINER_CREATED, pb.CONTAINER_RUNNING}:
-            name = pb.ContainerState.Name(container.state)
-            raise CallError(Code.UNKNOWN, f"failed to update resources: container is in {name} state")
-        container.config.linux.resources.MergeFrom(request.linux)
+        """UpdateContainerResources: fields that are zero are left as they are; one that has ended may be changed."""
+        self.find(request.container_id).config.linux.resources.MergeFrom(request.linux)
         return pb.UpdateContainerResourcesResponse()
 
     async def reopen_log(self, request: pb.ReopenContainerLogRequest) -> pb.ReopenContainerLogResponse:

@@ -24,8 +24,8 @@ def full_reference(reference: str) -> str:
     return reference if ":" in reference.rpartition("/")[2] or "@" in reference else f"{reference}:latest"
 
 
-def make_image(reference: str, *, user: int | None = 0, username: str = "", size: int = 1 << 20) -> pb.Image:
-    """Return an image known by this tag, whose id is made from it."""
+def make_image(reference: str, *, user: int | None = None, username: str = "", size: int = 1 << 20) -> pb.Image:
+    """Return an image known by this tag, whose id is made from it; it names no user unless one is given."""
     name = full_reference(reference)
     digest = hashlib.sha256(name.encode()).hexdigest()
     image = pb.Image(
@@ -35,7 +35,7 @@ def make_image(reference: str, *, user: int | None = 0, username: str = "", size
         size=size,
         username=username,
     )
-    if user is not None and not username:
+    if user is not None:
         image.uid.value = user
     return image
 

@@ -96,7 +96,7 @@ class SimulatedRuntime:
         """What containers do, by their name."""
         return self.world.programs
 
-    def add_image(self, reference: str, *, user: int | None = 0, username: str = "") -> pb.Image:
+    def add_image(self, reference: str, *, user: int | None = None, username: str = "") -> pb.Image:
         """Make an image present and pullable; returns it."""
         image = make_image(reference, user=user, username=username)
         self.images.offer(image)

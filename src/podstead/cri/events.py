@@ -17,7 +17,7 @@ from podstead.errors import UnimplementedFault
 from podstead.state.runtime import EventKind, RuntimeEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from podstead.clock import Clock
     from podstead.cri.transport import Transport
@@ -56,7 +56,7 @@ class ExitSource:
         self.capability = Capability.CONTAINERD
         self.trouble: RuntimeFault | None = None
 
-    async def events(self) -> AsyncIterator[RuntimeEvent]:
+    async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         """Yield events for ever; RECONNECTED each time a stream opens, or each period where there is none."""
         wait = FIRST_RETRY_SECONDS
         while True:

@@ -151,13 +151,13 @@ def pid_of(info: Mapping[str, str]) -> int:
 
 
 def image_of(image: pb.Image) -> Image:
-    """Return an image; its user is either a number or a name."""
+    """Return an image; its user is either a number or a name, and root where the image names none."""
     return Image(
         id=image.id,
         tags=tuple(image.repo_tags),
         digests=tuple(image.repo_digests),
         size=image.size,
-        user=image.uid.value if image.HasField("uid") else None,
+        user=image.uid.value if image.HasField("uid") or not image.username else None,
         username=image.username,
         pinned=image.pinned,
     )
