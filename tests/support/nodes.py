@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from podstead.config import ImageSettings, Paths, paths_for
@@ -24,7 +25,9 @@ from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
 from tests.support.netns import call_in_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+
+_Value = TypeVar("_Value")
 
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
@@ -68,6 +71,12 @@ async def cri_client(socket: Path) -> AsyncIterator[CRIClient]:
         yield client
 
 
+def _in_own_loop(work: Coroutine[None, None, _Value]) -> _Value:
+    """Run a coroutine to its end in a thread, so that fixtures and asynchronous tests can both make nodes."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 @contextlib.contextmanager
 def make_node(*, net_namespace: Path | None = None, oci_runtime: str = "") -> Iterator[PrivateNode]:
     """Start a node below a short directory in /tmp; whatever happens, nothing of it is left behind.
@@ -95,8 +104,8 @@ def make_node(*, net_namespace: Path | None = None, oci_runtime: str = "") -> It
         cleaning.callback(remove_cgroups, settings.cgroup_parent)
         cleaning.callback(call_in_namespace, net_namespace, lambda: IP_FORWARD.write_text(forwarding))
         cleaning.callback(call_in_namespace, net_namespace, host.restore)
-        cleaning.callback(lambda: asyncio.run(_end(containerd)))
-        yield asyncio.run(_start(instance, settings, containerd, network))
+        cleaning.callback(lambda: _in_own_loop(_end(containerd)))
+        yield _in_own_loop(_start(instance, settings, containerd, network))
 
 
 async def _start(

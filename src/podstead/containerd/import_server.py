@@ -74,24 +74,25 @@ class ImportServer:
         """Serve as long as the context lasts; gives the URL for hosts.toml (`override_path = true`)."""
         listener = await asyncio.to_thread(listening_socket, net_namespace)
         port = listener.getsockname()[1]
-        connections: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        conversations: set[asyncio.Task[None]] = set()
 
-        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                connections.add(task)
-                task.add_done_callback(connections.discard)
-            await self._converse(reader, writer)
+        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            conversations.add(loop.create_task(self._converse(reader, writer)))
 
         server = await asyncio.start_server(accepted, sock=listener, limit=MAX_REQUEST_BYTES)
         try:
             yield f"http://127.0.0.1:{port}/{self._secret}/v2"
         finally:
             server.close()
-            for task in tuple(connections):  # containerd keeps its connections open for later requests
-                task.cancel()
-            await asyncio.gather(*connections, return_exceptions=True)
+            for conversation in conversations:  # containerd keeps its connections open for later requests
+                conversation.cancel()
+            if conversations:
+                await asyncio.wait(conversations)
             await server.wait_closed()
+        for conversation in conversations:
+            if not conversation.cancelled() and (mistake := conversation.exception()) is not None:
+                raise mistake
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until its end."""

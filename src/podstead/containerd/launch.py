@@ -52,7 +52,8 @@ def become(options: argparse.Namespace) -> None:
     """
     lock = os.open(options.lock, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.set_inheritable(lock, True)  # noqa: FBT003 - the standard library has no keyword; the lock lasts as long as this process keeps the file open
+    # The lock lasts as long as this process keeps the file open.
+    os.set_inheritable(lock, True)  # noqa: FBT003 - os has no keyword for it
     log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     # Both are opened before either is entered: their files may not exist in the other namespace.
     wanted = ((options.net_namespace, CLONE_NEWNET), (options.mount_namespace, CLONE_NEWNS))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.errors import OperatorError
+from podstead.network.link import delete_link
 
 if TYPE_CHECKING:
     from podstead.network.conflist import PodNetwork
@@ -83,8 +84,7 @@ class HostNetwork:
         for rule in forward_rules(self._network):
             while self._has(rule):
                 self._iptables_run("-D", "FORWARD", *rule)
-        if Path(f"/sys/class/net/{self._network.bridge}").exists():
-            _run(["ip", "link", "delete", self._network.bridge])
+        delete_link(self._network.bridge)
 
     def _forward_policy(self) -> str:
         listed = self._iptables_run("-S", "FORWARD").split()
