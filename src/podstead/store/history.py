@@ -41,6 +41,8 @@ class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     """One container's memory as the database has it; unknown keys of a newer version are passed over."""
 
     last_attempt: int = -1
+    started_attempt: int = -1
+    killed_attempt: int = -1
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None
@@ -143,31 +145,12 @@ def _history_row(uid: PodUID, history: PodHistory) -> tuple[Key, Statement]:
 
 
 def _encode(history: PodHistory) -> bytes:
-    containers = {
-        name: StoredContainer(
-            last_attempt=memory.last_attempt,
-            restart_count=memory.restart_count,
-            backoff_level=memory.backoff_level,
-            advanced_at=memory.advanced_at,
-            boot_id=memory.boot_id,
-        )
-        for name, memory in history.containers.items()
-    }
-    return msgspec.json.encode(StoredHistory(sandbox_attempt=history.sandbox_attempt, containers=containers))
+    return msgspec.json.encode(msgspec.convert(history, StoredHistory, from_attributes=True))
 
 
 def _decode(body: bytes) -> PodHistory:
     stored = msgspec.json.decode(body, type=StoredHistory)
-    containers = {
-        name: ContainerHistory(
-            last_attempt=memory.last_attempt,
-            restart_count=memory.restart_count,
-            backoff_level=memory.backoff_level,
-            advanced_at=memory.advanced_at,
-            boot_id=memory.boot_id,
-        )
-        for name, memory in stored.containers.items()
-    }
+    containers = {name: ContainerHistory(**msgspec.structs.asdict(it)) for name, it in stored.containers.items()}
     return PodHistory(sandbox_attempt=stored.sandbox_attempt, containers=containers)
 
 

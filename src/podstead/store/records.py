@@ -32,6 +32,7 @@ class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     last_ready: str | None = None
     terminating: bool = False
     start_time: float | None = None
+    api_uid: str = ""
 
 
 SCHEMA = Schema(type=StoredRecord, version=1)
@@ -119,6 +120,7 @@ def _stored(record: PodRecord) -> StoredRecord:
         last_ready=record.last_ready,
         terminating=record.terminating,
         start_time=record.start_time,
+        api_uid=record.api_uid,
     )
 
 
@@ -133,6 +135,7 @@ def _record(stored: StoredRecord) -> PodRecord:
         last_ready=_revision(stored.last_ready),
         terminating=stored.terminating,
         start_time=stored.start_time,
+        api_uid=stored.api_uid,
     )
 
 

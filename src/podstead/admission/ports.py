@@ -1,0 +1,48 @@
+"""Host ports: what a pod binds on the node, and which two cannot be bound at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.k8s.resources import is_sidecar
+
+if TYPE_CHECKING:
+    from podstead.k8s import core_v1 as v1
+
+_EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HostPort:
+    """A port of the node; `address` is empty for every address."""
+
+    port: int
+    protocol: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.address or '*'}:{self.port}/{self.protocol}"
+
+    def conflicts_with(self, other: HostPort) -> bool:
+        """Return whether the two cannot be bound at the same time."""
+        if (self.port, self.protocol) != (other.port, other.protocol):
+            return False
+        return not self.address or not other.address or self.address == other.address
+
+
+def host_ports(pod: v1.Pod) -> frozenset[HostPort]:
+    """Return the ports of the node that a defaulted pod binds.
+
+    A pod on the host's network binds its container ports there. Init containers other than sidecars do not count:
+    they have ended when the pod runs (kube-scheduler's NodePorts leaves them out too).
+    """
+    found: set[HostPort] = set()
+    sidecars = [container for container in pod.spec.init_containers if is_sidecar(container)]
+    for container in (*sidecars, *pod.spec.containers):
+        for port in container.ports:
+            number = port.host_port or (port.container_port if pod.spec.host_network else 0)
+            if number:
+                address = "" if (port.host_ip or "") in _EVERY_ADDRESS else port.host_ip or ""
+                found.add(HostPort(port=number, protocol=port.protocol or "TCP", address=address))
+    return frozenset(found)

@@ -1,0 +1,74 @@
+"""What the node planner is given and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from fractions import Fraction
+
+    from podstead.identity import PodKey
+    from podstead.k8s import core_v1 as v1
+    from podstead.state.desired import Blocked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePod:
+    """One incarnation as the node sees it.
+
+    `effective` is the content that runs or is restarted after a crash, `candidate` the one that waits to replace it.
+    `occupies` says that a sandbox or a container of it is there, so that its ports and its memory are in use;
+    a pod whose sandbox is about to be made again does not occupy, and keeps its place all the same. `leaving` are
+    earlier contents of which a container still runs: their ports are not free yet. `preempted` is what the plan
+    before said: it is stopping for another, or waits to come back. `images_present` concerns the content that asks.
+    `created_at` is Unix seconds.
+    """
+
+    key: PodKey
+    effective: v1.Pod | None = None
+    candidate: v1.Pod | None = None
+    created_at: float = 0.0
+    occupies: bool = False
+    terminating: bool = False
+    images_present: bool = False
+    leaving: tuple[v1.Pod, ...] = ()
+    preempted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """The node. `allocatable` is cores, bytes or pieces by resource; what is not named there is not limited."""
+
+    name: str
+    labels: Mapping[str, str]
+    allocatable: Mapping[str, Fraction]
+    max_pods: int
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a pod may do, in the words of `state.desired.DesiredPod`.
+
+    `blocked` says why what asks must wait, and is None when it may start (or nothing asks and what runs goes on).
+    `preempted` says that the effective content must not run. Both are set for a pod that makes room and for one that
+    has none to come back to; `preempted` alone is a pod whose candidate fits where its effective content does not.
+    """
+
+    blocked: Blocked | None = None
+    preempted: bool = False
+
+    @property
+    def admitted(self) -> bool:
+        """Whether nothing has to wait."""
+        return self.blocked is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """A decision for every pod that is not terminating; `preempt` names each victim and for whom it makes room."""
+
+    decisions: Mapping[PodKey, Decision]
+    preempt: Mapping[PodKey, PodKey] = field(default_factory=dict)
