@@ -77,6 +77,7 @@ class DirectorySource:
         self._readable = False
         self._single = is_single_file(known_identity)
         self._closed: set[str] = set()
+        self._closed_for_full: set[str] = set()
         self._full_at = -math.inf
         self._not_before = -math.inf
         self._poked = False
@@ -129,9 +130,10 @@ class DirectorySource:
             self._take_events()
             now = self._clock.now().boot
             if self._poked or self._full_at <= now:
-                wish = _Wish(names=None, closed=frozenset(self._closed), asked=self._poked)
+                wish = _Wish(names=None, closed=frozenset(self._closed | self._closed_for_full), asked=self._poked)
                 self._poked, self._full_at = False, math.inf
                 self._closed.clear()
+                self._closed_for_full.clear()
                 return wish
             if self._closed:
                 wish = _Wish(names=frozenset(self._closed), closed=frozenset(self._closed))
@@ -192,11 +194,12 @@ class DirectorySource:
     def _fold_named(self, names: frozenset[str], result: LookResult) -> None:
         place = result.place
         if place is None or not self._continuity.is_same(place.identity, place.mount):
-            self._closed |= names
+            self._closed_for_full |= names
             self._ask(result.ended)
             return
         for name, entry in result.entries.items():
             if entry is None or (name not in self._entries and len(self._entries) >= self._settings.max_files):
+                self._closed_for_full.add(name)
                 self._ask(result.ended + self._timing.debounce_seconds)
                 continue
             self._entries[name] = entry

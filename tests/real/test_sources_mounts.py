@@ -1,0 +1,114 @@
+"""The manifest source on real mounts: unmounted, mounted again, and a FUSE file system that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real.mounts import MS_BIND, FuseServer, mount, unmount
+from tests.unit.sources.viewer import Viewer, data_of, reason_of, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def manifests() -> Iterator[Path]:
+    """An empty directory; whatever is mounted on it or on files in it is gone afterwards."""
+    root = Path(tempfile.mkdtemp(prefix="ps-", dir="/tmp"))
+    directory = root / "manifests"
+    directory.mkdir()
+    yield directory
+    for _ in range(8):
+        points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines()]
+        ours = [Path(point) for point in points if point.startswith(f"{root}/")]
+        if not ours:
+            break
+        unmount(ours[-1], lazily=True)
+    shutil.rmtree(root)
+
+
+async def test_an_unmounted_directory_loses_nothing(manifests: Path) -> None:
+    disk = manifests.parent / "disk"
+    disk.mkdir()
+    (disk / "a.yaml").write_bytes(b"one")
+    mount(str(disk), manifests, flags=MS_BIND)
+    async with Viewer(settings(manifests, check_seconds=0.2), expected=["a.yaml"]) as viewer:
+        await viewer.until(lambda snapshot: snapshot.certain and data_of(snapshot, "a.yaml") == b"one")
+        known = viewer.source.identity
+        unmount(manifests)
+        away = await viewer.until(lambda snapshot: snapshot.degraded is not None)
+        assert away.degraded is not None
+        assert "lacks a.yaml" in away.degraded
+        mount(str(disk), manifests, flags=MS_BIND)
+        back = await viewer.until(lambda snapshot: snapshot.degraded is None)
+        assert data_of(back, "a.yaml") == b"one"
+        assert viewer.source.identity == known
+        assert not viewer.ever_gone("a.yaml")
+        (manifests / "a.yaml").write_bytes(b"two")
+        await viewer.content("a.yaml", b"two")
+
+
+async def test_unmounted_while_the_agent_was_down(manifests: Path) -> None:
+    mount("tmpfs", manifests, "tmpfs")
+    (manifests / "a.yaml").write_bytes(b"one")
+    async with Viewer(settings(manifests), expected=["a.yaml"]) as before:
+        await before.until(lambda snapshot: snapshot.certain)
+        known = before.source.identity
+    unmount(manifests)
+    async with Viewer(settings(manifests), known=known, expected=["a.yaml"]) as viewer:
+        await viewer.until(lambda snapshot: "lacks a.yaml" in (snapshot.degraded or ""))
+        await asyncio.sleep(0.5)
+        assert not viewer.ever_gone("a.yaml")
+        mount("tmpfs", manifests, "tmpfs")  # another file system with every file back
+        (manifests / "a.yaml").write_bytes(b"one")
+        last = await viewer.until(lambda snapshot: snapshot.degraded is None and snapshot.certain)
+        assert data_of(last, "a.yaml") == b"one"
+        assert viewer.source.identity != known
+
+
+async def test_a_file_on_a_silent_file_system_holds_up_nobody(manifests: Path) -> None:
+    away = manifests.parent / "fuse"
+    away.mkdir()
+    server = FuseServer({"stuck.yaml": b"never"}, frozenset({"stuck.yaml"}))
+    server.mount(away)
+    try:
+        (manifests / "stuck.yaml").touch()
+        mount(str(away / "stuck.yaml"), manifests / "stuck.yaml", flags=MS_BIND)
+        (manifests / "a.yaml").write_bytes(b"one")
+        async with Viewer(settings(manifests), expected=["a.yaml", "stuck.yaml"]) as viewer:
+            await viewer.content("a.yaml", b"one")
+            await viewer.until(lambda snapshot: reason_of(snapshot, "stuck.yaml") == "NotAnswering")
+            began = time.monotonic()
+            (manifests / "a.yaml").write_bytes(b"two")
+            await viewer.content("a.yaml", b"two")
+            assert time.monotonic() - began < 0.1
+            server.close(away)
+            await viewer.until(lambda snapshot: reason_of(snapshot, "stuck.yaml") not in {"NotAnswering", "Reading"})
+            assert not viewer.ever_gone("stuck.yaml")
+    finally:
+        server.close(away)
+
+
+async def test_a_directory_on_a_file_system_whose_server_ends(manifests: Path) -> None:
+    server = FuseServer({"a.yaml": b"one", "stuck.yaml": b"never"}, frozenset({"stuck.yaml"}))
+    server.mount(manifests)
+    try:
+        async with Viewer(settings(manifests, check_seconds=0.2), expected=["a.yaml", "stuck.yaml"]) as viewer:
+            await viewer.content("a.yaml", b"one")
+            await viewer.until(lambda snapshot: reason_of(snapshot, "stuck.yaml") == "NotAnswering")
+            server.abort()
+            away = await viewer.until(lambda snapshot: snapshot.degraded is not None)
+            assert "ENOTCONN" in (away.degraded or "")
+            assert not viewer.ever_gone("a.yaml")
+            assert not viewer.ever_gone("stuck.yaml")
+    finally:
+        server.close(manifests)
