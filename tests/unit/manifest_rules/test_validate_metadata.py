@@ -1,0 +1,50 @@
+"""Rules of metadata."""
+
+from __future__ import annotations
+
+import pytest
+
+from .rules import FORBIDDEN, INVALID, REQUIRED, TOO_LONG, Case, check, title
+
+METADATA: list[Case] = [
+    ([], [("metadata.name", "")], "metadata.name", REQUIRED),
+    ([("metadata.name", "a.b-c")], [("metadata.name", "MySQL")], "metadata.name", INVALID),
+    ([("metadata.name", "a" * 253)], [("metadata.name", "a" * 254)], "metadata.name", INVALID),
+    ([("metadata.namespace", "a-b")], [("metadata.namespace", "a.b")], "metadata.namespace", INVALID),
+    (
+        [("metadata.labels", {"x.y/z": "A_1"})],
+        [("metadata.labels", {"-x": "1"})],
+        "metadata.labels[-x]",
+        INVALID,
+    ),
+    ([("metadata.labels.a", "")], [("metadata.labels.a", "two words")], "metadata.labels[a]", INVALID),
+    (
+        [("metadata.annotations", {"A.b/C": "any text: \n"})],
+        [("metadata.annotations", {"a b": ""})],
+        "metadata.annotations[a b]",
+        INVALID,
+    ),
+    (
+        [("metadata.annotations.a", "x" * (256 * 1024 - 1))],
+        [("metadata.annotations.a", "x" * 256 * 1024)],
+        "metadata.annotations",
+        TOO_LONG,
+    ),
+    (
+        [("metadata.annotations", {"kubernetes.io/config.hash": "x"})],
+        [("metadata.annotations", {"kubernetes.io/config.mirror": "x"})],
+        "metadata.annotations[kubernetes.io/config.mirror]",
+        FORBIDDEN,
+    ),
+    (
+        [("metadata.creationTimestamp", "2026-01-01T00:00:00Z")],
+        [("metadata.deletionTimestamp", "2026-01-01T00:00:00Z")],
+        "metadata.deletionTimestamp",
+        FORBIDDEN,
+    ),
+]
+
+
+@pytest.mark.parametrize("one", METADATA, ids=title)
+def test_a_rule_of_metadata(one: Case) -> None:
+    check(one)
