@@ -1,0 +1,186 @@
+"""Which fields of a Pod this version honours, ignores with a reason, or refuses: the one table of it.
+
+A field is named by the model's type and its JSON name (`Container.lifecycle`). What stands below a field that is
+refused or ignored is not judged again. A test walks the whole model and fails on a field that is in no table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from podstead.manifest.findings import Code
+
+
+class Outcome(Enum):
+    """What is made of a field; the value is the code of what is said here about it, if anything is."""
+
+    REFUSED = Code.UNSUPPORTED
+    """Leaving it out would change what runs."""
+    IGNORED = Code.IGNORED
+    """The pod runs the same without it."""
+    SILENT = "silent"
+    """It means nothing on a node of its own, and generated manifests are full of it."""
+    REFERENCE = "reference"
+    """It names an object of an API server: validation refuses it, as the kubelet does (spec 2.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What happens with a field. `allowed` are values (as decoded) about which nothing is said."""
+
+    outcome: Outcome
+    text: str = ""
+    allowed: tuple[object, ...] = ("", [], {})
+
+    def says(self, value: object) -> Code | None:
+        """Return the code of what is to be said about a decoded value, if anything is."""
+        code = self.outcome.value
+        return code if isinstance(code, Code) and value not in self.allowed else None
+
+
+def _refused(what: str, allowed: tuple[object, ...] = ()) -> Rule:
+    return Rule(
+        outcome=Outcome.REFUSED, text=f"{what} are not supported by this version", allowed=("", [], {}, *allowed)
+    )
+
+
+def _ignored(why: str, allowed: tuple[object, ...] = ()) -> Rule:
+    return Rule(outcome=Outcome.IGNORED, text=why, allowed=("", [], {}, *allowed))
+
+
+_SILENT = Rule(outcome=Outcome.SILENT)
+_REFERENCE = Rule(outcome=Outcome.REFERENCE)
+_SERVER_OWNED = "the node sets this itself"
+
+RULES: dict[str, Rule] = {
+    "Pod.status": _ignored("the node reports the status itself"),
+    "ObjectMeta.creationTimestamp": _ignored(_SERVER_OWNED),
+    "ObjectMeta.deletionGracePeriodSeconds": _ignored("remove the file to delete the pod"),
+    "ObjectMeta.deletionTimestamp": _ignored("remove the file to delete the pod"),
+    "ObjectMeta.finalizers": _ignored("nothing here waits for finalizers"),
+    "ObjectMeta.generateName": _ignored("a static pod needs a name of its own in metadata.name"),
+    "ObjectMeta.generation": _ignored(_SERVER_OWNED),
+    "ObjectMeta.managedFields": _ignored(_SERVER_OWNED),
+    "ObjectMeta.ownerReferences": _ignored("the owner of a static pod is its node"),
+    "ObjectMeta.resourceVersion": _ignored(_SERVER_OWNED),
+    "ObjectMeta.selfLink": _ignored(_SERVER_OWNED),
+    "ObjectMeta.uid": _ignored("the node gives each pod its UID"),
+    "PodSpec.activeDeadlineSeconds": _refused("deadlines of pods (activeDeadlineSeconds)"),
+    "PodSpec.affinity": _ignored("there is only this node to run on"),
+    "PodSpec.automountServiceAccountToken": _ignored("no token is mounted, there is no API server", (False,)),
+    "PodSpec.ephemeralContainers": _refused("ephemeral containers"),
+    "PodSpec.evictionResponders": _ignored("nothing here evicts pods by request"),
+    "PodSpec.hostUsers": _refused("user namespaces (hostUsers: false)", (True,)),
+    "PodSpec.hostnameOverride": _refused("hostname overrides"),
+    "PodSpec.imagePullSecrets": _REFERENCE,
+    "PodSpec.initContainers": _refused("init containers and sidecars"),
+    "PodSpec.overhead": _refused("overheads of runtime classes"),
+    "PodSpec.preemptionPolicy": _ignored("only system-critical pods preempt here", ("PreemptLowerPriority",)),
+    "PodSpec.readinessGates": _refused("readiness gates"),
+    "PodSpec.resourceClaims": _REFERENCE,
+    "PodSpec.runtimeClassName": _refused("runtime classes"),
+    "PodSpec.schedulerName": _ignored("no scheduler has a part in a static pod", ("default-scheduler",)),
+    "PodSpec.schedulingGates": _refused("scheduling gates"),
+    "PodSpec.schedulingGroup": _ignored("no scheduler has a part in a static pod"),
+    "PodSpec.serviceAccount": _REFERENCE,
+    "PodSpec.serviceAccountName": _REFERENCE,
+    "PodSpec.tolerations": _SILENT,
+    "PodSpec.topologySpreadConstraints": _ignored("there is only this node to run on"),
+    "PodOS.name": _refused("other systems than linux", ("linux",)),
+    "PodSecurityContext.seLinuxChangePolicy": _ignored("volumes are relabelled by the runtime", ("Recursive",)),
+    "PodSecurityContext.supplementalGroupsPolicy": _refused(
+        "other policies for supplemental groups than Merge", ("Merge",)
+    ),
+    "PodSecurityContext.windowsOptions": _refused("options for Windows"),
+    "SecurityContext.windowsOptions": _refused("options for Windows"),
+    "Container.envFrom": _refused("environments from other objects (envFrom)"),
+    "Container.lifecycle": _refused("lifecycle hooks"),
+    "Container.resizePolicy": _ignored("changed resources are applied as this version can, see the restart table"),
+    "Container.restartPolicy": _refused("restart policies of single containers"),
+    "Container.restartPolicyRules": _refused("restart rules of single containers"),
+    "Container.volumeDevices": _refused("block devices as volumes"),
+    "EnvVarSource.configMapKeyRef": _REFERENCE,
+    "EnvVarSource.fileKeyRef": _refused("environment variables from files"),
+    "EnvVarSource.resourceFieldRef": _refused("environment variables from resources"),
+    "EnvVarSource.secretKeyRef": _REFERENCE,
+    "GRPCAction.mode": _refused("modes of gRPC probes"),
+    "HTTPGetAction.protocol": _refused("protocols of HTTP probes"),
+    "ResourceRequirements.claims": _REFERENCE,
+    "VolumeMount.bindMountOptions": _refused("options of bind mounts"),
+    "VolumeMount.recursiveReadOnly": _refused("recursive read-only mounts", ("Disabled", "IfPossible")),
+    "VolumeMount.subPath": _refused("sub-paths of volumes"),
+    "VolumeMount.subPathExpr": _refused("sub-paths of volumes"),
+    "EmptyDirVolumeSource.medium": _refused("huge pages as a medium", ("Memory",)),
+    "EmptyDirVolumeSource.mode": _refused("modes of emptyDir volumes"),
+    "Volume.configMap": _REFERENCE,
+    "Volume.secret": _REFERENCE,
+    "Volume.csi": _REFERENCE,
+    "Volume.persistentVolumeClaim": _REFERENCE,
+    "Volume.ephemeral": _REFERENCE,
+    "Volume.glusterfs": _REFERENCE,
+    "Volume.azureFile": _REFERENCE,
+    **{
+        # Even an empty source is one: without it, the volume would be another.
+        f"Volume.{kind}": Rule(
+            outcome=Outcome.REFUSED, text=f"{kind} volumes are not supported by this version", allowed=()
+        )
+        for kind in (
+            *("awsElasticBlockStore", "azureDisk", "cephfs", "cinder", "downwardAPI", "fc", "flexVolume", "flocker"),
+            *("gcePersistentDisk", "gitRepo", "image", "iscsi", "nfs", "photonPersistentDisk", "portworxVolume"),
+            *("projected", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"),
+        )
+    },
+}
+
+HONOURED: dict[str, str] = {
+    "Pod": "apiVersion kind metadata spec",
+    "ObjectMeta": "annotations labels name namespace",
+    "PodSpec": (
+        "containers dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostname nodeName"
+        " nodeSelector os priority priorityClassName resources restartPolicy securityContext setHostnameAsFQDN"
+        " shareProcessNamespace subdomain terminationGracePeriodSeconds volumes"
+    ),
+    "Container": (
+        "args command env image imagePullPolicy livenessProbe name ports readinessProbe resources securityContext"
+        " startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
+    ),
+    "ContainerPort": "containerPort hostIP hostPort name protocol",
+    "EnvVar": "name value valueFrom",
+    "EnvVarSource": "fieldRef",
+    "ObjectFieldSelector": "apiVersion fieldPath",
+    "Probe": (
+        "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket"
+        " terminationGracePeriodSeconds timeoutSeconds"
+    ),
+    "ExecAction": "command",
+    "GRPCAction": "port service",
+    "HTTPGetAction": "host httpHeaders path port scheme",
+    "HTTPHeader": "name value",
+    "TCPSocketAction": "host port",
+    "ResourceRequirements": "limits requests",
+    "SecurityContext": (
+        "allowPrivilegeEscalation appArmorProfile capabilities privileged procMount readOnlyRootFilesystem runAsGroup"
+        " runAsNonRoot runAsUser seLinuxOptions seccompProfile"
+    ),
+    "PodSecurityContext": (
+        "appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxOptions seccompProfile"
+        " supplementalGroups sysctls"
+    ),
+    "AppArmorProfile": "localhostProfile type",
+    "Capabilities": "add drop",
+    "SELinuxOptions": "level role type user",
+    "SeccompProfile": "localhostProfile type",
+    "Sysctl": "name value",
+    "PodDNSConfig": "nameservers options searches",
+    "PodDNSConfigOption": "name value",
+    "HostAlias": "hostnames ip",
+    "Volume": "emptyDir hostPath name",
+    "EmptyDirVolumeSource": "sizeLimit",
+    "HostPathVolumeSource": "path type",
+    "VolumeMount": "mountPath mountPropagation name readOnly",
+}
+"""The honoured fields, by type. Values that are not honoured of a field that is (a medium, a policy) stand in RULES."""
+
+SECRET = frozenset({"Container.env", "Container.command", "Container.args", "ExecAction.command", "HTTPHeader.value"})
+"""Fields of which no value may stand in a message (foundation 24); an HTTP header may hold a password."""
