@@ -64,9 +64,7 @@ class Puller:
         RuntimeFault with reason InvalidImageName, ErrImageNeverPull, ErrImagePull or RegistryUnavailable, or a
         transient one when the runtime is away.
         """
-        reference = parse(image)
-        if isinstance(reference, InvalidReference):
-            raise RuntimeFault(f"image {image!r} {reference.why}", reason="InvalidImageName")
+        reference = _valid(image)
         if policy != "Always":
             present = await self._inspect(str(reference))
             decision = decide(policy, present=present is not None)
@@ -79,6 +77,15 @@ class Puller:
                     reason="ErrImageNeverPull",
                 )
         return await self._shared(reference)
+
+    async def pull(self, image: str) -> None:
+        """Ask the registry for the image even if one is present; raises as `ensure` does."""
+        await self._shared(_valid(image))
+
+    async def inspect(self, image: str) -> Image | None:
+        """Return the image held under a reference in any notation, None when there is none or it is invalid."""
+        reference = parse(image)
+        return None if isinstance(reference, InvalidReference) else await self._inspect(str(reference))
 
     async def close(self) -> None:
         """Cancel all pulls and wait for their end."""
@@ -134,3 +141,10 @@ class Puller:
                 reason="ErrImagePull",
             )
         return image
+
+
+def _valid(image: str) -> ImageReference:
+    reference = parse(image)
+    if isinstance(reference, InvalidReference):
+        raise RuntimeFault(f"image {image!r} {reference.why}", reason="InvalidImageName")
+    return reference
