@@ -156,32 +156,27 @@ def _consequences(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
         yield FieldChange(path="status.qosClass", effect=Effect.POD)
     for container in new.spec.containers:
         if container.name in _names(old):
-            yield from _env_consequences(old, new, container)
+            for place in _stale_env(old, new, container):
+                path = f"spec.containers[{container.name}].{place}"
+                yield FieldChange(path=path, effect=Effect.CONTAINER, containers=frozenset({container.name}))
     for init in new.spec.init_containers:
-        for change in _env_consequences(old, new, init):
-            yield FieldChange(path=change.path.replace("spec.containers", "spec.initContainers", 1), effect=Effect.POD)
+        for place in _stale_env(old, new, init):
+            yield FieldChange(path=f"spec.initContainers[{init.name}].{place}", effect=Effect.POD)
 
 
-def _env_consequences(old: v1.Pod, new: v1.Pod, container: v1.Container) -> Iterator[FieldChange]:
-    """Yield the env entries whose meaning changed although they stand unchanged."""
+def _stale_env(old: v1.Pod, new: v1.Pod, container: v1.Container) -> Iterator[str]:
+    """Yield the references in env, by their path below the container, whose meaning differs between the pods."""
     for entry in container.env:
-        source = entry.value_from
-        if source is None:
-            continue
-        path = f"spec.containers[{container.name}].env[{entry.name}].valueFrom"
-        if source.field_ref is not None and _field(old, source.field_ref.field_path) != _field(
-            new, source.field_ref.field_path
-        ):
-            yield FieldChange(path=f"{path}.fieldRef", effect=Effect.CONTAINER, containers=frozenset({container.name}))
+        source = entry.value_from or v1.EnvVarSource()
+        if source.field_ref is not None:
+            field_path = source.field_ref.field_path
+            if _field(old, field_path) != _field(new, field_path):
+                yield f"env[{entry.name}].valueFrom.fieldRef"
         reference = source.resource_field_ref
         if reference is not None and reference.container_name not in {None, "", container.name}:
             name, resource = reference.container_name or "", reference.resource
             if _resource(old, name, resource) != _resource(new, name, resource):
-                yield FieldChange(
-                    path=f"{path}.resourceFieldRef",
-                    effect=Effect.CONTAINER,
-                    containers=frozenset({container.name}),
-                )
+                yield f"env[{entry.name}].valueFrom.resourceFieldRef"
 
 
 def _field(pod: v1.Pod, field_path: str) -> str:

@@ -180,6 +180,42 @@ def test_a_volume_that_an_init_container_fills_restarts_the_pod() -> None:
     assert not changes(with_init, ("spec.volumes.1.hostPath.path", "/opt/other")).pod
 
 
+def test_a_volume_that_only_env_reads_belongs_to_its_container() -> None:
+    source = {"fileKeyRef": {"volumeName": "spare", "path": "env", "key": "A"}}
+    content = edited(
+        PAIR,
+        ("spec.volumes.2", {"name": "spare", "emptyDir": {}}),
+        (f"{LOG}.env", [{"name": "A", "valueFrom": source}]),
+    )
+    found = changes(content, ("spec.volumes.2.emptyDir.medium", "Memory"))
+    assert (found.pod, found.containers) == (False, frozenset({"log"}))
+
+
+def test_a_label_that_an_init_container_reads_initialises_the_pod_anew() -> None:
+    entry = {"name": "RUN", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['run']"}}}
+    content = edited(MYSQL, ("spec.initContainers", [{"name": "init", "image": "busybox:1", "env": [entry]}]))
+    found = changes(content, ("metadata.labels.run", "other"))
+    assert found.pod
+    assert [(f.path, f.effect) for f in found.fields] == [
+        ("metadata.labels[run]", Effect.NOTHING),
+        ("spec.initContainers[init].env[RUN].valueFrom.fieldRef", Effect.POD),
+    ]
+
+
+def test_a_field_that_an_edit_cannot_change_is_no_stale_env() -> None:
+    entries = [
+        {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "CPU", "valueFrom": {"resourceFieldRef": {"containerName": "nobody", "resource": "limits.cpu"}}},
+    ]
+    assert changes(edited(PAIR, (f"{LOG}.env", entries)), ("metadata.labels.new", "x")).nothing
+
+
+def test_a_pod_whose_containers_have_hosts_files_of_their_own_ignores_host_aliases() -> None:
+    mount = [{"name": "conf", "mountPath": "/etc/hosts", "subPath": "hosts"}]
+    content = edited(MYSQL, (f"{WEB}.volumeMounts", mount))
+    assert changes(content, ("spec.hostAliases", [{"ip": "10.0.0.1", "hostnames": ["db"]}])).nothing
+
+
 def test_order_counts_only_where_it_means_something() -> None:
     swapped = edited(PAIR, ("spec.containers", PAIR["spec"]["containers"][::-1]))
     assert changes(PAIR, ("spec.containers", swapped["spec"]["containers"])).fields == ()
@@ -196,6 +232,9 @@ def test_order_counts_only_where_it_means_something() -> None:
 def test_quantities_are_compared_by_amount() -> None:
     assert changes(MYSQL, (f"{WEB}.resources.requests.cpu", "0.2")).fields == ()
     assert changes(PAIR, (f"{LOG}.resources.requests.memory", "65536Ki")).fields == ()
+    sized = edited(MYSQL, ("spec.volumes.0", {"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}))
+    assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "1024Mi")).fields == ()
+    assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "nonsense")).containers == {"mysql"}
     assert changes(MYSQL, (f"{WEB}.resources.requests.cpu", "0.25")).containers == {"mysql"}
 
 

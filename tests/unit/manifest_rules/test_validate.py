@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from podstead.manifest.reading import Severity
 
-from .pods import MYSQL, PAIR
+from .pods import MYSQL, PAIR, REMOVE
 from .rules import DUPLICATE, FORBIDDEN, INVALID, LP, M0, REQUIRED, UNSUPPORTED, C, Edit, L, V, init, only, problems
 
 
@@ -43,12 +43,15 @@ def test_all_problems_come_at_once() -> None:
     [
         ([("spec.terminationGracePeriodSeconds", -1)], "spec.terminationGracePeriodSeconds"),
         ([("spec.terminationGracePeriodSeconds", 0)], "spec.terminationGracePeriodSeconds"),
-        ([("metadata.uid", "1")], "metadata.uid"),
         ([only(httpGet={"port": "http"})], f"{LP}.httpGet.port"),
     ],
 )
 def test_warnings_refuse_nothing(edits: list[Edit], path: str) -> None:
     assert [(p.field, p.severity) for p in problems(MYSQL, *edits)] == [(path, Severity.WARNING)]
+
+
+def test_a_namespace_is_optional() -> None:
+    assert problems(MYSQL, ("metadata.namespace", REMOVE)) == ()
 
 
 def test_host_ports_of_two_containers_clash_and_those_of_init_containers_do_not() -> None:

@@ -36,12 +36,6 @@ METADATA: list[Case] = [
         "metadata.annotations[kubernetes.io/config.mirror]",
         FORBIDDEN,
     ),
-    (
-        [("metadata.creationTimestamp", "2026-01-01T00:00:00Z")],
-        [("metadata.deletionTimestamp", "2026-01-01T00:00:00Z")],
-        "metadata.deletionTimestamp",
-        FORBIDDEN,
-    ),
 ]
 
 

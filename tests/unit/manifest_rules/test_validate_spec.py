@@ -11,6 +11,7 @@ from .rules import FORBIDDEN, INVALID, REQUIRED, SC, TOO_LONG, UNSUPPORTED, C, C
 TOLERATION = "spec.tolerations"
 AFFINITY = "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution"
 NODE_TERMS = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+PREFERRED_PODS = "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -182,6 +183,24 @@ SPEC: list[Case] = [
         [(PREFERRED, [{"weight": 101, "preference": {}}])],
         f"{PREFERRED}[0].weight",
         INVALID,
+    ),
+    (
+        [(PREFERRED_PODS, [{"weight": 1, "podAffinityTerm": {"topologyKey": "zone", "namespaces": ["a"]}}])],
+        [(PREFERRED_PODS, [{"weight": 0, "podAffinityTerm": {"topologyKey": "zone"}}])],
+        f"{PREFERRED_PODS}[0].weight",
+        INVALID,
+    ),
+    (
+        [],
+        [(PREFERRED_PODS, [{"weight": 1, "podAffinityTerm": {"topologyKey": "zone", "namespaces": ["A"]}}])],
+        f"{PREFERRED_PODS}[0].podAffinityTerm.namespaces[0]",
+        INVALID,
+    ),
+    (
+        [("spec.os", {"name": "windows"}), ("spec.hostNetwork", True)],
+        [("spec.os", {"name": "windows"}), ("spec.hostPID", True)],
+        "spec.hostPID",
+        FORBIDDEN,
     ),
     ([("spec.os", {"name": "linux"})], [("spec.os", {"name": "plan9"})], "spec.os.name", UNSUPPORTED),
     (

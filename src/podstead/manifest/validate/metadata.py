@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels, names
-from podstead.manifest.problems import ProblemKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,20 +19,13 @@ ANNOTATIONS_MAX_BYTES = 256 << 10
 def validate_metadata(metadata: v1.ObjectMeta, found: Findings) -> None:
     """Judge name, namespace, labels and annotations; the name carries the node's suffix already."""
     if not metadata.name:
-        hint = "; generateName names no static pod" if metadata.generate_name else ""
-        found.required("metadata.name", f"a static pod needs a name{hint}")
+        found.required("metadata.name", "a static pod needs a name")
     else:
         found.named("metadata.name", metadata.name, names.dns1123_subdomain(metadata.name))
     if metadata.namespace:
         found.named("metadata.namespace", metadata.namespace, names.dns1123_label(metadata.namespace))
     validate_labels(metadata.labels, "metadata.labels", found)
     _validate_annotations(metadata.annotations, found)
-    if metadata.deletion_timestamp is not None:
-        found.forbidden(
-            "metadata.deletionTimestamp", "it would mean that the pod is being deleted; to stop the pod remove its file"
-        )
-    if metadata.uid:
-        found.warn(ProblemKind.FORBIDDEN, "metadata.uid", "not used: the agent gives each pod a uid of its own")
 
 
 def validate_labels(given: Mapping[str, str], path: str, found: Findings) -> None:

@@ -24,8 +24,8 @@ def validate_pod(pod: v1.Pod) -> tuple[FieldProblem, ...]:
     """Return every problem of a defaulted Pod whose name carries the node's suffix; no error means it may run.
 
     The rules are those of the kubelet for static pods (spec/kubelet-static-pods.md 2.3 and 2.4). Ours alone are: a
-    hostPath must be absolute, an emptyDir medium must be known, a mirror pod or a pod being deleted is refused
-    rather than silently not run; and the warnings.
+    hostPath must be absolute, an emptyDir medium must be known, a mirror pod is refused rather than silently not
+    run; and the warnings. What the node replaces in the metadata (uid, status and the like) is the reader's matter.
     """
     found = Findings()
     validate_metadata(pod.metadata, found)
