@@ -103,3 +103,9 @@ class Absences:
         """Take in that a look at this name alone found it."""
         self._missing.pop(name, None)
         self._present |= {name}
+
+    def lost(self, name: str, at: float) -> None:
+        """Take in that a look at this name alone did not find it; only full looks make that certain."""
+        if name in self._present:
+            self._present -= {name}
+            self._missing.setdefault(name, at)

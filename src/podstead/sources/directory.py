@@ -78,6 +78,7 @@ class DirectorySource:
         self._single = is_single_file(known_identity)
         self._closed: set[str] = set()
         self._closed_for_full: set[str] = set()
+        self._left: set[str] = set()
         self._full_at = -math.inf
         self._not_before = -math.inf
         self._poked = False
@@ -112,7 +113,7 @@ class DirectorySource:
                 if wish.names is None:
                     self._fold_full(result)
                 else:
-                    self._fold_named(wish.names, result)
+                    self._fold_named(wish.closed, result)
                 self._schedule()
                 snapshot = self._snapshot()
                 if wish.asked or snapshot != self._last:
@@ -132,29 +133,33 @@ class DirectorySource:
             if self._poked or self._full_at <= now:
                 wish = _Wish(names=None, closed=frozenset(self._closed | self._closed_for_full), asked=self._poked)
                 self._poked, self._full_at = False, math.inf
-                self._closed.clear()
                 self._closed_for_full.clear()
+                self._forget_heard()
                 return wish
-            if self._closed:
-                wish = _Wish(names=frozenset(self._closed), closed=frozenset(self._closed))
-                self._closed.clear()
+            if self._closed:  # what left goes along: a rename must not show the content under both names
+                wish = _Wish(names=frozenset(self._closed | self._left), closed=frozenset(self._closed))
+                self._forget_heard()
                 return wish
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._full_at - now):
                     await self._wake.wait()
 
     def _take_events(self) -> None:
-        ready, changed, moved = self._watch.take()
-        now = self._clock.now().boot
-        self._closed |= ready
-        if changed:
+        heard, now = self._watch.take(), self._clock.now().boot
+        self._closed |= heard.closed
+        self._left |= heard.left
+        if heard.changed:
             self._ask(now + self._timing.debounce_seconds)
-        if moved:
+        if heard.moved:
             self._ask(now)
         for name, entry in self._looker.take_late().items():
             if entry is not None and name in self._entries:
                 self._entries[name] = entry
             self._ask(now)
+
+    def _forget_heard(self) -> None:
+        self._closed.clear()
+        self._left.clear()
 
     def _ask(self, at: float) -> None:
         """Ask for a full look, not sooner than the last one allows."""
@@ -191,19 +196,23 @@ class DirectorySource:
 
     # What was found
 
-    def _fold_named(self, names: frozenset[str], result: LookResult) -> None:
+    def _fold_named(self, closed: frozenset[str], result: LookResult) -> None:
         place = result.place
         if place is None or not self._continuity.is_same(place.identity, place.mount):
-            self._closed_for_full |= names
+            self._closed_for_full |= closed
             self._ask(result.ended)
             return
         for name, entry in result.entries.items():
-            if entry is None or (name not in self._entries and len(self._entries) >= self._settings.max_files):
+            if entry is None:
+                self._entries.pop(name, None)
+                self._absences.lost(name, result.ended)
+                self._ask(result.ended + self._timing.debounce_seconds)
+            elif name not in self._entries and len(self._entries) >= self._settings.max_files:
                 self._closed_for_full.add(name)
                 self._ask(result.ended + self._timing.debounce_seconds)
-                continue
-            self._entries[name] = entry
-            self._absences.saw(name)
+            else:
+                self._entries[name] = entry
+                self._absences.saw(name)
         if result.unanswered:
             self._ask(result.ended)
 

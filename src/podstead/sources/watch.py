@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import errno
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inotify_simple import INotify, flags, parse_events
@@ -42,6 +43,18 @@ _FLOOD_EVENTS = 2000
 _MOST_NAMES = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What events said since the last time: names whose writers are done, names that were taken away, and more."""
+
+    closed: frozenset[str]
+    left: frozenset[str]
+    changed: bool
+    """Something else happened in the directory, or events were lost."""
+    moved: bool
+    """The directory itself was removed, renamed or unmounted."""
+
+
 class Watch:
     """One inotify instance. `attach` runs on a look's thread, all else on the loop."""
 
@@ -54,7 +67,8 @@ class Watch:
         self._resume: asyncio.TimerHandle | None = None
         self._window_ends = 0.0
         self._in_window = 0
-        self._ready: set[str] = set()
+        self._closed: set[str] = set()
+        self._left: set[str] = set()
         self._changed = False
         self._moved = False
         self.trouble: str | None = None
@@ -101,12 +115,15 @@ class Watch:
             with contextlib.suppress(OSError, ValueError):  # gone with its directory
                 inotify.rm_watch(stale)
 
-    def take(self) -> tuple[frozenset[str], bool, bool]:
-        """Return and forget: names whose bytes are ready, whether anything else changed, whether the place itself did."""
-        taken = (frozenset(self._ready), self._changed, self._moved)
-        self._ready.clear()
+    def take(self) -> Heard:
+        """Return and forget what was heard."""
+        heard = Heard(
+            closed=frozenset(self._closed), left=frozenset(self._left), changed=self._changed, moved=self._moved
+        )
+        self._closed.clear()
+        self._left.clear()
         self._changed = self._moved = False
-        return taken
+        return heard
 
     def _read(self) -> None:
         """Take what the kernel has for us, at most one chunk."""
@@ -135,10 +152,15 @@ class Watch:
             return  # of a directory that is no longer ours; each new one is listed after it is watched
         elif mask & _SELF:
             self._moved = True
-        elif mask & _READY and not mask & flags.ISDIR and self._is_wanted(name) and len(self._ready) < _MOST_NAMES:
-            self._ready.add(name)
+        elif mask & flags.ISDIR or not self._is_wanted(name) or len(self._closed) + len(self._left) >= _MOST_NAMES:
+            self._changed = True
+        elif mask & _READY:
+            self._closed.add(name)
+            self._left.discard(name)
         else:
             self._changed = True
+            if mask & (flags.MOVED_FROM | flags.DELETE):
+                self._left.add(name)
 
     def _pause(self, seconds: float, then: Callable[[], None]) -> None:
         if self._inotify is None or self._loop is None:

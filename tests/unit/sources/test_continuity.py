@@ -87,6 +87,19 @@ def test_a_file_that_comes_back_starts_over() -> None:
     assert absences.recent == {"a"}
 
 
+def test_a_name_lost_by_a_named_look_needs_a_full_look_a_second_later() -> None:
+    absences = Absences(1.0)
+    absences.look(0.0, 0.0, ["a"])
+    absences.look(5.0, 5.0, ["a"])
+    absences.lost("a", 6.0)
+    absences.lost("never", 6.0)
+    assert absences.recent == {"a"}
+    absences.look(6.1, 6.1, [])
+    assert absences.recent == {"a"}
+    absences.look(7.0, 7.0, [])
+    assert absences.recent == frozenset()
+
+
 def test_an_interruption_starts_the_run_over() -> None:
     absences = Absences(1.0)
     absences.look(0.0, 0.0, ["a"])

@@ -52,12 +52,14 @@ def padded(size: int) -> bytes:
 def child(program: str, *, wall_seconds: float = 10.0) -> Decoder:
     """A decoder whose child is this Python program."""
     where = replace(WHERE, inline_bytes=0)
-    return Decoder("node1", False, where, child_command=(sys.executable, "-c", program), wall_seconds=wall_seconds)
+    return Decoder(
+        "node1", strict=False, settings=where, child_command=(sys.executable, "-c", program), wall_seconds=wall_seconds
+    )
 
 
 async def test_inline_and_child_agree() -> None:
-    inline = await Decoder("node1", False, WHERE).decode(file(POD))
-    in_child = await Decoder("node1", False, replace(WHERE, inline_bytes=0)).decode(file(POD))
+    inline = await Decoder("node1", strict=False, settings=WHERE).decode(file(POD))
+    in_child = await Decoder("node1", strict=False, settings=replace(WHERE, inline_bytes=0)).decode(file(POD))
     assert inline.accepted
     assert str(inline.pods[0].key) == "default/web-node1"
     assert any("unknownField" in message.message or "unknownField" in message.field for message in inline.messages)
@@ -65,7 +67,7 @@ async def test_inline_and_child_agree() -> None:
 
 
 async def test_strict_reaches_the_child() -> None:
-    strict = await Decoder("node1", True, replace(WHERE, inline_bytes=0)).decode(file(POD))
+    strict = await Decoder("node1", strict=True, settings=replace(WHERE, inline_bytes=0)).decode(file(POD))
     assert not strict.accepted
     assert strict == read_manifest(POD, node_name="node1", strict=True)
 
@@ -77,7 +79,7 @@ def test_a_reading_survives_the_wire() -> None:
 
 
 async def test_a_large_file_is_decoded_in_a_child() -> None:
-    reading = await Decoder("node1", False, WHERE).decode(file(padded(500_000)))
+    reading = await Decoder("node1", strict=False, settings=WHERE).decode(file(padded(500_000)))
     assert reading.accepted
     assert str(reading.pods[0].key) == "default/web-node1"
 
@@ -89,7 +91,7 @@ async def test_bombs_are_refused_while_the_loop_runs_on(text: bytes) -> None:
         lag = Lag()
         lagging = group.create_task(lag.run())
         for size in (100_000, 9_000_000):
-            reading = await Decoder("node1", False, where).decode(file(text * (size // len(text))))
+            reading = await Decoder("node1", strict=False, settings=where).decode(file(text * (size // len(text))))
             assert not reading.accepted
             assert reading.messages
         lagging.cancel()
@@ -105,7 +107,7 @@ async def test_a_valid_pod_of_nine_megabytes_costs_the_loop_nothing() -> None:
         lag = Lag()
         lagging = group.create_task(lag.run())
         began = time.monotonic()
-        reading = await Decoder("node1", False, where).decode(file(data))
+        reading = await Decoder("node1", strict=False, settings=where).decode(file(data))
         assert not reading.accepted
         assert time.monotonic() - began < 12
         lagging.cancel()
@@ -154,7 +156,9 @@ async def test_the_processor_limit_holds() -> None:
 
 
 async def test_a_child_that_cannot_be_started_is_tried_again() -> None:
-    decoder = Decoder("node1", False, replace(WHERE, inline_bytes=0), child_command=("/nowhere/python",))
+    decoder = Decoder(
+        "node1", strict=False, settings=replace(WHERE, inline_bytes=0), child_command=("/nowhere/python",)
+    )
     assert (await decoder.decode(file(POD))).reason == "DecodeUnavailable"
 
 
@@ -189,7 +193,7 @@ async def test_at_most_two_children_at_once() -> None:
 
 
 async def test_readings_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    decoder = Decoder("node1", False, WHERE)
+    decoder = Decoder("node1", strict=False, settings=WHERE)
     first = await decoder.decode(file(POD))
     assert await decoder.decode(file(POD)) is first
     monkeypatch.setattr(decoders, "CACHE_FILES", 3)
@@ -201,6 +205,6 @@ async def test_readings_are_remembered_within_bounds(monkeypatch: pytest.MonkeyP
 
 async def test_a_file_without_bytes_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="has no bytes"):
-        await Decoder("node1", False, WHERE).decode(
+        await Decoder("node1", strict=False, settings=WHERE).decode(
             ManifestFile(name="a.yaml", path="/a.yaml", trouble=FileTrouble.PENDING, reason="BeingWritten")
         )
