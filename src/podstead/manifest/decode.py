@@ -6,6 +6,7 @@ cannot fail; what was refused is left out or stands as an empty value, and its p
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -25,6 +26,8 @@ class _Nothing(Enum):
     FAILED = "failed"
     """It has a value that was refused."""
 
+
+_ENV_ENTRY = re.compile(r"\.env\[[0-9]+\]$")
 
 Plain = str | int | bool | list[object] | dict[str, object] | _Nothing
 
@@ -160,7 +163,7 @@ class _Walk:
             inner = replace(at, path=f"{at.path}[{shown_key(name)}]")
             self.out.places.keys[inner.path] = (key.line, key.column)
             if key.kind in {ScalarKind.NULL, ScalarKind.BOOLEAN}:
-                self._note(Code.TEXT_TAKEN, key, f"the key is {key.kind}; its text is taken: put it in quotes", inner)
+                self._note(Code.KEY_TAKEN, key, f"{key.kind} stands here, its text is taken: put it in quotes", inner)
             value = self._value(item, _item(shape), inner)
             if value is _Nothing.ABSENT and _item(shape).form is Form.STRING:
                 value = ""  # `key:` with nothing behind it is the usual way to write an empty label
@@ -179,7 +182,7 @@ class _Walk:
             case Form.INTEGER | Form.INTEGER_OR_STRING if node.kind is ScalarKind.INTEGER:
                 if (number := scalars.integer(node.text)) is not None:
                     return number
-                return self._wrong(node, form, at, hint=": the number has more than 64 bits")
+                return self._refuse(node, at, f"the number has more than 64 bits, {form} is due here")
             case Form.INTEGER_OR_STRING if node.kind is ScalarKind.STRING and not _looks_like(node, ScalarKind.INTEGER):
                 return self._string(node, at)
             case _:
@@ -187,9 +190,7 @@ class _Walk:
 
     def _string(self, node: Scalar, at: _Context) -> Plain:
         if "\0" in node.text:
-            self._note(Code.WRONG_TYPE, node, "the text holds a NUL character", at)
-            self.out.failed.add(at.path)
-            return _Nothing.FAILED
+            return self._refuse(node, at, "the text holds a NUL character")
         if node.kind is not ScalarKind.STRING:
             text = f"{node.kind} stands here, its text is taken as it is; the kubelet refuses the file"
             mend = "put it in quotes" if at.secret else f"write {shown(node.text)}"
@@ -202,18 +203,18 @@ class _Walk:
             return self._wrong(node, Form.QUANTITY, at)
         if node.kind is ScalarKind.INTEGER and (number := scalars.integer(text)) is not None:
             text = str(number)
-        if (reason := quantity.problem(text)) is None:
-            return text
-        self._note(Code.WRONG_TYPE, node, f"{shown(node.text)} {reason}", at)
-        self.out.failed.add(at.path)
-        return _Nothing.FAILED
+        if (reason := quantity.problem(text)) is not None:
+            return self._refuse(node, at, f"{shown(node.text)} {reason}")
+        return text
 
     def _wrong(self, node: Node, form: Form, at: _Context, *, hint: str = "") -> Plain:
-        """Note that another kind of value is due."""
+        """Refuse a value because another kind of value is due."""
         stands = _called(node)
         if isinstance(node, Scalar) and not at.secret:
             stands = f"{stands}, {shown(node.text)}"
-        text = f"{form} is due here, not {stands}{hint or _shape_hint(node, form)}"
+        return self._refuse(node, at, f"{form} is due here, not {stands}{hint or _shape_hint(node, form, at)}")
+
+    def _refuse(self, node: Node, at: _Context, text: str) -> Plain:
         self._note(Code.WRONG_TYPE, node, text, at)
         self.out.failed.add(at.path)
         return _Nothing.FAILED
@@ -244,16 +245,19 @@ def _looks_like(node: Scalar, kind: ScalarKind) -> bool:
 
 def _without_quotes(node: Scalar, form: Form, at: _Context) -> str:
     """Return what to write when only the quotes are wrong."""
-    wanted = ScalarKind.BOOLEAN if form is Form.BOOLEAN else ScalarKind.INTEGER
-    if not _looks_like(node, wanted):
-        return ""
-    return ": write it without quotes" if at.secret else f": write {node.text} without quotes"
+    if form is Form.BOOLEAN and _looks_like(node, ScalarKind.BOOLEAN):
+        return f": write {str(scalars.boolean(node.text)).lower()} without quotes"
+    if form is not Form.BOOLEAN and _looks_like(node, ScalarKind.INTEGER):
+        return ": write it without quotes" if at.secret else f": write {node.text} without quotes"
+    return ""
 
 
-def _shape_hint(node: Node, form: Form) -> str:
+def _shape_hint(node: Node, form: Form, at: _Context) -> str:
     """Return what to write when the shape is wrong."""
     if form is Form.LIST:
         return ": begin each item with '- '"
+    if form is Form.OBJECT and _ENV_ENTRY.search(at.path):
+        return ": write 'name: NAME' and 'value: VALUE'"
     if isinstance(node, Sequence) and form in {Form.OBJECT, Form.MAP}:
         return ": write its fields without '- '"
     if isinstance(node, Mapping) and form is Form.STRING:

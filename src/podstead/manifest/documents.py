@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from podstead.manifest.tree import Node
 
 _SURROGATES = re.compile(r"(\\\\)|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_LINE_BREAKS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +55,10 @@ def _is_empty(node: Node) -> bool:
 
 
 def _json_as_yaml(text: str) -> str:
-    """Return JSON text with the two things rewritten that YAML 1.1 reads otherwise.
+    """Return JSON text with the things rewritten that YAML 1.1 reads otherwise.
 
-    A tab before the first brace is an error in YAML, and a character beyond U+FFFF, two escapes in JSON, is one in YAML.
+    A tab before the first brace is an error in YAML; a character beyond U+FFFF, two escapes in JSON, is one in YAML;
+    and three characters that JSON has in its strings are line breaks in YAML.
     """
 
     def joined(match: re.Match[str]) -> str:
@@ -67,4 +69,4 @@ def _json_as_yaml(text: str) -> str:
 
     body = text.lstrip()
     lead = text[: len(text) - len(body)].replace("\t", " ")
-    return lead + (_SURROGATES.sub(joined, body) if "\\u" in body else body)
+    return lead + (_SURROGATES.sub(joined, body) if "\\u" in body else body).translate(_LINE_BREAKS)

@@ -30,10 +30,11 @@ class Code(Enum):
     DUPLICATE_POD = ("Duplicate value", "InvalidManifest", Severity.ERROR)
     INVALID = ("", "InvalidManifest", Severity.ERROR)
     """Found by validation, whose own kinds of problems begin the message."""
-    UNSUPPORTED = ("Unsupported", "Unsupported", Severity.ERROR)
+    UNSUPPORTED = ("", "Unsupported", Severity.ERROR)
     UNKNOWN_FIELD = ("Unknown field", "StrictWarnings", Severity.WARNING)
     DUPLICATE_KEY = ("Duplicate key", "StrictWarnings", Severity.WARNING)
     TEXT_TAKEN = ("Not a string", "StrictWarnings", Severity.WARNING)
+    KEY_TAKEN = ("Not a string as key", "StrictWarnings", Severity.WARNING)
     IGNORED = ("Ignored", "", Severity.WARNING)
     ADVICE = ("", "", Severity.WARNING)
 

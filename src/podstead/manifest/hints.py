@@ -24,6 +24,7 @@ _FOREIGN = {
 }
 _ELSEWHERE_MAX = 2
 """A name with more homes than this ("name", "type") says nothing about where it belongs."""
+_USUAL = {"metadata", "spec", "spec.containers[]"}
 _LEFT_OUT = {"status", "initContainers", "ephemeralContainers", "managedFields", "affinity", "ephemeral"}
 """Subtrees in which a field's home is never looked for: they repeat the others or are not written by hand."""
 
@@ -36,14 +37,20 @@ def unknown_field(name: str, known: list[str]) -> str:
         return f"{start}: write {other}, names are case-sensitive"
     if near := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
         return f"{start}: did you mean {near[0]}?"
-    homes = _homes().get(name.casefold(), ())
-    if 0 < len(homes) <= _ELSEWHERE_MAX:
+    if 0 < len(homes := _homes_of(name)) <= _ELSEWHERE_MAX:
         return f"{start} here: it belongs to {' or '.join(homes)}"
     if (foreign := _FOREIGN.get(name)) is not None:
         return f"{start}: {foreign}"
     if near := difflib.get_close_matches(name, known, n=1, cutoff=0.6):
         return f"{start}: did you mean {near[0]}?"
     return start
+
+
+def _homes_of(name: str) -> tuple[str, ...]:
+    """Return where a name belongs; beside its place in the pod or its containers no deeper one is meant."""
+    homes = _homes().get(name.casefold(), ())
+    near = tuple(home for home in homes if home.rpartition(".")[0] in _USUAL)
+    return near or homes
 
 
 @cache

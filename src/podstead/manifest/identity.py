@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 DEFAULT_NAMESPACE = "default"
 SOURCE_FILE = "file"
 """Value of the annotation kubernetes.io/config.source on pods that came from a file."""
+PROGRESS_DEADLINE = "podstead.io/progress-deadline-seconds"
+"""Annotation that is to gate updates on readiness; known, and not honoured yet."""
 _OWN_ANNOTATIONS = (labels.CONFIG_HASH, labels.CONFIG_SEEN)
 _NO_EXECUTE = v1.Toleration(operator="Exists", effect="NoExecute")
 
@@ -53,6 +55,9 @@ def identity_findings(given: v1.Pod, node_name: str, places: Places) -> Iterator
         if key in _OWN_ANNOTATIONS or (key == labels.CONFIG_SOURCE and value != SOURCE_FILE):
             path = f"metadata.annotations[{key}]"
             yield places.finding_at(path, Code.IGNORED, "the node writes this annotation itself")
+        elif key == PROGRESS_DEADLINE:
+            path = f"metadata.annotations[{key}]"
+            yield places.finding_at(path, Code.IGNORED, "this version does not wait for a new revision to become ready")
     if given.spec.node_name not in {None, "", node_name}:
         yield places.finding_at("spec.nodeName", Code.IGNORED, f"the pod runs on this node, {node_name}")
 

@@ -41,12 +41,13 @@ class UndecodableDocumentError(PodsteadError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
+class Judged:
     """What one document came to; `pod` is None when it is not worth judging further."""
 
     pod: v1.Pod | None
     findings: tuple[Finding, ...]
-    places_name: tuple[int, int] = (0, 0)
+    name_place: tuple[int, int] = (0, 0)
+    """Line and column of metadata.name, for what is only known when all documents are."""
 
 
 def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: Limits = DEFAULT_LIMITS) -> Reading:
@@ -71,7 +72,7 @@ def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: 
         pod = _manifest_pod(read.pod, document)
         if (first := pods.setdefault(pod.key, pod)) is not pod:
             text = f"document {first.document} of this file is the pod {pod.key} as well; a name runs once on a node"
-            line, column = read.places_name
+            line, column = read.name_place
             findings.append(
                 Finding(code=Code.DUPLICATE_POD, field="metadata.name", text=text, line=line, column=column)
             )
@@ -95,11 +96,11 @@ def read_document(data: bytes, node_name: str) -> v1.Pod:
     return static_pod(apply_defaults(_converted(decode(root))), node_name)
 
 
-def read_tree(root: Node, node_name: str) -> _Read:
+def read_tree(root: Node, node_name: str) -> Judged:
     """Return what one document says, with everything that is to be said about it."""
     findings = check_kind(root)
     if any(finding.code is Code.NOT_A_POD for finding in findings) or not isinstance(root, Mapping):
-        return _Read(pod=None, findings=findings)
+        return Judged(pod=None, findings=findings)
     decoded = decode(root)
     given = apply_defaults(_converted(decoded))
     pod = static_pod(given, node_name)
@@ -111,10 +112,10 @@ def read_tree(root: Node, node_name: str) -> _Read:
     if not any(finding.code.severity is Severity.ERROR for finding in told):
         told.extend(advise(pod, decoded.places))
     nameless = not given.metadata.name
-    return _Read(
+    return Judged(
         pod=None if nameless else pod,
         findings=tuple(told),
-        places_name=decoded.places.closest("metadata.name"),
+        name_place=decoded.places.closest("metadata.name"),
     )
 
 
@@ -125,11 +126,13 @@ def _converted(decoded: Decoded) -> v1.Pod:
 
 def _news(judged: tuple[Finding, ...], decoded: Decoded) -> Iterator[Finding]:
     """Yield what validation found beyond the walk: nothing about values that the walk refused, no error twice."""
-    told: set[str] = {finding.field for finding in decoded.findings if finding.code.severity is Severity.ERROR}
+    told = {finding.field for finding in decoded.findings if finding.code.severity is Severity.ERROR}
+    in_file = {finding.text for finding in judged if finding.field in decoded.places.values}
     for finding in judged:
-        consequence = any(_touches(finding.field, path) for path in decoded.failed)
-        if finding.field in told or consequence:
+        if finding.field in told or any(_touches(finding.field, path) for path in decoded.failed):
             continue
+        if finding.field not in decoded.places.values and finding.text in in_file:
+            continue  # a default repeats a value of the file, such as a request its limit, and its fault with it
         if finding.code is Code.WRONG_TYPE:
             told.add(finding.field)  # the suffix is the reason; the rule that it breaks need not be told as well
         yield finding
