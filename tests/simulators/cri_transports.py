@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from google.protobuf.message import Message
+    from grpclib.protocol import H2Protocol
     from grpclib.server import Stream
 
     from podstead.cri.methods import ReplyT, RequestT
@@ -108,13 +109,32 @@ class _Service:
             await stream.send_message(reply)
 
 
+class _MortalServer(Server):
+    """A server whose end is felt by its clients: grpclib's own keeps open connections."""
+
+    def __init__(self, service: _Service) -> None:
+        super().__init__([service])
+        self._connections: list[H2Protocol] = []
+
+    def _protocol_factory(self) -> H2Protocol:
+        made = super()._protocol_factory()
+        self._connections.append(made)
+        return made
+
+    def break_connections(self) -> None:
+        """Close every connection at once."""
+        for connection in self._connections:
+            connection.processor.close()
+
+
 @asynccontextmanager
 async def serve(runtime: SimulatedRuntime, path: str) -> AsyncIterator[str]:
-    """Serve the runtime on a unix socket while the context lasts; yields the endpoint."""
-    server = Server([_Service(runtime)])
+    """Serve the runtime on a unix socket while the context lasts; yields the endpoint. Connections end with it."""
+    server = _MortalServer(_Service(runtime))
     await server.start(path=path)
     try:
         yield f"unix://{path}"
     finally:
         server.close()
+        server.break_connections()
         await server.wait_closed()
