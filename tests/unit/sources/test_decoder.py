@@ -114,6 +114,19 @@ async def test_a_valid_pod_of_nine_megabytes_costs_the_loop_nothing() -> None:
     assert lag.worst < 0.1
 
 
+async def test_many_small_files_leave_the_loop_its_turns() -> None:
+    decoder = Decoder("node1", strict=False, settings=WHERE)
+    costly = POD + b"".join(b"    u%d: 1\n" % number for number in range(650))
+    assert 7_000 < len(costly) <= decoders.MOST_INLINE_BYTES
+    async with asyncio.TaskGroup() as group:
+        lag = Lag()
+        lagging = group.create_task(lag.run())
+        for number in range(20):
+            assert (await decoder.decode(file(costly + b"# %d\n" % number))).accepted
+        lagging.cancel()
+    assert lag.worst < 0.15
+
+
 async def test_a_file_above_the_limit_never_reaches_the_parser() -> None:
     reading = await child("raise SystemExit(9)").decode(file(b"x" * (WHERE.max_file_bytes + 1)))
     assert reading.reason == "TooLarge"
