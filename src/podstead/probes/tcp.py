@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 from podstead.probes.attempt import SUCCEEDED, Attempt, Result
@@ -21,7 +22,9 @@ def family_of(host: str) -> socket.AddressFamily | None:
 
 def why(error: OSError) -> str:
     """Return the system's words for a failed connection, without our own addresses and numbers."""
-    return error.strerror or str(error) or type(error).__name__
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return error.strerror or str(error) or type(error).__name__
+    return os.strerror(error.errno)
 
 
 async def connect(host: str, port: int) -> socket.socket:

@@ -165,8 +165,7 @@ async def test_refusals(image: str, policy: str, reason: str, word: str) -> None
     ("words", "reason", "host", "step"),
     [
         (
-            'failed to do request: Head "https://registry-1.docker.io/v2/library/mysql/manifests/5.7.39": '
-            "dial tcp: lookup registry-1.docker.io on 192.0.2.1:53: no such host",
+            'Head "https://registry-1.docker.io/v2/library/mysql": dial tcp: lookup registry-1.docker.io: no such host',
             "RegistryUnavailable",
             "from registry-1.docker.io",
             "import the image",

@@ -1,0 +1,53 @@
+"""A late agent is not a failed container."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from podstead.clock import SystemClock
+from podstead.k8s import core_v1 as v1
+from podstead.probes.lag import LagMeter
+from podstead.probes.prober import Prober
+from podstead.state.probes import Outcome, ProbeKind
+from tests.unit.probes.simulators import UID, Changes, Containers, HandClock, serving, target
+
+
+async def test_the_meter_sees_a_blocked_loop_only_while_open() -> None:
+    loop = asyncio.get_running_loop()
+    meter = LagMeter()
+    with meter:
+        begun = loop.time()
+        await asyncio.sleep(0.06)
+        time.sleep(0.2)  # noqa: ASYNC251 - the fault that is looked for
+        assert 0.15 < meter.worst_since(begun) < 1.0
+        await asyncio.sleep(0.06)
+        assert 0.15 < meter.worst_since(begun) < 1.0
+        assert meter.worst_since(loop.time()) < 0.1
+    await asyncio.sleep(0.06)
+    assert meter._timer is None
+
+
+async def mute(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def one_failure(port: int, *, block: float) -> tuple[Prober, Changes]:
+    changes = Changes()
+    prober = Prober(Containers(HandClock()).exec_sync, SystemClock(), changes)
+    probe = v1.Probe(http_get=v1.HTTPGetAction(port=port), timeout_seconds=1, period_seconds=100, failure_threshold=1)
+    prober.update(UID, (target(ProbeKind.LIVENESS, probe=probe, started_at=SystemClock().now().boot),))
+    await asyncio.sleep(0.3)
+    time.sleep(block)  # noqa: ASYNC251 - the fault that is looked for
+    await asyncio.sleep(1.2 - block)
+    return prober, changes
+
+
+async def test_a_failure_during_which_the_loop_was_late_does_not_count() -> None:
+    async with serving(mute) as port:
+        prober, changes = await one_failure(port, block=0.4)
+        assert (changes.told, prober.disregarded) == ([], 1)
+        await prober.close()
+        prober, changes = await one_failure(port, block=0)
+        assert [verdict.outcome for *_, verdict, _ in changes.told] == [Outcome.FAILURE]
+        await prober.close()
