@@ -53,6 +53,7 @@ class _Planner:
         self._held: dict[PodKey, Holding] = {}
         self._decisions: dict[PodKey, Decision] = {}
         self._preempt: dict[PodKey, PodKey] = {}
+        self._want_images: set[PodKey] = set()
 
     def plan(self) -> NodePlan:
         """Place all pods."""
@@ -85,7 +86,9 @@ class _Planner:
     def _place_effective(self, pod: NodePod, content: v1.Pod) -> None:
         ask = room.holding(pod.key, content, pod.created_at)
         blocked = self._make_room(pod, content, ask)
-        self._decisions[pod.key] = Decision(blocked=blocked, preempted=blocked is not None)
+        self._decisions[pod.key] = Decision(
+            blocked=blocked, preempted=blocked is not None, wants_images=pod.key in self._want_images
+        )
 
     def _place_candidate(self, pod: NodePod, content: v1.Pod) -> None:
         ask = room.holding(pod.key, content, pod.created_at)
@@ -96,7 +99,9 @@ class _Planner:
             blocked = self._make_room(pod, content, ask)
         # A candidate that waits does not take the effective content down: that has its own answer already.
         before = self._decisions.get(pod.key, Decision())
-        self._decisions[pod.key] = Decision(blocked=blocked, preempted=before.preempted)
+        self._decisions[pod.key] = Decision(
+            blocked=blocked, preempted=before.preempted, wants_images=pod.key in self._want_images
+        )
 
     def _make_room(self, pod: NodePod, content: v1.Pod, ask: Holding) -> Blocked | None:
         """Hold the room that `ask` needs, that of others if need be; return what it still waits for."""
@@ -104,10 +109,14 @@ class _Planner:
         if lacking is None:
             self._hold(ask)
             return None
-        if not preemption.may_preempt(content, ask) or not pod.images_present:
+        if not preemption.may_preempt(content, ask):
             return lacking
         chosen = preemption.victims(ask, tuple(self._held.values()), self._node)
         if chosen is None:
+            return lacking
+        if chosen and not pod.images_present:
+            # Nobody is stopped for a pod that could not start then.
+            self._want_images.add(pod.key)
             return lacking
         for victim in chosen:
             self._preempt[victim] = pod.key

@@ -85,7 +85,7 @@ class Connection:
             for statement in statements:
                 connection.execute(statement.sql, statement.values)
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             # SQLite itself rolls back on some errors (full disk, I/O): a second ROLLBACK would then be an error.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -221,7 +221,7 @@ def segment(text: str, limit: int = 200) -> str:
 
     Kubernetes' own names stay as they are. What is cut keeps apart from its neighbours by a part of its SHA-256.
     """
-    safe = quote(text, safe="").replace("~", "%7E")
+    safe = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
     if safe.startswith(".") or not safe:
         safe = f"%2E{safe[1:]}"
     if len(safe) <= limit:
