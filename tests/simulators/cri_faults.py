@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class Fault(Enum):
-    """What may go wrong. `effect` below: whether the call has taken place when the caller learns of the fault."""
+    """What may go wrong, and whether the call has taken effect when its caller learns of it."""
 
     NAME_RESERVED = auto()
     """RunPodSandbox or CreateContainer says that the name is held by another call. No effect."""

@@ -51,8 +51,14 @@ class CallError(Exception):
 
 
 def plain(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return `text` cut to `limit` characters, with line breaks, controls and direction marks escaped."""
-    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
+    """Return `text` cut to `limit` characters, with line breaks, controls and direction marks escaped.
+
+    It is cut in its first half: a runtime's text ends with the innermost cause.
+    """
+    if len(text) > limit:
+        head = limit // 4
+        text = f"{text[:head]}…{text[head + 1 - limit :]}"
+    return printable(text)
 
 
 # containerd: `failed to reserve sandbox name "…": name "…" is reserved for "…"`, and the same for containers;

@@ -55,13 +55,18 @@ def test_a_missing_program_is_not_a_missing_object() -> None:
     assert type(fault(CallError(Code.UNKNOWN, text), "start it")) is RuntimeFault
 
 
-def test_texts_are_cut_and_made_harmless() -> None:
-    hostile = "a\x1b[2J\n\u202e<script>" + "x" * 2000
-    found = str(fault(CallError(Code.UNKNOWN, hostile), "do it"))
-    assert found.isprintable()
-    assert found.startswith("cannot do it: a\\x1b[2J\\n\\u202e<script>xxx")
-    assert found.endswith("…")
-    assert len(plain("y" * 2000)) == TEXT_LIMIT
+def test_texts_are_made_harmless() -> None:
+    hostile = "a\x1b[2J\n\u202e<script>"
+    assert str(fault(CallError(Code.UNKNOWN, hostile), "do it")) == "cannot do it: a\\x1b[2J\\n\\u202e<script>"
+
+
+def test_long_texts_keep_their_beginning_and_their_innermost_cause() -> None:
+    found = plain("failed to create: " + "x" * 2000 + ": no space left")
+    assert len(found) == TEXT_LIMIT
+    assert found.startswith("failed to create: x")
+    assert found.endswith("x: no space left")
+    assert found.count("…") == 1
+    assert plain("x" * TEXT_LIMIT) == "x" * TEXT_LIMIT
 
 
 def test_a_status_without_text_is_named() -> None:
