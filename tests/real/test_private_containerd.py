@@ -113,6 +113,30 @@ async def test_killed_containerd_comes_back_with_its_pods_and_addresses(tmp_path
             assert await runtime.sandboxes() == []
 
 
+async def test_a_changed_configuration_restarts_containerd_and_no_pod() -> None:
+    with make_node() as node:
+        async with node.client() as runtime, running_pod(runtime, node, "stays", host_network=True) as pod:
+            before = await start_time(runtime, pod.container)
+            changed = PrivateContainerd(
+                ContainerdSettings(
+                    paths=node.paths,
+                    images=ImageSettings(https_proxy="http://user:secret@127.0.0.1:1", no_proxy="localhost"),
+                    cgroup_parent=node.cgroup_parent,
+                )
+            )
+            running = await changed.ensure_running()
+            await changed.wait_ready(runtime.version)
+            assert (running.adopted, running.pid != node.running.pid) == (False, True)
+            assert b"HTTPS_PROXY=http://user:secret@127.0.0.1:1" in environment_of(running.pid)
+            assert "secret" not in (node.paths.containerd / "config.toml").read_text()
+            assert await start_time(runtime, pod.container) == before
+            assert (await changed.ensure_running()).adopted
+
+
+def environment_of(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
 async def test_several_instances_live_side_by_side(private_node: PrivateNode) -> None:
     with make_node() as other:
         async with (

@@ -6,16 +6,17 @@ import contextlib
 import subprocess
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from podstead.containerd.launch import CLONE_NEWNET, enter_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 NODE_ADDRESS = "10.77.1.1"
 OTHER_HOST_ADDRESS = "10.77.1.2"
+IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 _Value = TypeVar("_Value")
 
@@ -81,4 +82,6 @@ def two_hosts(directory: Path) -> Iterator[Hosts]:
             run(*where, "ip", "address", "add", f"{address}/24", "dev", "eth0")
             run(*where, "ip", "link", "set", "eth0", "up")
         run(*inside, "ip", "route", "add", "default", "via", OTHER_HOST_ADDRESS)
+        # A new namespace begins with the machine's settings; tests begin with the kernel's.
+        call_in_namespace(node, lambda: IP_FORWARD.write_text("0\n"))
         yield Hosts(node=node, other=other)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
+from podstead.cgroups.hierarchy import read_hierarchies
+from podstead.cgroups.tree import CgroupTree
 from podstead.config import ImageSettings, Paths, paths_for
-from podstead.containerd.leftovers import cgroup_pids, shim_pids
+from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.locate import find_programs
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd, RunningContainerd
 from podstead.cri.client import CRIClient
@@ -22,14 +24,12 @@ from podstead.errors import RuntimeFault
 from podstead.network.conflist import PodNetwork, pod_network, write_conflist
 from podstead.network.host import HostNetwork
 from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
-from tests.support.netns import call_in_namespace
+from tests.support.netns import IP_FORWARD, call_in_namespace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 _Value = TypeVar("_Value")
-
-IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,18 +152,16 @@ async def _end(containerd: PrivateContainerd) -> None:
 
 
 def remove_cgroups(cgroup_parent: str) -> None:
-    """Remove an instance's cgroups, deepest first; they must be empty of processes."""
-    relative = cgroup_parent.strip("/")
-    for top in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*")):
-        if (top / relative).is_dir():
-            for directory in sorted((top / relative).rglob("*/"), key=lambda one: -len(one.parts)):
-                directory.rmdir()
-            (top / relative).rmdir()
+    """Remove an instance's cgroups; processes that a test put there must be gone."""
+    assert CgroupTree(cgroup_parent, read_hierarchies()).remove(cgroup_parent), cgroup_parent
 
 
 def leftovers_of(node: PrivateNode) -> list[str]:
     """Name what a stopped node left on the machine; empty is how it must be."""
     root = str(node.paths.root)
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if root in line]
-    pids = [*shim_pids(node.running.socket), *cgroup_pids(node.cgroup_parent)]
+    pids = [
+        *shim_pids(node.running.socket),
+        *CgroupTree(node.cgroup_parent, read_hierarchies()).pids(node.cgroup_parent),
+    ]
     return [*(f"mount {line}" for line in mounts), *(f"process {pid}" for pid in pids)]

@@ -1,7 +1,8 @@
 """Ends by force what containerd leaves when its pods could not be removed through CRI: shims, containers, mounts.
 
 Ours are known by records that nobody else can hold: a shim by the socket path in its command line, a container's
-processes by the instance's own cgroup, a mount by lying below the instance's state directory.
+processes by a cgroup named with an id from our own state directory, a mount by lying below that directory. The
+instance's cgroup root alone proves nothing: it may be set to one that a kubelet uses too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from podstead.errors import OperatorError
 
 END_SECONDS = 10.0
 """SIGKILL takes effect in milliseconds, but for a process in uninterruptible sleep (a dead NFS server)."""
+TASKS = "io.containerd.runtime.v2.task"
+"""Directory of the bundles below containerd's state, by namespace and id; 1.6 to 2.x."""
 CGROUP_MOUNT = Path("/sys/fs/cgroup")
 
 
@@ -36,14 +39,23 @@ def shim_pids(socket: Path) -> tuple[int, ...]:
     return tuple(found)
 
 
-def cgroup_pids(cgroup_parent: str, mount: Path = CGROUP_MOUNT) -> tuple[int, ...]:
-    """Return the processes in the instance's cgroup and below, in whatever hierarchy."""
+def task_ids(state: Path) -> frozenset[str]:
+    """Return the ids of the containers and sandboxes that containerd left bundles of, in any namespace."""
+    return frozenset(one.name for one in state.glob(f"{TASKS}/*/*") if one.is_dir())
+
+
+def cgroup_pids(cgroup_parent: str, ids: frozenset[str], mount: Path = CGROUP_MOUNT) -> tuple[int, ...]:
+    """Return the processes in the cgroups below `cgroup_parent` that are named after one of the ids.
+
+    The name is the id itself, or `cri-containerd-ID.scope` with the systemd driver; any hierarchy counts.
+    """
     relative = cgroup_parent.strip("/")
-    if not relative:
-        return ()  # the root cgroup is the whole machine
     pids: set[int] = set()
-    for top in (mount, *mount.glob("*")):
+    for top in (mount, *mount.glob("*")) if relative else ():  # the root cgroup is the whole machine
         for file in (top / relative).rglob("cgroup.procs"):
+            parts = file.parent.relative_to(top / relative).parts
+            if ids.isdisjoint(part.removeprefix("cri-containerd-").removesuffix(".scope") for part in parts):
+                continue
             try:
                 pids.update(int(line) for line in file.read_text(encoding="ascii").split())
             except OSError:
@@ -83,7 +95,7 @@ def end_leftovers(*, socket: Path, state: Path, cgroup_parent: str) -> None:
         OperatorError: a process or mount outlives this.
     """
     kill_and_wait(shim_pids(socket))  # first, so that none sees its container die and starts to clean up
-    kill_and_wait(cgroup_pids(cgroup_parent))
+    kill_and_wait(cgroup_pids(cgroup_parent, task_ids(state)))
     resolved = Path(os.path.realpath(state))
     below = [entry.mount_point for entry in read_mounts() if resolved in entry.mount_point.parents]
     for mount_point in reversed(below):

@@ -150,7 +150,7 @@ def write_layer_from_tree(root: Path, target: BinaryIO) -> None:
 
 
 def write_image(target: Path, *, layer: BinaryIO, config: ImageConfig, names: tuple[str, ...]) -> BuiltImage:
-    """Write an OCI archive with one layer (a seekable, uncompressed tar) under the given full names.
+    """Write an OCI archive with one layer (a seekable, uncompressed tar) under the given full names, or under none.
 
     Raises:
         OperatorError: the file cannot be written.
@@ -172,7 +172,8 @@ def write_image(target: Path, *, layer: BinaryIO, config: ImageConfig, names: tu
             "mediaType": INDEX_TYPE,
             "manifests": [
                 {**manifest, "annotations": {IMAGE_NAME: name, REF_NAME: name.rpartition(":")[2]}} for name in names
-            ],
+            ]
+            or [manifest],
         }
     )
     temporary = target.with_name(target.name + ".new")

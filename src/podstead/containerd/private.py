@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -82,6 +83,8 @@ class PrivateContainerd:
 
     async def ensure_running(self) -> RunningContainerd:
         """Adopt the running containerd, or start one that finds the pods of the last.
+
+        One that runs with another configuration (other proxies, another pause image) is restarted; pods run on.
 
         Raises:
             OperatorError: a program is missing, the socket's path is too long, no OCI runtime works,
@@ -170,10 +173,19 @@ class PrivateContainerd:
             programs, cache=paths.containerd / "probe.json", cgroup_parent=settings.cgroup_parent
         ).decide(settings.oci_runtime)
         self.registry_hosts.write()
+        environment = {
+            "PATH": locate.search_path(os.environ.get("PATH", "")),
+            **proxy_environment(settings.images),
+        }
+        changed = self._write_config(programs, probe, environment)
         pid = self._process.find()
+        if pid is not None and changed:
+            # Its pods run on and are found again; what was asked for counts from now on.
+            self._process.terminate(timeout_seconds=STOP_SECONDS)
+            pid = None
         adopted = pid is not None
         if pid is None:
-            pid = self._start(programs, probe)
+            pid = self._start(programs, probe, environment)
         return RunningContainerd(
             pid=pid, adopted=adopted, socket=self.socket, probe=probe, sandbox_image=self._sandbox_image(programs)
         )
@@ -181,7 +193,8 @@ class PrivateContainerd:
     def _sandbox_image(self, programs: locate.Programs) -> str:
         return self._settings.sandbox_image or pause_image_name(programs.catatonit)
 
-    def _start(self, programs: locate.Programs, probe: ProbeResult) -> int:
+    def _write_config(self, programs: locate.Programs, probe: ProbeResult, environment: dict[str, str]) -> bool:
+        """Write config.toml; return whether it, or the environment that belongs to it, differs from the last."""
         paths = self._settings.paths
         config = ContainerdConfig(
             root=paths.containerd / "root",
@@ -196,20 +209,25 @@ class PrivateContainerd:
             default_runtime=probe.runtime,
             restrict_oom_score_adj=probe.mends.restrict_oom_score_adj,
         )
+        # The PATH of whoever starts the agent is no reason to restart anything; a proxy's URL may hold a password.
+        proxies = sorted(item for item in environment.items() if item[0] != "PATH")
+        digest = hashlib.sha256(repr(proxies).encode()).hexdigest()
+        text = f"# Written by podstead at each start. Proxies: {digest[:16]}\n{render_config(config)}"
         file = paths.containerd / "config.toml"
+        if file.is_file() and file.read_text(encoding="utf-8") == text:
+            return False
         temporary = file.with_name("config.toml.new")
-        temporary.write_text(render_config(config), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(file)
+        return True
+
+    def _start(self, programs: locate.Programs, probe: ProbeResult, environment: dict[str, str]) -> int:
         namespace = self._namespace.exists()  # running pods live in it, whatever today's probe says
         if not namespace and probe.mends.private_mounts:
             self._namespace.create(mixed_cgroup2_mounts(read_mounts()))
             namespace = True
-        environment = {
-            "PATH": locate.search_path(os.environ.get("PATH", "")),
-            **proxy_environment(self._settings.images),
-        }
         return self._process.start(
-            (str(programs.containerd), "--config", str(file)),
+            (str(programs.containerd), "--config", str(self._settings.paths.containerd / "config.toml")),
             environment=environment,
             mount_namespace=self._namespace.pin if namespace else None,
             net_namespace=self._settings.net_namespace,

@@ -52,14 +52,7 @@ class HostNetwork:
             OperatorError: forwarding cannot be switched on, or iptables fails.
         """
         changes = []
-        if IP_FORWARD.read_text(encoding="ascii").strip() == "0":
-            try:
-                IP_FORWARD.write_text("1\n", encoding="ascii")
-            except OSError as error:
-                raise OperatorError(
-                    f"cannot give pods a network: net.ipv4.ip_forward is 0 and cannot be set ({error.strerror}); "
-                    "set it with: sysctl -w net.ipv4.ip_forward=1"
-                ) from error
+        if self._switch_forwarding_on():
             changes.append(HostChange(message="set net.ipv4.ip_forward=1 (was 0): pods with own addresses need it"))
         if self._forward_policy() == "DROP":
             for rule in forward_rules(self._network):
@@ -85,6 +78,20 @@ class HostNetwork:
             while self._has(rule):
                 self._iptables_run("-D", "FORWARD", *rule)
         delete_link(self._network.bridge)
+
+    @staticmethod
+    def _switch_forwarding_on() -> bool:
+        """Return whether it was off."""
+        try:
+            if IP_FORWARD.read_text(encoding="ascii").strip() != "0":
+                return False
+            IP_FORWARD.write_text("1\n", encoding="ascii")
+        except OSError as error:
+            raise OperatorError(
+                f"cannot give pods a network: net.ipv4.ip_forward cannot be switched on ({error.strerror}); "
+                "do it with: sysctl -w net.ipv4.ip_forward=1"
+            ) from error
+        return True
 
     def _forward_policy(self) -> str:
         listed = self._iptables_run("-S", "FORWARD").split()
