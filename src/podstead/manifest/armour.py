@@ -59,13 +59,14 @@ _PROBLEMS = (
     ("did not find expected key", "the indentation differs from the lines above, or a quote is not closed"),
     ("did not find expected '-'", "the indentation differs from the list items above"),
     ("could not find expected ':'", "a key without ':', or a line that is not indented as the text it belongs to"),
-    ("unexpected end of stream", "the file ends inside a quoted value"),
-    ("expected ',' or ']'", "a list in brackets is not closed, or a comma is missing"),
-    ("expected ',' or '}'", "a map in braces is not closed, or a comma is missing"),
+    ("unexpected end of stream", "the quotes that open here are never closed"),
+    ("expected ',' or ']'", "the list that begins here lacks a comma, or its closing bracket"),
+    ("expected ',' or '}'", "the map that begins here lacks a comma, or its closing brace"),
     ("expected <document start>", "text follows the end of a document: check the indentation, or separate with '---'"),
     ("unknown escape character", "a backslash in double quotes begins no known escape: double it or use single quotes"),
     ("invalid Unicode character escape", "a \\u escape names no character"),
 )
+_UNCLOSED = ("unexpected end of stream", "expected ',' or ']'", "expected ',' or '}'")
 
 
 def text_of(data: bytes, limits: Limits) -> str:
@@ -141,8 +142,10 @@ def too_complex(limits: Limits, event: yaml.Event) -> RefusedError:
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> RefusedError:
-    mark = error.problem_mark or error.context_mark
     problem = str(error.problem)
+    # What is not closed is found where it begins: the parser notices at the end of the file.
+    mark = error.context_mark if problem.endswith(_UNCLOSED) else None
+    mark = mark or error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
     if mark is not None and "cannot start any token" in problem:
         stands = text[mark.index : mark.index + 1]

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from podstead.manifest import schema, support
+from podstead.manifest.support import HONOURED, RULES, Outcome
+from tests.unit.manifest.writing import manifest, read, told
+
+if TYPE_CHECKING:
+    from podstead.manifest.schema import Field
+
+
+def reachable(shape: schema.Shape, seen: dict[str, Field]) -> dict[str, Field]:
+    """Return every field that a manifest can set and that no rule has settled above it."""
+    if shape.item is not None:
+        reachable(shape.item, seen)
+    for field in schema.fields(shape.struct).values() if shape.struct is not None else ():
+        if field.key not in seen:
+            seen[field.key] = field
+            if field.key not in RULES:
+                reachable(field.shape, seen)
+    return seen
+
+
+def honoured() -> set[str]:
+    return {f"{owner}.{name}" for owner, names in HONOURED.items() for name in names.split()}
+
+
+def test_every_field_of_a_pod_is_honoured_ignored_or_refused() -> None:
+    assert sorted(set(reachable(schema.POD, {})) - honoured() - set(RULES)) == []
+
+
+def test_no_table_names_a_field_that_is_not_there() -> None:
+    assert sorted((honoured() | set(RULES) | support.SECRET) - set(reachable(schema.POD, {}))) == []
+
+
+def test_no_field_is_in_both_tables() -> None:
+    assert honoured() & set(RULES) == set()
+
+
+def test_what_is_said_has_words() -> None:
+    spoken = [rule for rule in RULES.values() if rule.outcome in {Outcome.REFUSED, Outcome.IGNORED}]
+    assert all(rule.text for rule in spoken)
+
+
+@pytest.mark.parametrize(
+    ("container", "spec", "field"),
+    [
+        ("", "initContainers: [{name: i, image: x}]\n", "spec.initContainers"),
+        ("lifecycle: {preStop: {exec: {command: [x]}}}\n", "", "spec.containers[0].lifecycle"),
+        ("restartPolicy: Always\n", "", "spec.containers[0].restartPolicy"),
+        (
+            "env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]\n",
+            "",
+            "spec.containers[0].env[0].valueFrom.resourceFieldRef",
+        ),
+        ("", "activeDeadlineSeconds: 5\n", "spec.activeDeadlineSeconds"),
+        ("", "runtimeClassName: kata\n", "spec.runtimeClassName"),
+        ("", "readinessGates: [{conditionType: a/b}]\n", "spec.readinessGates"),
+        ("", "hostUsers: false\n", "spec.hostUsers"),
+        ("", "volumes: [{name: v, downwardAPI: {}}]\n", "spec.volumes[0].downwardAPI"),
+        ("", "volumes: [{name: v, nfs: {server: s, path: /p}}]\n", "spec.volumes[0].nfs"),
+        ("", "volumes: [{name: v, emptyDir: {medium: HugePages}}]\n", "spec.volumes[0].emptyDir.medium"),
+        ("", "securityContext: {supplementalGroupsPolicy: Strict}\n", "spec.securityContext.supplementalGroupsPolicy"),
+        (
+            "volumeMounts: [{name: v, mountPath: /v, subPath: s}]\n",
+            "volumes: [{name: v, emptyDir: {}}]\n",
+            "spec.containers[0].volumeMounts[0].subPath",
+        ),
+    ],
+)
+def test_what_would_change_what_runs_is_refused_by_name(container: str, spec: str, field: str) -> None:
+    reading = read(manifest(container=container, spec=spec))
+    assert reading.reason == "Unsupported"
+    assert [(m.field, m.message.endswith("not supported by this version")) for m in reading.messages] == [(field, True)]
+    assert reading.messages[0].line > 1
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "tolerations: [{operator: Exists}]\n",
+        "schedulerName: default-scheduler\n",
+        "hostUsers: true\n",
+        "automountServiceAccountToken: false\n",
+        "initContainers: []\naffinity: {}\n",
+        "preemptionPolicy: PreemptLowerPriority\n",
+        "os: {name: linux}\n",
+        "volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 1Mi}}]\n",
+    ],
+)
+def test_what_changes_nothing_is_not_mentioned(spec: str) -> None:
+    reading = read(manifest(spec=spec))
+    assert (reading.reason, told(reading)) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ("schedulerName: mine\n", "spec.schedulerName"),
+        ("automountServiceAccountToken: true\n", "spec.automountServiceAccountToken"),
+        ("nodeName: elsewhere\n", "spec.nodeName"),
+        ("affinity: {podAntiAffinity: {}}\n", "spec.affinity"),
+    ],
+)
+def test_what_means_nothing_on_one_node_is_said_and_let_pass(spec: str, field: str) -> None:
+    reading = read(manifest(spec=spec))
+    assert reading.accepted
+    assert [(m.field, m.severity, m.message.startswith("Ignored: ")) for m in reading.messages] == [
+        (field, "warning", True)
+    ]
+
+
+def test_references_to_api_objects_are_refused_as_the_kubelet_does() -> None:
+    reading = read(
+        manifest(
+            container="env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n",
+            spec="serviceAccountName: default\nvolumes: [{name: v, configMap: {name: c}}]\n",
+        )
+    )
+    assert reading.reason == "InvalidManifest"
+    assert [m.field for m in reading.messages] == [
+        "spec.containers[0].env[0].valueFrom.secretKeyRef",
+        "spec.serviceAccountName",
+        "spec.volumes[0].configMap",
+    ]
