@@ -176,8 +176,8 @@ class DirectorySource:
         for entry in self._entries.values():
             if entry.waiting is not None:
                 self._ask(entry.waiting_since + timing.settle_seconds)
-            elif entry.file.trouble is FileTrouble.UNREADABLE:
-                self._ask(now + timing.retry_seconds)
+            elif entry.file.trouble is FileTrouble.UNREADABLE and entry.file.reason != "NoReadPermission":
+                self._ask(now + timing.retry_seconds)  # a permission that is given is an event, or waits for the period
         for since in self._looker.stuck.values():
             if now < since + self._settings.read_seconds:
                 self._ask(since + self._settings.read_seconds)

@@ -166,10 +166,21 @@ class Looker:
         return PlaceFault(f"{self._settings.path} does not answer: check the file system it is on")
 
     def _start(self, work: _Pass, loop: asyncio.AbstractEventLoop) -> None:
-        """Put a thread to work on what is left of the look."""
-        runner = work.runner = _Runner(self._clock.now().boot)
-        work.runners += 1
-        threading.Thread(target=self._run, args=(work, runner, loop), name="manifest-look", daemon=True).start()
+        """Put a thread to work on what is left of the look; where there is none to be had, leave it unanswered."""
+        runner = _Runner(self._clock.now().boot)
+        thread = threading.Thread(target=self._run, args=(work, runner, loop), name="manifest-look", daemon=True)
+        with self._lock:
+            work.runner = runner
+            work.runners += 1
+        try:
+            thread.start()
+        except RuntimeError:  # the system or the agent's cgroup has no process id left
+            with self._lock:
+                work.runners -= 1
+                work.unanswered.update(work.queue)
+                work.finished = True
+                if work.place is None:
+                    work.fault = PlaceFault(f"cannot look at {self._settings.path}: no thread can be started")
 
     def _pass_over_slow(self, work: _Pass, loop: asyncio.AbstractEventLoop) -> None:
         """Leave the runner behind if it has been at one thing for too long, and go on without it."""

@@ -135,6 +135,23 @@ async def test_a_directory_that_does_not_answer_is_degraded(
         assert not viewer.ever_gone("a.yaml")
 
 
+async def test_without_a_thread_to_be_had_the_directory_is_degraded(
+    manifests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    write(manifests, "a.yaml")
+    async with Viewer(settings(manifests), expected=["a.yaml"]) as viewer:
+        await viewer.until(lambda snapshot: snapshot.certain and data_of(snapshot, "a.yaml") is not None)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        viewer.source.poke()
+        await viewer.until(lambda snapshot: "no thread can be started" in (snapshot.degraded or ""))
+        monkeypatch.undo()
+        await viewer.until(lambda snapshot: snapshot.degraded is None and snapshot.certain)
+        assert not viewer.ever_gone("a.yaml")
+
+
 async def test_a_bug_in_a_look_is_not_swallowed(manifests: Path) -> None:
     def broken(directory: int, name: str, question: Question) -> Entry | None:
         raise KeyError(name)
