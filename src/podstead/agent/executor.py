@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.slots import Rank, StartSlots
     from podstead.clock import Clock
-    from podstead.identity import PodUID
+    from podstead.identity import PodUID, RevisionID
     from podstead.reconcile.actions import Step
     from podstead.state.records import ContainerHistory, PodHistory, PodRecord, Revision
     from podstead.state.runtime import ContainerRequest, Image, SandboxRequest
+    from podstead.volumes.mounts import Prepared
 
 # A name stays reserved while an earlier call with it is under way: look for its outcome this often, at most 10 s.
 RESERVED_LOOKS_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.7)
@@ -55,8 +56,8 @@ FAILURE_EVENTS = {
 class PodHome(Protocol):
     """What a pod has on the node besides the runtime: directories, volumes, its cgroup."""
 
-    async def prepare(self, revision: Revision, uid: PodUID) -> None:
-        """Check and make the revision's volumes; raises RuntimeFault with reason FailedMount."""
+    async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
+        """Check and make the revision's volumes, and say where they are; raises RuntimeFault with reason FailedMount."""
         ...
 
     async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
@@ -87,8 +88,8 @@ class Books(Protocol):
         """Keep a pod's history (class B): never blocks, never raises."""
         ...
 
-    def intent(self, uid: PodUID, kind: str, name: str, attempt: int, revision: str) -> None:
-        """Note a call that is about to be made."""
+    async def intent(self, uid: PodUID, container: str, attempt: int, revision: RevisionID) -> None:
+        """Note a call that is about to be made; `container` is empty for the sandbox."""
         ...
 
 
@@ -147,8 +148,9 @@ class Executor:
             case Promote():
                 await self._promote(step, session)
             case PrepareVolumes():
-                await self._home.prepare(_revision(session, step.revision), session.uid)
-                session.prepared.add(step.revision)
+                session.prepared[step.revision] = await self._home.prepare(
+                    _revision(session, step.revision), session.uid
+                )
             case RunSandbox():
                 await self._run_sandbox(step, session)
             case StartContainer():
@@ -174,22 +176,15 @@ class Executor:
 
     async def _pull(self, step: PullImage, session: PodSession) -> None:
         image = await self._images.inspect(step.image)
-        if step.policy == "Never" and image is None:
-            raise RuntimeFault(
-                f"image {step.image!r} is not present and imagePullPolicy is Never: "
-                f"import it with 'podstead image import FILE.tar', or allow pulling",
-                reason="ErrImageNeverPull",
-            )
-        if image is None or step.policy == "Always":
+        if step.policy != "Never" and (image is None or step.policy == "Always"):
             self._recorder.event(session.key, session.uid, "Pulling", f'Pulling image "{step.image}"')
             begun = self._clock.now().boot
-            await self._images.pull(step.image)
-            image = await self._images.inspect(step.image)
-            if image is None:
-                raise RuntimeFault(f"image {step.image!r} is not there after its pull", reason="ErrImagePull")
+            image = await self._images.ensure(step.image, step.policy)
             took = self._clock.now().boot - begun
             text = f'Successfully pulled image "{step.image}" in {took:.1f}s. Image size: {image.size} bytes.'
             self._recorder.event(session.key, session.uid, "Pulled", text)
+        else:
+            image = await self._images.ensure(step.image, step.policy)
         session.images[step.image] = image.id
         session.pulled.add((step.image, step.revision))
 
@@ -211,7 +206,7 @@ class Executor:
         async with self._slot(session):
             history = replace(session.history, sandbox_attempt=max(session.history.sandbox_attempt, step.attempt))
             self._remember(session, history)
-            self._books.intent(session.uid, "sandbox", "", step.attempt, step.revision)
+            await self._books.intent(session.uid, "", step.attempt, step.revision)
             await self._home.ready_cgroup(revision, session.uid)
             request = await self._requests.sandbox(revision, session.uid, step.attempt)
             if step.attempt > 0:
@@ -244,7 +239,7 @@ class Executor:
                 if image is None:
                     session.images.pop(spec.image or "", None)  # removed meanwhile: the next plan pulls it again
                     raise RuntimeFault(f"image {spec.image!r} is no longer present", reason="ImageInspectError")
-                self._note_attempt(step, session)
+                await self._note_attempt(step, session)
                 request = await self._requests.container(revision, session, step, image)
                 try:
                     container = await self._runtime.create_container(request)
@@ -262,10 +257,10 @@ class Executor:
         session.started[container] = self._clock.now().boot
         self._recorder.event(session.key, session.uid, "Started", f"Started container {step.name}")
 
-    def _note_attempt(self, step: StartContainer, session: PodSession) -> None:
+    async def _note_attempt(self, step: StartContainer, session: PodSession) -> None:
         memory = session.history.of(step.name)
         self._put(session, step.name, replace(memory, last_attempt=max(memory.last_attempt, step.attempt)))
-        self._books.intent(session.uid, "container", step.name, step.attempt, step.revision)
+        await self._books.intent(session.uid, step.name, step.attempt, step.revision)
 
     def _advance(self, step: StartContainer, session: PodSession) -> None:
         """Note the start before it is made: a container that cannot start backs off like one that exits."""

@@ -63,6 +63,10 @@ class Pleg:
         self._owner: dict[str, PodUID] = {}
         self._group: asyncio.TaskGroup | None = None
         self.connected = False
+        self.on_connection: Callable[[bool], None] = lambda _: None
+        """Told when the runtime is lost and when it is back."""
+        self.on_unknown: Callable[[], None] = lambda: None
+        """Told when a list shows a pod that nobody has asked about."""
         self.relists = 0
 
     def view(self, uid: PodUID) -> PodView:
@@ -110,14 +114,20 @@ class Pleg:
         try:
             sandboxes = await self._runtime.sandboxes(instance=self._instance)
             containers = await self._runtime.containers(instance=self._instance)
-            uids = {s.uid for s in sandboxes} | {c.uid for c in containers} | set(self._views)
+            listed = {s.uid for s in sandboxes} | {c.uid for c in containers}
+            unknown = listed - set(self._views)
+            uids = listed | set(self._views)
             for uid in uids:
                 mine = [s for s in sandboxes if s.uid == uid]
                 await self._keep(uid, mine, [c for c in containers if c.uid == uid])
         except RuntimeFault as fault:
-            self._lost(fault)
+            self.lost(str(fault))
             return False
-        self.connected = True
+        if not self.connected:
+            self.connected = True
+            self.on_connection(True)  # noqa: FBT003 - the port is a plain callable
+        if unknown:
+            self.on_unknown()
         return True
 
     async def refresh(self, uid: PodUID) -> None:
@@ -131,9 +141,12 @@ class Pleg:
             old = self.view(uid)
             self._set(uid, PodView(old.sandboxes, old.containers, fresh=False))
 
-    def _lost(self, fault: RuntimeFault) -> None:
-        log.warning("cannot list pods: %s", fault)
-        self.connected = False
+    def lost(self, why: str) -> None:
+        """Take every view for stale until the next list succeeds."""
+        if self.connected:
+            log.warning("the runtime is lost: %s", why)
+            self.connected = False
+            self.on_connection(False)  # noqa: FBT003 - the port is a plain callable
         for uid, view in list(self._views.items()):
             self._set(uid, PodView(view.sandboxes, view.containers, fresh=False))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
-    from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
+    from podstead.identity import ContainerID, PodKey, PodUID, SandboxID
     from podstead.state.observed import ObservedContainer, ObservedSandbox
     from podstead.state.runtime import ContainerRequest, Image, RuntimeEvent, SandboxRequest
 
@@ -71,8 +71,8 @@ class EventStream(Protocol):
 class ImagePuller(Protocol):
     """Makes images present."""
 
-    async def pull(self, image: str) -> None:
-        """Pull an image; raises RuntimeFault with the waiting reason."""
+    async def ensure(self, image: str, policy: str | None) -> Image:
+        """Return the image, pulled as its policy wants it; raises RuntimeFault with the waiting reason."""
         ...
 
     async def inspect(self, image: str) -> Image | None:
@@ -85,12 +85,4 @@ class Recorder(Protocol):
 
     def event(self, key: PodKey, uid: PodUID, reason: str, message: str, *, warning: bool = False) -> None:
         """Record one event about a pod."""
-        ...
-
-
-class RevisionKeeper(Protocol):
-    """Stored revisions."""
-
-    async def prune(self, key: PodKey, keep: Sequence[RevisionID]) -> None:
-        """Drop old revisions that nothing names."""
         ...

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.reconcile.actions import Step
     from podstead.state.observed import TaskFailure
+    from podstead.volumes.mounts import Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +40,12 @@ class PodSession:
     failures: dict[str, TaskFailure] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     pulled: set[tuple[str, RevisionID]] = field(default_factory=set)
-    prepared: set[RevisionID] = field(default_factory=set)
+    prepared: dict[RevisionID, Prepared] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     """Boot-clock second of each container's start, by container id."""
     finished: bool = False
+    stray: bool = False
+    """Whether the runtime holds this incarnation although no record names it: it is only ended."""
 
     @property
     def key(self) -> PodKey:

@@ -50,11 +50,13 @@ def compute_pod_actions(
         return PodActions()
     if desired.record.terminating:
         return plan_termination(desired, observed)
-    if desired.preempted:
+    if desired.preempted and (desired.candidate is None or desired.blocked is not None):
         return plan_preemption(desired, observed)
     edit = _plan_candidate(desired, observed, now)
     if any(isinstance(step, Promote) for step in edit.steps) or desired.effective is None:
         return edit
+    if desired.preempted:  # an edit that fits is on its way where the effective content does not
+        return _join(edit, plan_preemption(desired, observed))
     run = _plan_effective(desired, desired.effective, observed, probes, history, now, settings or RestartSettings())
     return _join(edit, run)
 
@@ -69,15 +71,25 @@ def _plan_candidate(desired: DesiredPod, observed: ObservedPod, now: Instant) ->
         return PodActions()
     blocked = Waiting(reason=desired.blocked.reason, message=desired.blocked.message) if desired.blocked else None
     if desired.effective is None:
-        return PodActions(stuck=blocked) if blocked else PodActions(steps=(Promote(revision=candidate.id),))
+        if blocked is None:
+            return PodActions(steps=(Promote(revision=candidate.id),))
+        return _plan_blocked(candidate.pod.spec.containers, candidate, blocked, observed, now)
     changes = compare(desired.effective.pod, candidate.pod)
     if not changes.disturbs:
         return PodActions(steps=(Promote(revision=candidate.id),))
-    if blocked:
-        return PodActions(stuck=blocked)
     starting = [c for c in candidate.pod.spec.containers if changes.pod or c.name in changes.containers]
+    if blocked:
+        return _plan_blocked(starting, candidate, blocked, observed, now)
     ready = _plan_readiness(starting, candidate, observed, now)
     return ready if ready.steps or ready.stuck else PodActions(steps=(Promote(revision=candidate.id),))
+
+
+def _plan_blocked(
+    starting: Iterable[v1.Container], candidate: Revision, blocked: Waiting, observed: ObservedPod, now: Instant
+) -> PodActions:
+    """Return the pulls of a revision that waits for room: nobody is preempted before its images are there."""
+    needs = image_needs(starting, candidate, observed, now)
+    return PodActions(steps=tuple(dict.fromkeys(needs.pulls)), requeue_at=needs.requeue_at, stuck=blocked)
 
 
 def _plan_readiness(

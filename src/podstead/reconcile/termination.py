@@ -59,8 +59,11 @@ def plan_termination(desired: DesiredPod, observed: ObservedPod) -> PodActions:
 
 def plan_preemption(desired: DesiredPod, observed: ObservedPod) -> PodActions:
     """Return the steps that make room: everything stops, records and volumes stay for the pod's return."""
-    waiting = desired.blocked or None
-    reason = Waiting(reason="Preempted", message=waiting.message if waiting else "makes room for a critical pod")
+    blocked = desired.blocked
+    reason = Waiting(
+        reason=blocked.reason if blocked else "Preempted",
+        message=blocked.message if blocked else "makes room for a critical pod",
+    )
     steps = stop_all(observed.containers, grace_seconds(desired), "Preempting", "Stopping container")
     if not steps and not starting(observed):
         steps = [StopSandbox(id=s.id) for s in observed.sandboxes if s.ready]

@@ -1,0 +1,66 @@
+"""What a pod has on the node besides the runtime: volumes and directories, its cgroup, its logs."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+
+from podstead.agent.requests import sound
+from podstead.cgroups.layout import pod_cgroup_path
+from podstead.errors import RuntimeFault
+from podstead.k8s.qos import qos_class
+from podstead.k8s.resources import pod_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from podstead.cgroups.tree import CgroupTree
+    from podstead.identity import PodUID
+    from podstead.state.records import Revision
+    from podstead.volumes.home import PodVolumes
+    from podstead.volumes.mounts import Prepared
+
+QOS_CLASSES = ("Guaranteed", "Burstable", "BestEffort")
+
+
+class PodHomes:
+    """Prepares and removes pods' homes."""
+
+    def __init__(self, volumes: PodVolumes, cgroups: CgroupTree, pod_logs: Path) -> None:
+        self._volumes = volumes
+        self._cgroups = cgroups
+        self._pod_logs = pod_logs
+
+    async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
+        """Check and make the revision's volumes; raises RuntimeFault with reason FailedMount."""
+        return sound(await self._volumes.prepare(revision.pod, uid))
+
+    async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
+        """Make the pod's cgroup with its limits; the runtime makes its containers' below it (spec/cri.md 6)."""
+        path = pod_cgroup_path(self._cgroups.root, qos_class(revision.pod), uid)
+        await asyncio.to_thread(self._cgroups.create, path, pod_values(revision.pod))
+
+    async def reset(self, uid: PodUID) -> None:
+        """Empty the pod's emptyDirs."""
+        if (trouble := await self._volumes.reset(uid)) is not None:
+            raise RuntimeFault(trouble.message, reason=trouble.reason)
+
+    async def teardown(self, uid: PodUID) -> None:
+        """Remove everything of the incarnation that the runtime does not hold."""
+        if (trouble := await self._volumes.teardown(uid)) is not None:
+            raise RuntimeFault(trouble.message, reason=trouble.reason)
+        await asyncio.to_thread(self._remove_cgroups, uid)
+        await asyncio.to_thread(self._remove_logs, uid)
+
+    def _remove_cgroups(self, uid: PodUID) -> None:
+        for qos in QOS_CLASSES:
+            path = pod_cgroup_path(self._cgroups.root, qos, uid)
+            if not self._cgroups.remove(path):
+                raise RuntimeFault(f"cannot remove cgroup {path}: a process is still in it", reason="FailedRemoval")
+
+    def _remove_logs(self, uid: PodUID) -> None:
+        # A uid is ours alone and ends the name, so no other pod's logs can be met.
+        if self._pod_logs.is_dir():
+            for directory in self._pod_logs.glob(f"*_{uid}"):
+                shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,100 @@
+"""The first moments: every incarnation that records or the runtime know of gets its session back.
+
+A record without a runtime is a pod to start again; a runtime's pod without a record is adopted by its labels when its
+revision can still be read, so that lost state never ends a service; two incarnations of one name cannot both stay,
+and the one without a record is only ended.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.agent.session import PodSession
+from podstead.identity import PodKey
+from podstead.state.records import Claim, PodRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from podstead.agent.pleg import Pleg, PodView
+    from podstead.agent.shelf import RevisionShelf
+    from podstead.agent.table import PodTable
+    from podstead.identity import PodUID, RevisionID
+    from podstead.state.records import PodHistory
+
+log = logging.getLogger(__name__)
+
+# A file that no entry of a directory can have: the claim of an adopted pod until its manifest is seen.
+UNKNOWN_FILE = ""
+
+
+class RecordFiles(Protocol):
+    """Durable records."""
+
+    async def put(self, *records: PodRecord) -> None:
+        """Write a batch durably."""
+        ...
+
+
+class Recovery:
+    """Fills the table of pods at start, and again when the runtime shows something unknown."""
+
+    def __init__(
+        self,
+        table: PodTable,
+        pleg: Pleg,
+        shelf: RevisionShelf,
+        records: RecordFiles,
+        history: Callable[[PodUID], PodHistory],
+    ) -> None:
+        self._table = table
+        self._pleg = pleg
+        self._shelf = shelf
+        self._records = records
+        self._history = history
+
+    async def recover(self, records: Sequence[PodRecord]) -> None:
+        """Bring back the recorded incarnations; the newest of a key is its pod, an older one is only ended."""
+        newest = {r.key: r for r in sorted(records, key=lambda r: r.created_at)}
+        for record in records:
+            await self._resume(record, stray=newest[record.key] is not record)
+        await self.adopt_unknown()
+
+    async def adopt_unknown(self) -> None:
+        """Take in what the runtime holds under our instance's label and no session stands for."""
+        for uid in self._pleg.uids():
+            if self._table.by_uid(uid) is None:
+                await self._adopt(uid, self._pleg.view(uid))
+
+    async def _resume(self, record: PodRecord, *, stray: bool) -> None:
+        session = PodSession(record=record, history=self._history(record.uid), stray=stray)
+        await self._shelf.fill(session, _named(self._pleg.view(record.uid)))
+        self._table.add(session)
+
+    async def _adopt(self, uid: PodUID, view: PodView) -> None:
+        sandbox = next(iter(view.sandboxes), None)
+        key = sandbox.key if sandbox else PodKey("", uid)
+        taken = self._table.session(key)
+        revision = sandbox.revision if sandbox else None
+        readable = revision is not None and await self._shelf.load(key, revision) is not None
+        lost = taken is not None or not readable
+        record = PodRecord(
+            key=key,
+            uid=uid,
+            claim=Claim(file=UNKNOWN_FILE, document=0),
+            created_at=(sandbox.created_at if sandbox else 0) / 1e9,
+            effective=revision,
+            terminating=lost,
+            api_uid=uid,
+        )
+        log.warning("pod %s (%s) is in the runtime without a record: %s", key, uid, "ended" if lost else "adopted")
+        if not lost:
+            await self._records.put(record)
+        session = PodSession(record=record, history=self._history(uid), stray=lost)
+        await self._shelf.fill(session, _named(view))
+        self._table.add(session)
+
+
+def _named(view: PodView) -> list[RevisionID | None]:
+    return [*(s.revision for s in view.sandboxes), *(c.revision for c in view.containers)]

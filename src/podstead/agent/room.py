@@ -1,0 +1,96 @@
+"""The node's room, shared out: asks the node planner about all pods at once and tells each what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.admission.plan import plan_node, start_rank
+from podstead.admission.values import NodePod
+from podstead.state.observed import ContainerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from podstead.admission.values import Decision, NodeFacts
+    from podstead.agent.pleg import PodView
+    from podstead.agent.ports import Recorder
+    from podstead.agent.session import PodSession
+    from podstead.agent.slots import Rank
+    from podstead.agent.table import PodTable
+    from podstead.identity import PodKey, PodUID
+    from podstead.k8s import core_v1 as v1
+    from podstead.state.records import Revision
+
+
+class NodeRoom:
+    """Judges pods against the node (foundation 17 and 18)."""
+
+    def __init__(self, table: PodTable, node: NodeFacts, view: Callable[[PodUID], PodView], recorder: Recorder) -> None:
+        self._table = table
+        self._node = node
+        self._view = view
+        self._recorder = recorder
+
+    def judge(self) -> bool:
+        """Give every pod its answer and wake those whose answer changed; returns whether some pod waits."""
+        sessions = {s.key: s for s in self._table.sessions() if not s.stray}
+        plan = plan_node([self._node_pod(s) for s in self._table.sessions()], self._node)
+        waits = False
+        for key, decision in plan.decisions.items():
+            session = sessions.get(key)
+            if session is None or session.record.terminating:
+                continue
+            waits = waits or not decision.admitted
+            if (session.blocked, session.preempted) != (decision.blocked, decision.preempted):
+                self._tell(session, decision)
+        return waits
+
+    def admitted(self, new: Sequence[Revision], created_at: float) -> frozenset[PodKey]:
+        """Return which of these pods, that do not exist yet, may start at once beside all others."""
+        if not new:
+            return frozenset()
+        asking = [NodePod(key=r.key, candidate=r.pod, created_at=created_at) for r in new]
+        plan = plan_node([*(self._node_pod(s) for s in self._table.sessions()), *asking], self._node)
+        return frozenset(r.key for r in new if plan.decisions[r.key].admitted and r.key not in plan.preempt.values())
+
+    def _tell(self, session: PodSession, decision: Decision) -> None:
+        blocked = decision.blocked
+        if blocked is not None and session.blocked != blocked:
+            reason = "Preempting" if decision.preempted else blocked.reason
+            self._recorder.event(session.key, session.uid, reason, blocked.message, warning=True)
+        session.blocked, session.preempted = blocked, decision.preempted
+        self._table.wake(session.uid)
+
+    def _node_pod(self, session: PodSession) -> NodePod:
+        desired = session.desired()
+        view = self._view(session.uid)
+        alive = any(s.ready for s in view.sandboxes) or any(c.state is ContainerState.RUNNING for c in view.containers)
+        asks = desired.candidate or desired.effective
+        images = [c.image or "" for c in asks.pod.spec.containers] if asks else []
+        return NodePod(
+            key=session.key,
+            effective=desired.effective.pod if desired.effective else None,
+            candidate=desired.candidate.pod if desired.candidate else None,
+            created_at=session.record.created_at,
+            occupies=alive or bool(session.flights),
+            terminating=session.record.terminating,
+            images_present=all(image in session.images for image in images),
+            leaving=tuple(_leaving(session, view)),
+            preempted=session.preempted,
+        )
+
+
+def _leaving(session: PodSession, view: PodView) -> Iterator[v1.Pod]:
+    """Yield the earlier contents of which a container still runs."""
+    running = {c.revision for c in view.containers if c.state is ContainerState.RUNNING}
+    for revision in session.revisions.values():
+        if revision.id in running and revision.id != session.record.effective:
+            yield revision.pod
+
+
+def slot_rank(session: PodSession) -> Rank:
+    """Return the rank by which start slots are given: priority, then age (foundation 17)."""
+    revision = session.revision(session.record.effective)
+    pod = NodePod(key=session.key, effective=revision.pod if revision else None, created_at=session.record.created_at)
+    priority, age, _ = start_rank(pod)
+    return (priority, age)

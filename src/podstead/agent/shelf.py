@@ -1,0 +1,129 @@
+"""Revisions in memory and on disk: the bytes that were admitted, decoded by today's code (foundation 13)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.manifest.read import UndecodableDocumentError, read_document
+from podstead.state.records import Revision
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from podstead.agent.session import PodSession
+    from podstead.identity import PodKey, RevisionID
+    from podstead.manifest.reading import ManifestPod
+
+log = logging.getLogger(__name__)
+
+
+class StoredBytes(Protocol):
+    """A stored revision."""
+
+    @property
+    def data(self) -> bytes:
+        """The admitted document."""
+        ...
+
+    @property
+    def file(self) -> str:
+        """The file it stood in."""
+        ...
+
+    @property
+    def document(self) -> int:
+        """Which document of the file it was."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """Who owned the file."""
+        ...
+
+    @property
+    def seen_at(self) -> float:
+        """When it was admitted, in Unix seconds."""
+        ...
+
+
+class RevisionFiles(Protocol):
+    """Durable revisions; what it raises says that nothing new may be admitted."""
+
+    async def put(self, *revisions: Revision) -> None:
+        """Write a batch durably."""
+        ...
+
+    async def get(self, key: PodKey, revision: RevisionID) -> StoredBytes | None:
+        """Read one back."""
+        ...
+
+    async def prune(self, key: PodKey, keep: Collection[RevisionID]) -> None:
+        """Drop old ones beyond the bound, never those to keep."""
+        ...
+
+
+class RevisionShelf:
+    """Makes revisions from manifests, stores them, and finds those that records and containers name."""
+
+    def __init__(self, files: RevisionFiles, node_name: str) -> None:
+        self._files = files
+        self._node_name = node_name
+
+    async def admit(self, revisions: Iterable[Revision]) -> None:
+        """Make new revisions durable before anything comes of them (class A)."""
+        await self._files.put(*revisions)
+
+    async def fill(self, session: PodSession, named: Iterable[RevisionID | None]) -> None:
+        """Bring into the session the revisions that its record and its runtime objects name."""
+        record = session.record
+        for identifier in {record.effective, record.candidate, record.last_ready, *named}:
+            if identifier is None or identifier in session.revisions:
+                continue
+            found = await self.load(session.key, identifier)
+            if found is None:
+                log.warning("revision %s of pod %s cannot be read back", identifier, session.key)
+            else:
+                session.revisions[identifier] = found
+
+    async def load(self, key: PodKey, identifier: RevisionID) -> Revision | None:
+        """Read a stored revision; None when it is not there or today's code cannot read it."""
+        stored = await self._files.get(key, identifier)
+        if stored is None:
+            return None
+        try:
+            pod = read_document(stored.data, self._node_name)
+        except UndecodableDocumentError as error:
+            log.warning("%s", error)
+            return None
+        return Revision(
+            id=identifier,
+            key=key,
+            pod=pod,
+            data=stored.data,
+            file=stored.file,
+            document=stored.document,
+            owner=stored.owner,
+            seen_at=stored.seen_at,
+        )
+
+    async def tidy(self, session: PodSession, named: Collection[RevisionID]) -> None:
+        """Forget revisions that nothing names any more."""
+        record = session.record
+        keep = {r for r in (record.effective, record.candidate, record.last_ready, *named) if r is not None}
+        session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
+        await self._files.prune(session.key, keep)
+
+
+def revision_of(found: ManifestPod, file: str, owner: str, seen_at: float) -> Revision:
+    """Return the revision that a manifest's document stands for; `seen_at` is Unix seconds."""
+    return Revision(
+        id=found.revision,
+        key=found.key,
+        pod=found.pod,
+        data=found.data,
+        file=file,
+        document=found.document,
+        owner=owner,
+        seen_at=seen_at,
+    )

@@ -1,0 +1,160 @@
+"""The spine: from each look at the directory to what every pod should be.
+
+    look -> decode -> fold -> make durable -> judge the node's room -> wake the workers
+
+It runs after every look, whenever a pod ends or becomes something else, and now and then while something waits.
+Nothing is admitted that could not be written down first (foundation 21).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.errors import PodsteadError
+from podstead.state.fold import fold
+from podstead.state.sources import FileTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from podstead.agent.incarnations import Incarnations
+    from podstead.agent.room import NodeRoom
+    from podstead.agent.table import PodTable
+    from podstead.clock import Clock
+    from podstead.manifest.reading import Reading
+    from podstead.state.fold import Folded
+    from podstead.state.reports import FileVerdict
+    from podstead.state.sources import ManifestFile, SourceSnapshot
+
+log = logging.getLogger(__name__)
+
+# How often the node's room is judged again while a pod waits for it, and how soon a failed write is tried again.
+RETRY_SECONDS = 5.0
+
+
+class Source(Protocol):
+    """Where looks come from."""
+
+    def snapshots(self) -> AsyncIterator[SourceSnapshot]:
+        """Yield complete looks, for ever."""
+        ...
+
+
+class FileDecoder(Protocol):
+    """Turns bytes into readings, within bounds."""
+
+    async def decode(self, file: ManifestFile) -> Reading:
+        """Return what a file's bytes say; never raises for their content."""
+        ...
+
+
+class VerdictBoard(Protocol):
+    """Where verdicts are shown."""
+
+    def show(self, snapshot: SourceSnapshot, verdicts: tuple[FileVerdict, ...], problem: str | None) -> None:
+        """Show the verdicts of this look; `problem` says why nothing new can be admitted."""
+        ...
+
+
+class SyncLoop:
+    """Keeps the table of pods in line with the directory."""
+
+    def __init__(
+        self,
+        source: Source,
+        decoder: FileDecoder,
+        table: PodTable,
+        incarnations: Incarnations,
+        room: NodeRoom,
+        board: VerdictBoard,
+        clock: Clock,
+    ) -> None:
+        self._source = source
+        self._decoder = decoder
+        self._table = table
+        self._incarnations = incarnations
+        self._room = room
+        self._board = board
+        self._clock = clock
+        self._snapshot: SourceSnapshot | None = None
+        self._again = asyncio.Event()
+        self._decoding: dict[str, asyncio.Task[Reading]] = {}
+        self.looked = False
+        """Whether the first look has been worked through."""
+
+    def poke(self) -> None:
+        """Ask for another pass: a pod ended, or became ready."""
+        self._again.set()
+
+    async def run(self) -> None:
+        """Work for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(), name="source")
+            group.create_task(self._work(group), name="sync")
+
+    async def _watch(self) -> None:
+        async for snapshot in self._source.snapshots():
+            self._snapshot = snapshot
+            self._again.set()
+
+    async def _work(self, group: asyncio.TaskGroup) -> None:
+        waiting = False
+        while True:
+            try:
+                async with asyncio.timeout(RETRY_SECONDS if waiting else None):
+                    await self._again.wait()
+            except TimeoutError:
+                pass
+            self._again.clear()
+            waiting = await self._pass(group)
+
+    async def _pass(self, group: asyncio.TaskGroup) -> bool:
+        """Work through the latest look; returns whether something waits for another try."""
+        snapshot = self._snapshot
+        problem = None
+        if snapshot is not None:
+            snapshot, readings = await self._read(snapshot, group)
+            folded = fold(self._table.records(), snapshot, readings)
+            try:
+                await self._apply(folded, snapshot, readings)
+            except PodsteadError as error:
+                problem = f"nothing new can be admitted: {error}"
+                log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
+            self._board.show(snapshot, folded.verdicts, problem)
+            self.looked = True
+        waits = self._room.judge()
+        return waits or problem is not None
+
+    async def _read(
+        self, snapshot: SourceSnapshot, group: asyncio.TaskGroup
+    ) -> tuple[SourceSnapshot, Mapping[str, Reading]]:
+        """Decode what can be decoded now; a file that needs longer is Pending and decoded beside the loop."""
+        readings: dict[str, Reading] = {}
+        files = []
+        for file in snapshot.files:
+            if file.data is None:
+                files.append(file)
+                continue
+            task = self._decoding.get(file.digest)
+            if task is None:
+                task = group.create_task(self._decoder.decode(file), name=f"decode {file.name}")
+                self._decoding[file.digest] = task
+                task.add_done_callback(lambda _: self._again.set())
+                await asyncio.sleep(0)
+            if not task.done():
+                reason = "a large file is being read by a process of its own"
+                files.append(replace(file, data=None, trouble=FileTrouble.PENDING, reason="Reading", message=reason))
+                continue
+            readings[file.name] = task.result()
+            files.append(file)
+        current = {f.digest for f in snapshot.files if f.data is not None}
+        self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
+        return replace(snapshot, files=tuple(files)), readings
+
+    async def _apply(self, folded: Folded, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> None:
+        by_name = {file.name: file for file in snapshot.files}
+        await self._incarnations.apply(folded, by_name)
+        del readings

@@ -1,0 +1,234 @@
+"""The agent as the API sees it: fills in `server.port.AgentPort`."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podstead import __version__
+from podstead.errors import NotFoundFault, OperatorError
+from podstead.identity import PodKey, PodUID
+from podstead.images.reference import ImageReference, parse
+from podstead.logs.paths import attempts, log_directory, log_path
+from podstead.logs.reader import LogQuery, read_log
+from podstead.server.port import ImageReport, NodeStatusReport, Problem, Progress, RuntimeReport
+from podstead.state.observed import ContainerState
+from podstead.status.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from podstead.agent.pleg import Pleg
+    from podstead.agent.session import PodSession
+    from podstead.agent.table import PodTable
+    from podstead.config import Settings
+    from podstead.daemon.reporting import Board
+    from podstead.daemon.runtime import RuntimeConnection
+    from podstead.images.puller import Puller
+    from podstead.server.port import ExecRequest, FileReport, LogRequest
+    from podstead.sources.directory import DirectorySource
+    from podstead.state.runtime import RuntimeInfo
+    from podstead.store.instance import Instance
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeState:
+    """What the housekeeping last found; read by the API."""
+
+    started_at: float
+    runtime: RuntimeInfo | None = None
+    problems: tuple[Problem, ...] = ()
+    ready: bool = False
+    address: str = ""
+
+
+class AgentFront:
+    """Answers what the API cannot read from the object store."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instance: Instance,
+        table: PodTable,
+        pleg: Pleg,
+        connection: RuntimeConnection,
+        puller: Puller,
+        board: Board,
+        source: DirectorySource | None,
+        state: NodeState,
+        halt: Callable[[], AsyncIterator[str]],
+    ) -> None:
+        self._settings = settings
+        self._instance = instance
+        self._table = table
+        self._pleg = pleg
+        self._connection = connection
+        self._puller = puller
+        self._board = board
+        self._source = source
+        self._state = state
+        self._halt = halt
+
+    def files(self) -> Sequence[FileReport]:
+        """Return every entry of the manifest directory as of the last look."""
+        return self._board.files()
+
+    def status(self) -> NodeStatusReport:
+        """Return the node's facts as of now."""
+        settings, state, connection = self._settings, self._state, self._connection
+        info = state.runtime
+        return NodeStatusReport(
+            node=settings.node.name,
+            version=__version__,
+            instance=self._instance.id,
+            address=state.address,
+            started_at=rfc3339(state.started_at),
+            root=str(settings.paths.root),
+            directory=str(settings.source.path) if settings.source else "",
+            ready=state.ready,
+            runtime=RuntimeReport(
+                name=info.name if info else "",
+                version=info.version if info else "",
+                endpoint=connection.endpoint,
+                oci_runtime=connection.handler,
+                private=connection.private is not None,
+                ready=bool(info and info.ready and self._pleg.connected),
+                network_ready=bool(info and info.network_ready),
+                message=info.message if info else "the runtime does not answer",
+            ),
+            problems=state.problems,
+        )
+
+    async def open_log(self, request: LogRequest) -> AsyncIterator[bytes]:
+        """Open a container's log."""
+        directory = log_directory(
+            self._settings.paths.pod_logs, PodKey(request.namespace, request.name), PodUID(request.uid)
+        )
+        found = self._attempts(directory / request.container)
+        view = self._pleg.view(PodUID(request.uid))
+        newest = next((c for c in view.containers if c.name == request.container), None)
+        wanted = found[1:2] if request.previous else found[:1]
+        if not wanted:
+            what = "previous terminated container" if request.previous else "container"
+            if request.previous or newest is not None:
+                raise OperatorError(f'{what} "{request.container}" in pod "{request.name}" not found')
+            raise OperatorError(
+                f'container "{request.container}" in pod "{request.name}" is waiting to start: ContainerCreating'
+            )
+        path = directory / log_path(request.container, wanted[0])
+        query = LogQuery(
+            tail=request.tail_lines,
+            since=request.since,
+            timestamps=request.timestamps,
+            limit_bytes=request.limit_bytes,
+            follow=request.follow and not request.previous,
+        )
+        return read_log(path, query, ended=lambda: self._ended(PodUID(request.uid), request.container, wanted[0]))
+
+    @staticmethod
+    def _attempts(directory: Path) -> tuple[int, ...]:
+        with contextlib.suppress(OSError):
+            return attempts(p.name for p in directory.iterdir())
+        return ()
+
+    def _ended(self, uid: PodUID, container: str, attempt: int) -> bool:
+        found = [c for c in self._pleg.view(uid).containers if c.name == container and c.attempt == attempt]
+        return not found or found[0].state is ContainerState.EXITED
+
+    async def exec_stream_url(self, request: ExecRequest) -> str:
+        """Return the one-shot URL of the runtime's streaming server."""
+        session = self._session(request.namespace, request.name)
+        found = next((c for c in self._pleg.view(session.uid).containers if c.name == request.container), None)
+        if found is None or found.state is not ContainerState.RUNNING:
+            raise OperatorError(f'container "{request.container}" in pod "{request.name}" is not running')
+        return await self._connection.client.exec_url(
+            found.id,
+            request.command,
+            tty=request.tty,
+            stdin=request.stdin,
+            stdout=request.stdout,
+            stderr=request.stderr,
+        )
+
+    def _session(self, namespace: str, name: str) -> PodSession:
+        session = self._table.session(PodKey(namespace, name))
+        if session is None:
+            raise NotFoundFault(f'pods "{name}" not found')
+        return session
+
+    async def images(self) -> Sequence[ImageReport]:
+        """Return the images the runtime holds, with the pods that need them."""
+        return tuple(
+            ImageReport(
+                id=image.id,
+                tags=image.tags,
+                digests=image.digests,
+                size=image.size,
+                pinned=image.pinned,
+                pods=tuple(self._needed_by({*image.tags, *image.digests, image.id})),
+            )
+            for image in await self._connection.client.images()
+        )
+
+    def _needed_by(self, names: set[str]) -> Sequence[str]:
+        """Return the pods whose effective, candidate or last-ready revision needs the image (foundation 23)."""
+        needed = []
+        for session in self._table.sessions():
+            record = session.record
+            for identifier in {record.effective, record.candidate, record.last_ready}:
+                revision = session.revision(identifier)
+                images = [c.image or "" for c in revision.pod.spec.containers] if revision else []
+                if any(_full(image) in names or session.images.get(image) in names for image in images):
+                    needed.append(str(session.key))
+                    break
+        return sorted(needed)
+
+    async def pull_image(self, image: str) -> AsyncIterator[Progress]:
+        """Pull an image, telling of it."""
+        yield Progress(message=f"pulling {_full(image)}")
+        found = await self._puller.ensure(image, "Always")
+        self._table.retry_all()
+        yield Progress(message=f"pulled {_full(image)}: {found.id}, {found.size} bytes")
+
+    async def import_image(self, path: str) -> AsyncIterator[Progress]:
+        """Import an image archive into the private runtime, telling of it."""
+        private = self._connection.private
+        if private is None:
+            raise OperatorError(
+                "images are imported into the private containerd only: use this runtime's own tool (ctr, crictl, podman)"
+            )
+        yield Progress(message=f"importing {path}")
+        for imported in await private.importer.import_image(Path(path), pull=self._connection.client.pull_image):
+            yield Progress(message=f"imported {', '.join(imported.names)}: {imported.id}")
+        self._table.retry_all()
+
+    async def remove_image(self, name: str) -> Sequence[str]:
+        """Remove an image unless a revision needs it; every tag of its id goes."""
+        client = self._connection.client
+        image = await client.image(_full(name))
+        if image is None:
+            raise NotFoundFault(f"image {name!r} is not here")
+        names = {*image.tags, *image.digests, image.id}
+        if pods := self._needed_by(names):
+            raise OperatorError(f"image {name!r} is needed by {', '.join(pods)}: remove their manifests first")
+        await client.remove_image(image.id)
+        return sorted({*image.tags, *image.digests} or {image.id})
+
+    async def stop_all(self) -> AsyncIterator[Progress]:
+        """Stop every pod of this instance and the private runtime, telling of it."""
+        async for message in self._halt():
+            yield Progress(message=message)
+
+    async def accept_directory(self) -> str:
+        """Take the directory as it is now for the true one."""
+        if self._source is None:
+            raise OperatorError("no manifest directory is configured")
+        self._source.accept_directory()
+        return "the directory is taken as it is: pods whose files are not in it are removed after two looks"
+
+
+def _full(image: str) -> str:
+    reference = parse(image)
+    return str(reference) if isinstance(reference, ImageReference) else image

@@ -1,0 +1,112 @@
+"""Ends an instance: its pods by their grace, then its private containerd and what it left on the host.
+
+Data stays: records, revisions, volumes on disk, images. The next `podstead run` starts the pods again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from podstead.cgroups.hierarchy import read_hierarchies
+from podstead.cgroups.tree import CgroupTree
+from podstead.clock import SystemClock
+from podstead.config import ImageSettings
+from podstead.containerd import locate
+from podstead.containerd.private import ContainerdSettings, PrivateContainerd
+from podstead.cri.client import connect
+from podstead.errors import NotFoundFault, OperatorError, RuntimeFault
+from podstead.network.conflist import pod_network
+from podstead.network.host import HostNetwork
+from podstead.state.observed import ContainerState
+from podstead.store.facts import FactStore
+from podstead.store.instance import lock_root, open_instance
+from podstead.volumes.mounter import SystemMounter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from podstead.config import Paths
+    from podstead.cri.client import CRIClient
+    from podstead.identity import PodUID
+
+log = logging.getLogger(__name__)
+
+DEFAULT_GRACE_SECONDS = 30
+PARALLEL_REMOVALS = 4
+
+
+async def end_pods(client: CRIClient, instance: str, grace_of: Callable[[PodUID], int]) -> AsyncIterator[str]:
+    """Stop and remove every sandbox of the instance, each container with its pod's grace; yields what is done."""
+    containers = [c for c in await client.containers(instance=instance) if c.state is ContainerState.RUNNING]
+    if containers:
+        yield f"stopping {len(containers)} containers"
+        stops = (_gone_is_fine(client.stop_container(c.id, grace_of(c.uid))) for c in containers)
+        await asyncio.gather(*stops)
+    sandboxes = await client.sandboxes(instance=instance)
+    slots = asyncio.Semaphore(PARALLEL_REMOVALS)
+
+    async def remove(sandbox_id: str) -> None:
+        async with slots:
+            await _gone_is_fine(client.stop_sandbox(sandbox_id))  # type: ignore[arg-type]  # ids are strings here
+            await _gone_is_fine(client.remove_sandbox(sandbox_id))  # type: ignore[arg-type]  # ids are strings here
+
+    await asyncio.gather(*(remove(s.id) for s in sandboxes))
+    yield f"removed {len(sandboxes)} pods from the runtime"
+
+
+async def end_host(paths: Paths, private: PrivateContainerd, network: HostNetwork | None, cgroup_root: str) -> None:
+    """End the private containerd and remove its traces: mounts, bridge, rules, cgroups."""
+    await private.stop()
+    if network is not None:
+        await asyncio.to_thread(network.restore)
+    await asyncio.to_thread(_unmount, paths)
+    tree = CgroupTree(cgroup_root, await asyncio.to_thread(read_hierarchies))
+    await asyncio.to_thread(tree.remove, cgroup_root)
+
+
+def _unmount(paths: Paths) -> None:
+    mounter = SystemMounter()
+    for point in mounter.mount_points(paths.pods):
+        mounter.unmount(point.path)
+
+
+async def _gone_is_fine(call: Awaitable[None]) -> None:
+    try:
+        await call
+    except NotFoundFault:
+        return
+    except RuntimeFault as fault:
+        log.warning("%s", fault)
+
+
+def halt_instance(paths: Paths, say: Callable[[str], None]) -> int:
+    """End an instance whose agent does not run; blocking. Raises OperatorError when there is no such instance."""
+    if not (paths.root / "instance.json").exists():
+        raise OperatorError(f"there is no instance under {paths.root}: nothing to stop")
+    with lock_root(paths):
+        asyncio.run(_halt(paths, say))
+    return 0
+
+
+async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
+    clock = SystemClock()
+    instance = open_instance(paths, wall=clock.now().wall)
+    cgroup_root = f"/podstead-{instance.short}"
+    private = PrivateContainerd(ContainerdSettings(paths=paths, images=ImageSettings(), cgroup_parent=cgroup_root))
+    if await private.running_pid() is None and (paths.containerd / "config.toml").exists():
+        # Pods outlive their containerd: only a running one can end them by their grace.
+        await private.ensure_running()
+    if await private.running_pid() is not None:
+        async with connect(f"unix://{private.socket}") as client:
+            await private.wait_ready(client.version)
+            async for message in end_pods(client, instance.id, lambda _: DEFAULT_GRACE_SECONDS):
+                say(message)
+    facts = FactStore(paths.state, wall=lambda: clock.now().wall)
+    await facts.load()
+    network = None
+    if cidr := facts.get("podCIDR"):
+        network = HostNetwork(pod_network(instance.short, cidr, paths.network), locate.require_program("iptables"))
+    await end_host(paths, private, network, cgroup_root)
+    say("the private containerd has ended")

@@ -1,0 +1,143 @@
+"""The node as the API and the planners see it: facts read from this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podstead import __version__
+from podstead.k8s import core_v1 as v1
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from podstead.state.runtime import RuntimeInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What this machine is and has."""
+
+    cpus: int
+    memory_bytes: int
+    architecture: str
+    os_image: str
+    kernel: str
+    machine_id: str
+
+
+def read_machine() -> Machine:
+    """Read the machine's facts; what cannot be read is empty."""
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return Machine(
+        cpus=os.cpu_count() or 1,
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        architecture=arch,
+        os_image=_os_release().get("PRETTY_NAME", "Linux"),
+        kernel=platform.release(),
+        machine_id=_first_line(Path("/etc/machine-id")),
+    )
+
+
+def node_labels(name: str, machine: Machine, extra: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the node's labels: the well-known ones, then those that were configured."""
+    own = {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+    }
+    return {**own, **dict(extra)}
+
+
+def allocatable(machine: Machine) -> dict[str, Fraction]:
+    """Return what pods may request in all."""
+    return {"cpu": Fraction(machine.cpus), "memory": Fraction(machine.memory_bytes)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """What changes of a node."""
+
+    name: str
+    ip: str
+    labels: Mapping[str, str]
+    max_pods: int
+    since: str
+    """When the instance was made, RFC 3339."""
+    annotations: Mapping[str, str]
+
+
+def node_object(
+    view: NodeView, machine: Machine, runtime: RuntimeInfo | None, problems: Sequence[tuple[str, str]], changed: str
+) -> v1.Node:
+    """Return the Node; `problems` are (reason, sentence) of what is wrong, `changed` when that last changed."""
+    capacity = {"cpu": str(machine.cpus), "memory": f"{machine.memory_bytes // 1024}Ki", "pods": str(view.max_pods)}
+    reason, message = problems[0] if problems else ("AgentReady", "the agent keeps this node's static pods")
+    ready = runtime is not None and runtime.ready
+    conditions = [
+        v1.NodeCondition(
+            type="Ready",
+            status="True" if ready else "False",
+            reason="AgentReady" if ready else "RuntimeNotReady",
+            message=runtime.message if runtime and runtime.message else None,
+            last_transition_time=changed,
+        ),
+        v1.NodeCondition(
+            type="Degraded",
+            status="True" if problems else "False",
+            reason=reason,
+            message="; ".join(text for _, text in problems) or message,
+            last_transition_time=changed,
+        ),
+    ]
+    addresses = [v1.NodeAddress(type="InternalIP", address=view.ip)] if view.ip else []
+    return v1.Node(
+        api_version="v1",
+        kind="Node",
+        metadata=v1.ObjectMeta(
+            name=view.name,
+            uid=view.name,
+            labels=dict(view.labels),
+            annotations=dict(view.annotations),
+            creation_timestamp=view.since,
+        ),
+        spec=v1.NodeSpec(),
+        status=v1.NodeStatus(
+            capacity=capacity,
+            allocatable=capacity,
+            conditions=tuple(conditions),
+            addresses=(*addresses, v1.NodeAddress(type="Hostname", address=view.name)),
+            node_info=v1.NodeSystemInfo(
+                architecture=machine.architecture,
+                boot_id="",
+                container_runtime_version=f"{runtime.name}://{runtime.version}" if runtime else "",
+                kernel_version=machine.kernel,
+                kube_proxy_version="",
+                kubelet_version=f"podstead-{__version__}",
+                machine_id=machine.machine_id,
+                operating_system="linux",
+                os_image=machine.os_image,
+                system_uuid=machine.machine_id,
+            ),
+        ),
+    )
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key: value.strip('"') for key, _, value in pairs}
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

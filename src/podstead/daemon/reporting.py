@@ -1,0 +1,125 @@
+"""Bridges from the loops to what people see: events, API objects, verdicts on files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.k8s import core_v1 as v1
+from podstead.server.port import FileReport
+from podstead.state.reports import Verdict
+from podstead.status.times import rfc3339
+from podstead.store.changes import NAMESPACES, PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from podstead.agent.table import PodTable
+    from podstead.identity import PodKey, PodUID
+    from podstead.state.reports import FileVerdict
+    from podstead.state.sources import SourceSnapshot
+    from podstead.store.events import EventStore
+    from podstead.store.objects import ObjectStore
+
+# Verdicts are said again as events while they last, as often as the directory is looked at anyway.
+SYSTEM_NAMESPACES = ("default", "kube-system")
+
+
+class EventRecorder:
+    """Records events about pods and about the node."""
+
+    def __init__(self, events: EventStore, node_name: str) -> None:
+        self._events = events
+        self._node = v1.ObjectReference(api_version="v1", kind="Node", name=node_name, uid=node_name)
+
+    def event(self, key: PodKey, uid: PodUID, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record one event about a pod; its uid is the incarnation's, as kubectl asks for mirror pods."""
+        involved = v1.ObjectReference(api_version="v1", kind="Pod", namespace=key.namespace, name=key.name, uid=uid)
+        self._events.record(involved, type_="Warning" if warning else "Normal", reason=reason, message=message)
+
+    def node_event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record one event about the node."""
+        self._events.record(self._node, type_="Warning" if warning else "Normal", reason=reason, message=message)
+
+    def file_event(self, name: str, reason: str, message: str) -> None:
+        """Record that a file of the manifest directory is not what it should be."""
+        involved = v1.ObjectReference(kind="File", name=name)
+        self._events.record(involved, type_="Warning", reason=reason, message=message)
+
+
+class ApiObjects:
+    """Puts pods and their namespaces where the API serves them from."""
+
+    def __init__(self, objects: ObjectStore, started_at: float) -> None:
+        self._objects = objects
+        self._since = rfc3339(started_at)
+        for name in SYSTEM_NAMESPACES:
+            self._namespace(name)
+
+    def put_pod(self, pod: v1.Pod) -> None:
+        """Store a pod, and the namespace that it makes exist."""
+        self._namespace(pod.metadata.namespace or "default")
+        self._objects.put(PODS, pod)
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """Remove a pod."""
+        self._objects.delete(PODS, namespace, name)
+
+    def _namespace(self, name: str) -> None:
+        if self._objects.get(NAMESPACES, "", name) is None:
+            namespace = v1.Namespace(
+                api_version="v1",
+                kind="Namespace",
+                metadata=v1.ObjectMeta(name=name, uid=f"namespace-{name}", creation_timestamp=self._since),
+                status=v1.NamespaceStatus(phase="Active"),
+            )
+            self._objects.put(NAMESPACES, namespace)
+
+
+class Board:
+    """The last verdict on every file, and why nothing new can be admitted if so."""
+
+    def __init__(self, table: PodTable, recorder: EventRecorder) -> None:
+        self._table = table
+        self._recorder = recorder
+        self._verdicts: tuple[FileVerdict, ...] = ()
+        self.degraded: str | None = None
+        """Why the directory is not itself."""
+        self.problem: str | None = None
+        self.overflow = 0
+
+    def show(self, snapshot: SourceSnapshot, verdicts: tuple[FileVerdict, ...], problem: str | None) -> None:
+        """Show the verdicts of this look, and repeat those that refuse as events."""
+        self._verdicts = verdicts
+        if snapshot.degraded and snapshot.degraded != self.degraded:
+            self._recorder.node_event("ManifestDirectoryDegraded", snapshot.degraded, warning=True)
+        self.degraded, self.problem, self.overflow = snapshot.degraded, problem, snapshot.overflow
+        for verdict in verdicts:
+            if verdict.verdict is Verdict.REJECTED:
+                text = "; ".join(m.message for m in verdict.messages[:3]) or verdict.reason
+                self._recorder.file_event(verdict.name, verdict.reason, text)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many files have each verdict."""
+        found: dict[str, int] = {}
+        for verdict in self._verdicts:
+            found[verdict.verdict.value] = found.get(verdict.verdict.value, 0) + 1
+        return found
+
+    def files(self) -> Sequence[FileReport]:
+        """Return every entry of the directory, sorted by path."""
+        return tuple(self._report(v) for v in sorted(self._verdicts, key=lambda v: v.path))
+
+    def _report(self, verdict: FileVerdict) -> FileReport:
+        sessions = [self._table.session(key) for key in verdict.pods]
+        running = [s.record.effective or "" for s in sessions if s is not None]
+        return FileReport(
+            path=verdict.path,
+            verdict=verdict.verdict.value,
+            reason=verdict.reason,
+            messages=verdict.messages,
+            pods=tuple(str(key) for key in verdict.pods),
+            revision=",".join(verdict.revisions),
+            running=",".join(running),
+            owner=verdict.owner,
+            modified=rfc3339(verdict.modified_at) if verdict.modified_at else "",
+        )

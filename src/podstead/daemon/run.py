@@ -1,0 +1,72 @@
+"""`podstead run`: the agent from its settings, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from podstead.clock import SystemClock
+from podstead.daemon.agent import Agent
+from podstead.daemon.ownership import check_kubelets, lock_directory
+from podstead.errors import OperatorError
+from podstead.store.instance import lock_root, make_directories, open_instance
+
+if TYPE_CHECKING:
+    from podstead.config import Settings
+
+log = logging.getLogger(__name__)
+
+LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.INFO}
+
+
+def run_agent(settings: Settings) -> int:
+    """Run the agent in the foreground; blocking. Pods outlive it, however it ends.
+
+    Raises:
+        OperatorError: it may not or cannot work here; nothing was changed then but directories of its own.
+    """
+    logging.basicConfig(
+        level=LEVELS.get(settings.verbosity, logging.DEBUG),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
+    )
+    for library in ("hpack", "grpclib", "asyncio"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    paths = settings.paths
+    make_directories(paths)
+    with lock_root(paths), contextlib.ExitStack() as held:
+        if settings.source is not None and not settings.runtime.share_runtime:
+            check_kubelets(settings.source.path)
+            directory = settings.source.path if settings.source.path.is_dir() else settings.source.path.parent
+            held.callback(_close, lock_directory(directory))
+        clock = SystemClock()
+        instance = open_instance(paths, wall=clock.now().wall)
+        try:
+            asyncio.run(_main(Agent(settings, instance, clock)))
+        except* OperatorError as group:
+            raise _first(group) from None
+    return 0
+
+
+async def _main(agent: Agent) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, agent.stop)
+    await agent.run()
+
+
+def _first(group: BaseExceptionGroup[OperatorError]) -> OperatorError:
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner if isinstance(inner, OperatorError) else OperatorError(str(inner))
+
+
+def _close(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)

@@ -1,0 +1,164 @@
+"""The container runtime that the agent works with: a private containerd, or the one whose endpoint was given."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.cgroups.hierarchy import read_hierarchies
+from podstead.containerd import locate
+from podstead.containerd.private import ContainerdSettings, PrivateContainerd
+from podstead.cri.client import connect
+from podstead.cri.events import ExitSource
+from podstead.cri.node import NodeFacts
+from podstead.network import fib
+from podstead.network.cidr import choose_pod_cidr
+from podstead.network.conflist import pod_network, write_conflist
+from podstead.network.host import HostNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from podstead.clock import Clock
+    from podstead.config import Settings
+    from podstead.containerd.private import RunningContainerd
+    from podstead.containerd.probe import Mends
+    from podstead.cri.client import CRIClient
+    from podstead.network.conflist import PodNetwork
+    from podstead.store.facts import FactStore
+    from podstead.store.instance import Instance
+
+log = logging.getLogger(__name__)
+
+POD_CIDR = "podCIDR"
+CGROUP_V2 = 2
+# A runtime of somebody else's has no process that we may watch: its event stream is asked this often.
+WATCH_SECONDS = 1.0
+# A private containerd that ends at once after each start is started again at this pace.
+RESTART_SECONDS = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class RuntimeConnection:
+    """What the other parts need of the runtime. `private` is None on a foreign endpoint."""
+
+    client: CRIClient
+    exits: ExitSource
+    endpoint: str
+    private: PrivateContainerd | None = None
+    running: RunningContainerd | None = None
+    network: HostNetwork | None = None
+    handler: str = ""
+    """Name of the OCI runtime handler that sandboxes ask for; empty: the runtime's default."""
+
+    @property
+    def mends(self) -> Mends | None:
+        """What is done only because this machine needs it."""
+        return self.running.probe.mends if self.running else None
+
+
+class RuntimeSetup:
+    """Prepares the runtime and keeps a private one running."""
+
+    def __init__(
+        self, settings: Settings, instance: Instance, cgroup_root: str, facts: FactStore, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._instance = instance
+        self._cgroup_root = cgroup_root
+        self._facts = facts
+        self._clock = clock
+
+    async def connect(self, say: Callable[[str], None]) -> RuntimeConnection:
+        """Connect to the runtime, starting a private one where none was named; raises OperatorError."""
+        runtime = self._settings.runtime
+        node = NodeFacts(
+            seccomp_root=str(self._settings.paths.root / "seccomp"),
+            cpus=os.cpu_count() or 0,
+            cgroup_v2=read_hierarchies().version == CGROUP_V2,
+        )
+        if runtime.endpoint:
+            client = connect(runtime.endpoint, request_seconds=runtime.request_seconds, node=node)
+            return RuntimeConnection(
+                client=client, exits=ExitSource(client.transport, self._clock), endpoint=runtime.endpoint
+            )
+        private = self._private()
+        network = await self._network(private, say)
+        running = await private.ensure_running()
+        client = connect(running.endpoint, request_seconds=runtime.request_seconds, node=node)
+        await private.wait_ready(client.version)
+        await private.ensure_sandbox_image(present=lambda name: _present(client, name), pull=client.pull_image)
+        return RuntimeConnection(
+            client=client,
+            exits=ExitSource(client.transport, self._clock),
+            endpoint=running.endpoint,
+            private=private,
+            running=running,
+            network=network,
+            handler=running.probe.runtime,
+        )
+
+    def _private(self) -> PrivateContainerd:
+        return PrivateContainerd(
+            ContainerdSettings(
+                paths=self._settings.paths,
+                images=self._settings.images,
+                cgroup_parent=self._cgroup_root,
+                sandbox_image=self._settings.runtime.sandbox_image,
+                oci_runtime=self._settings.runtime.oci_runtime,
+            )
+        )
+
+    async def _network(self, private: PrivateContainerd, say: Callable[[str], None]) -> HostNetwork:
+        network = await self._pod_network()
+        await asyncio.to_thread(write_conflist, network, private.cni_conf)
+        host = HostNetwork(network, locate.require_program("iptables"))
+        for change in await asyncio.to_thread(host.prepare):
+            say(change.message)
+        return host
+
+    async def _pod_network(self) -> PodNetwork:
+        """Return the pods' network: as given, else as pinned, else one that nothing here uses."""
+        cidr = self._settings.node.pod_cidr or self._facts.get(POD_CIDR) or ""
+        if not cidr:
+            used = fib.used_networks(await asyncio.to_thread(fib.read_text, fib.FIB_TRIE))
+            cidr = str(choose_pod_cidr(self._instance.id, used))
+        if cidr != self._facts.get(POD_CIDR):
+            await self._facts.put({POD_CIDR: cidr})
+        return pod_network(self._instance.short, cidr, self._settings.paths.network)
+
+    async def keep(self, connection: RuntimeConnection, lost: Callable[[str], None]) -> None:
+        """Notice the runtime's end and start a private one again, for ever."""
+        while True:
+            if connection.private is None or connection.running is None:
+                await self._clock.sleep(WATCH_SECONDS)
+                if connection.exits.trouble is not None:
+                    lost(str(connection.exits.trouble))
+                continue
+            await _ended(connection.running.pid)
+            lost("containerd has ended; it is started again")
+            connection.running = await connection.private.ensure_running()
+            await self._clock.sleep(RESTART_SECONDS)
+
+
+async def _present(client: CRIClient, name: str) -> bool:
+    return await client.image(name) is not None
+
+
+async def _ended(pid: int) -> None:
+    """Wait until a process has ended; at once when there is none."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    gone = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
