@@ -59,6 +59,8 @@ class Decision:
 
     blocked: Blocked | None = None
     preempted: bool = False
+    wants_images: bool = False
+    """Others would make room if the images were there: they must be pulled although the pod waits."""
 
     @property
     def admitted(self) -> bool:

@@ -101,7 +101,8 @@ def fold(
     remove, refused = _settle(records, claims, leaving, offers)
     wanted = {
         key: Wanted(revision=offer.pod, file=offer.file, document=offer.pod.document)
-        for key, (offer, *_) in sorted(offers.items())
+        for key, rivals in sorted(offers.items())
+        for offer in rivals
         if offer.file not in refused
     }
     claims |= {
