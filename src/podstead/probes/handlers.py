@@ -19,19 +19,22 @@ async def attempt(target: ProbeTarget, exec_sync: exec_probe.ExecSync, timeout: 
     probe = target.probe
     if probe.exec is not None:
         return await exec_probe.probe(exec_sync, target.container_id, probe.exec, target.env, timeout)
+    network = probe.http_get or probe.tcp_socket
+    host = (network.host if network is not None else None) or target.host
+    if not host:
+        # An empty name would resolve to this machine: some other server would answer for the pod.
+        return Attempt(Result.ERROR, "the pod has no address yet")
     if probe.grpc is not None:
-        return await grpc.probe(probe.grpc, target.host, timeout)
+        return await grpc.probe(probe.grpc, host, timeout)
+    if network is None:
+        return Attempt(Result.ERROR, "the probe names no handler: write one of exec, httpGet, tcpSocket, grpc")
+    port = resolve_port(network.port, target.ports)
+    if port is None:
+        said = f"the container has no port named {network.port!r}: name it under ports, or write its number"
+        return Attempt(Result.ERROR, said)
     if probe.http_get is not None:
-        port = resolve_port(probe.http_get.port, target.ports)
-        if port is None:
-            return _no_port(probe.http_get.port)
-        return await http.probe(probe.http_get, probe.http_get.host or target.host, port, timeout)
-    if probe.tcp_socket is not None:
-        port = resolve_port(probe.tcp_socket.port, target.ports)
-        if port is None:
-            return _no_port(probe.tcp_socket.port)
-        return await tcp.probe(probe.tcp_socket.host or target.host, port, timeout)
-    return Attempt(Result.ERROR, "the probe names no handler: write one of exec, httpGet, tcpSocket, grpc")
+        return await http.probe(probe.http_get, host, port, timeout)
+    return await tcp.probe(host, port, timeout)
 
 
 def resolve_port(port: int | str, named: Mapping[str, int]) -> int | None:
@@ -40,7 +43,3 @@ def resolve_port(port: int | str, named: Mapping[str, int]) -> int | None:
         text = port
         port = named.get(text, int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0)
     return port if 1 <= port <= 65535 else None
-
-
-def _no_port(port: int | str) -> Attempt:
-    return Attempt(Result.ERROR, f"the container has no port named {port!r}: name it under ports, or write its number")

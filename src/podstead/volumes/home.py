@@ -46,7 +46,7 @@ class PodVolumes:
         Volumes that nothing mounts are not looked at.
         """
         try:
-            return await self._threads.run(functools.partial(self._prepare, pod, uid))
+            return await self._threads.run(uid, functools.partial(self._prepare, pod, uid))
         except OSError as error:
             return VolumeTrouble(message=f"cannot prepare the pod's volumes: {error.strerror or error}")
 
@@ -56,7 +56,7 @@ class PodVolumes:
         """Write the pod's hosts file as it must be now, and return it; done before each container start."""
         path = layout.etc_hosts(self._paths, uid)
         try:
-            await self._threads.run(functools.partial(_write_hosts, path, pod, name, tuple(ips)))
+            await self._threads.run(uid, functools.partial(_write_hosts, path, pod, name, tuple(ips)))
         except OSError as error:
             return VolumeTrouble(message=f"cannot write {path}: {error.strerror or error}")
         return path
@@ -65,7 +65,7 @@ class PodVolumes:
         """Make the termination message file of an attempt that is about to be created."""
         path = layout.termination_file(self._paths, uid, container, attempt)
         try:
-            await self._threads.run(functools.partial(files.make_message_file, path))
+            await self._threads.run(uid, functools.partial(files.make_message_file, path))
         except OSError as error:
             return VolumeTrouble(message=f"cannot make {path}: {error.strerror or error}")
         return path
@@ -74,20 +74,20 @@ class PodVolumes:
         """Return the termination message that an attempt left in its file, cut to its share of the pod's."""
         path = layout.termination_file(self._paths, uid, container, attempt)
         try:
-            return await self._threads.run(functools.partial(files.read_message, path, message_limit(pod)))
+            return await self._threads.run(uid, functools.partial(files.read_message, path, message_limit(pod)))
         except StuckError as error:
             return f"cannot read the termination message: {error}"
 
     async def reset(self, uid: PodUID) -> VolumeTrouble | None:
         """Remove the pod's emptyDirs, so that the next `prepare` makes fresh ones; nothing of it may run."""
-        return await self._remove(layout.empty_dirs(self._paths, uid))
+        return await self._remove(uid, layout.empty_dirs(self._paths, uid))
 
     async def teardown(self, uid: PodUID) -> VolumeTrouble | None:
         """Remove the pod's directory; nothing of it may run. Safe to repeat.
 
         Our own tmpfs mounts are unmounted; any other mount below stops the removal before it has touched anything.
         """
-        return await self._remove(layout.pod_directory(self._paths, uid))
+        return await self._remove(uid, layout.pod_directory(self._paths, uid))
 
     def _prepare(self, pod: v1.Pod, uid: PodUID) -> Prepared | VolumeTrouble:
         containers = (*pod.spec.init_containers, *pod.spec.containers)
@@ -118,9 +118,9 @@ class PodVolumes:
             message=f"cannot make volume {volume.name!r}: only hostPath and emptyDir are supported yet"
         )
 
-    async def _remove(self, path: Path) -> VolumeTrouble | None:
+    async def _remove(self, uid: PodUID, path: Path) -> VolumeTrouble | None:
         try:
-            await self._threads.run(functools.partial(self._remove_now, path), REMOVAL_SECONDS)
+            await self._threads.run(uid, functools.partial(self._remove_now, path), REMOVAL_SECONDS)
         except MountError as error:
             return VolumeTrouble(reason="FailedUnmount", message=f"cannot unmount below {path}: {error}")
         except OSError as error:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_STUCK = 16
+MAX_STUCK = 64
 """Threads that calls without an answer may hold (8 MiB of address space each, a few KiB of memory)."""
 ANSWER_SECONDS = 30.0
 """A path that has not answered by then is on a dead file system; a mount or a large removal takes less."""
@@ -26,19 +26,26 @@ class PathThreads:
 
     def __init__(self, max_stuck: int = MAX_STUCK) -> None:
         self._max_stuck = max_stuck
-        self._stuck = 0
+        self._stuck: set[str] = set()
 
-    async def run(self, call: Callable[[], T], seconds: float = ANSWER_SECONDS) -> T:
-        """Return what `call` returns or raise what it raises; StuckError when it does not end in time."""
-        if self._stuck >= self._max_stuck:
-            raise StuckError(f"{self._stuck} calls on host paths do not answer: check the node's network file systems")
+    async def run(self, owner: str, call: Callable[[], T], seconds: float = ANSWER_SECONDS) -> T:
+        """Return what `call` returns or raise what it raises; StuckError when it does not end in time.
+
+        While a call of the same `owner` is stuck its next one is refused at once: a pod that is tried again and again
+        on a dead file system holds one thread, and costs the others nothing.
+        """
+        if owner in self._stuck:
+            raise StuckError("an earlier call on its paths has not answered yet: is a network file system away?")
+        if len(self._stuck) >= self._max_stuck:
+            count = len(self._stuck)
+            raise StuckError(f"host paths of {count} pods do not answer: check the node's network file systems")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         given_up = False
 
         def deliver(result: T | None, error: BaseException | None) -> None:
             if given_up:
-                self._stuck -= 1
+                self._stuck.discard(owner)
             elif error is not None:
                 answer.set_exception(error)
             else:
@@ -66,4 +73,4 @@ class PathThreads:
         finally:
             if not answer.done():
                 given_up = True
-                self._stuck += 1
+                self._stuck.add(owner)

@@ -411,17 +411,21 @@ def test_mountinfo_is_read_with_its_escapes() -> None:
 async def test_a_path_that_does_not_answer_is_left_behind() -> None:
     threads, gate = PathThreads(max_stuck=2), threading.Event()
     try:
-        for _ in range(2):
-            with pytest.raises(StuckError, match="no answer within"):
-                await threads.run(gate.wait, 0.02)
-        with pytest.raises(StuckError, match="2 calls on host paths do not answer"):
-            await threads.run(lambda: 1)
+        with pytest.raises(StuckError, match="no answer within"):
+            await threads.run("a", gate.wait, 0.02)
+        with pytest.raises(StuckError, match="earlier call"):
+            await threads.run("a", lambda: 1)
+        assert await threads.run("b", lambda: 1) == 1
+        with pytest.raises(StuckError, match="no answer within"):
+            await threads.run("b", gate.wait, 0.02)
+        with pytest.raises(StuckError, match="of 2 pods do not answer"):
+            await threads.run("c", lambda: 1)
     finally:
         gate.set()
     async with asyncio.timeout(5):
         while threads._stuck:  # noqa: ASYNC110 - a thread left behind tells nobody when it ends
             await asyncio.sleep(0.005)
-    assert await threads.run(lambda: 7) == 7
+    assert await threads.run("a", lambda: 7) == 7
 
 
 async def test_errors_come_through() -> None:
@@ -429,4 +433,4 @@ async def test_errors_come_through() -> None:
         raise TimeoutError("the file system's own")
 
     with pytest.raises(TimeoutError, match="own"):
-        await PathThreads().run(fails)
+        await PathThreads().run("a", fails)
