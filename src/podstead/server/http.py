@@ -112,6 +112,8 @@ class _Connection:
         """Send an error and take what the client still sends, or it would see a reset instead of the error."""
         with contextlib.suppress(_ClientGoneError, TimeoutError, h11.LocalProtocolError):
             await self._send_response(self._responder.refuse(error.code, str(error)))
+            if self._writer.can_write_eof():
+                self._writer.write_eof()
             async with asyncio.timeout(LINGER_SECONDS):
                 while await self._read():
                     pass

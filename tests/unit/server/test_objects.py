@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
-from tests.unit.server.conftest import EVENTS, NODES, PODS, pod
+from podstead.store.changes import EVENTS, NODES, PODS
+from tests.support.api import pod
 
 if TYPE_CHECKING:
-    from tests.unit.server.conftest import Node
+    from tests.support.api import Node
 
 TABLE = (
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
