@@ -93,7 +93,7 @@ class _Walk:
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key, value in node.entries:
             if (earlier := entries.get(key.text)) is not None:
-                name = self._key_shown(key, at)
+                name = shown_key(_told(key, at))
                 text = f"{name} stands already in line {earlier[0].line}; the last one counts"
                 self._note(Code.DUPLICATE_KEY, key, text, replace(at, path=f"{at.path}.{name}".lstrip(".")))
             entries[key.text] = (key, value)
@@ -102,9 +102,9 @@ class _Walk:
     def _unknown(self, key: Scalar, known: list[str], at: _Context) -> None:
         from podstead.manifest import hints  # noqa: PLC0415  # difflib and the index of all fields: only when needed
 
-        name = self._key_shown(key, at)
-        text = hints.unknown_field(name, known)
-        self._note(Code.UNKNOWN_FIELD, key, text, replace(at, path=f"{at.path}.{name}".lstrip(".")))
+        name = _told(key, at)
+        path = f"{at.path}.{shown_key(name)}".lstrip(".")
+        self._note(Code.UNKNOWN_FIELD, key, hints.unknown_field(name, known), replace(at, path=path))
 
     def _judge(self, rule: support.Rule | None, at: _Context, value: Plain) -> None:
         if rule is not None and (code := rule.says(value)) is not None:
@@ -222,9 +222,10 @@ class _Walk:
     def _note(self, code: Code, node: Node, text: str, at: _Context) -> None:
         self.out.findings.append(Finding(code=code, field=at.path, text=text, line=node.line, column=node.column))
 
-    def _key_shown(self, key: Scalar, at: _Context) -> str:
-        """Return a key for a message: in env, `NAME=secret` may have become one by a slip."""
-        return shown_key(key.text.partition("=")[0] if at.secret else key.text)
+
+def _told(key: Scalar, at: _Context) -> str:
+    """Return as much of a key as may be told: in env, `NAME=secret` may have become one by a slip."""
+    return key.text.partition("=")[0] if at.secret else key.text
 
 
 def _item(shape: schema.Shape) -> schema.Shape:

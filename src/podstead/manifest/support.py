@@ -59,7 +59,7 @@ RULES: dict[str, Rule] = {
     "ObjectMeta.deletionGracePeriodSeconds": _ignored("remove the file to delete the pod"),
     "ObjectMeta.deletionTimestamp": _ignored("remove the file to delete the pod"),
     "ObjectMeta.finalizers": _ignored("nothing here waits for finalizers"),
-    "ObjectMeta.generateName": _ignored("a static pod needs a name of its own in metadata.name"),
+    "ObjectMeta.generateName": _ignored("only metadata.name names a static pod"),
     "ObjectMeta.generation": _ignored(_SERVER_OWNED),
     "ObjectMeta.managedFields": _ignored(_SERVER_OWNED),
     "ObjectMeta.ownerReferences": _ignored("the owner of a static pod is its node"),

@@ -156,6 +156,9 @@ def _scalar(event: yaml.ScalarEvent) -> Scalar:
         kind = _TAGS.get(event.tag)
         if kind is None:
             raise _strange_tag(event)
+        looks = kind_of(event.value)
+        if kind not in {ScalarKind.STRING, looks} and (kind, looks) != (ScalarKind.FLOAT, ScalarKind.INTEGER):
+            raise RefusedError("InvalidYAML", f"the tag says {kind}, and the value is {looks}", line, column)
         return Scalar(line, column, event.value, kind, quoted=kind is ScalarKind.STRING)
     plain, _ = event.implicit
     kind = kind_of(event.value) if plain else ScalarKind.STRING

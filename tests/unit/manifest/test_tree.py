@@ -82,6 +82,7 @@ def test_merge_keys(text: str, merged: dict[str, str]) -> None:
         ("a: &a [*a]", "inside the very value", 1, 8),
         ("a: !Ref x", "YAML tag", 1, 4),
         ("a: !!binary aGk=", "YAML tag", 1, 4),
+        ("a: !!bool maybe", "the tag says a boolean, and the value is a string", 1, 4),
         ("a: !!set {x}", "YAML tag", 1, 4),
         ("a: !!omap [x]", "YAML tag", 1, 4),
         ("? [a]\n: b", "where a field's name is due", 1, 3),
