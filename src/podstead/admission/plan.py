@@ -49,7 +49,8 @@ class _Planner:
     def __init__(self, pods: Sequence[NodePod], node: NodeFacts) -> None:
         self._node = node
         self._pods = sorted(pods, key=start_rank)
-        self._by_key = {pod.key: pod for pod in pods}
+        # Apart from the rest: an incarnation that ends may have the name of one that waits for it.
+        self._ending: list[Holding] = []
         self._held: dict[PodKey, Holding] = {}
         self._decisions: dict[PodKey, Decision] = {}
         self._preempt: dict[PodKey, PodKey] = {}
@@ -77,11 +78,11 @@ class _Planner:
         present = room.holding(pod.key, content, pod.created_at)
         for leaving in pod.leaving:
             present = present.beside(room.holding(pod.key, leaving, pod.created_at))
-        self._held[pod.key] = replace(
-            present, occupies=True, terminating=pod.terminating, stopping=pod.preempted and not pod.terminating
-        )
-        if not pod.terminating:
-            self._decisions[pod.key] = Decision()
+        if pod.terminating:
+            self._ending.append(replace(present, occupies=True, terminating=True))
+            return
+        self._held[pod.key] = replace(present, occupies=True, stopping=pod.preempted)
+        self._decisions[pod.key] = Decision()
 
     def _place_effective(self, pod: NodePod, content: v1.Pod) -> None:
         ask = room.holding(pod.key, content, pod.created_at)
@@ -105,13 +106,13 @@ class _Planner:
 
     def _make_room(self, pod: NodePod, content: v1.Pod, ask: Holding) -> Blocked | None:
         """Hold the room that `ask` needs, that of others if need be; return what it still waits for."""
-        lacking = room.shortage(ask, self._held.values(), self._node)
+        lacking = room.shortage(ask, self._all(), self._node)
         if lacking is None:
             self._hold(ask)
             return None
         if not preemption.may_preempt(content, ask):
             return lacking
-        chosen = preemption.victims(ask, tuple(self._held.values()), self._node)
+        chosen = preemption.victims(ask, self._all(), self._node)
         if chosen is None:
             return lacking
         if chosen and not pod.images_present:
@@ -127,11 +128,14 @@ class _Planner:
                 self._held[victim] = replace(self._held[victim], terminating=True)
             else:
                 del self._held[victim]
-        remaining = room.shortage(ask, self._held.values(), self._node)
+        remaining = room.shortage(ask, self._all(), self._node)
         self._hold(replace(ask, waiting=remaining is not None))
         if remaining is None:
             return None
         return Blocked(reason=lacking.reason, message=f"{lacking.message}; {_making_room(present) or 'waits for it'}")
+
+    def _all(self) -> tuple[Holding, ...]:
+        return (*self._ending, *self._held.values())
 
     def _hold(self, ask: Holding) -> None:
         old = self._held.get(ask.key)

@@ -69,8 +69,11 @@ def holding(key: PodKey, pod: v1.Pod, created_at: float) -> Holding:
 
 
 def shortage(ask: Holding, held: Iterable[Holding], node: NodeFacts) -> Blocked | None:
-    """Return what the node lacks for `ask` beside what is held; None when it fits. Ports first, then pods, then sums."""
-    others = [one for one in held if one.key != ask.key]
+    """Return what the node lacks for `ask` beside what is held; None when it fits. Ports first, then pods, then sums.
+
+    What the pod itself holds is not in its way, unless that is an earlier incarnation which is still ending.
+    """
+    others = [one for one in held if one.key != ask.key or one.terminating]
     conflicts = sorted(
         (port, other.key, other.terminating) for other in others for port in ask.ports if _binds(other, port)
     )

@@ -148,6 +148,14 @@ def test_a_port_is_handed_over_only_when_it_is_free() -> None:
     assert reasons(plan_node([new], node())) == {"new": ""}
 
 
+def test_a_new_incarnation_waits_for_the_ports_of_its_own_past() -> None:
+    old, new = running("a", pod((80,)), terminating=True), waiting("a", pod((80,)))
+    for pods in ([old, new], [new, old]):
+        plan = plan_node(pods, node())
+        assert reasons(plan) == {"a": "NodePorts"}
+        assert message(plan, "a") == "host port *:80/TCP is used by pod default/a, which is stopping"
+
+
 def edit(name: str, old: v1.Pod, new: v1.Pod) -> NodePod:
     return replace(running(name, old), candidate=new, images_present=True)
 
