@@ -46,7 +46,7 @@ class EventLimits:
     """How much may be recorded."""
 
     events: int = 5_000
-    """Kept in all: some 5 MiB of memory and as much of disk; the oldest go first."""
+    """Kept in all: some 9 MiB of memory (measured) and 5 of disk; the oldest go first."""
     per_object_minute: int = 30
     """New ones of one object in a minute: a start of ten containers makes thirty (Pulled, Created, Started)."""
     per_minute: int = 600
