@@ -18,9 +18,11 @@ PATIENT_SECONDS = 300
 
 def advise(pod: v1.Pod, places: Places) -> Iterator[Finding]:
     """Yield advice on a defaulted pod."""
+    directories = _directories(pod)
     for number, container in enumerate(pod.spec.containers):
         probe = container.liveness_probe
-        if probe is None or container.startup_probe is not None or not _keeps_data(container, pod):
+        keeps_data = any(mount.name in directories and not mount.read_only for mount in container.volume_mounts)
+        if probe is None or container.startup_probe is not None or not keeps_data:
             continue
         period, failures = probe.period_seconds or 1, probe.failure_threshold or 1
         seconds = (probe.initial_delay_seconds or 0) + period * failures
@@ -31,11 +33,10 @@ def advise(pod: v1.Pod, places: Places) -> Iterator[Finding]:
             yield places.finding_at(f"spec.containers[{number}].livenessProbe", Code.ADVICE, text)
 
 
-def _keeps_data(container: v1.Container, pod: v1.Pod) -> bool:
-    """Return whether the container writes to a directory of the node."""
-    directories = {
+def _directories(pod: v1.Pod) -> frozenset[str]:
+    """Return the volumes that are directories of the node."""
+    return frozenset(
         volume.name
         for volume in pod.spec.volumes
         if volume.host_path is not None and volume.host_path.type in {None, "", "Directory", "DirectoryOrCreate"}
-    }
-    return any(mount.name in directories and not mount.read_only for mount in container.volume_mounts)
+    )

@@ -12,7 +12,7 @@ from enum import Enum
 
 from podstead.k8s import quantity
 from podstead.manifest import scalars, schema, support
-from podstead.manifest.findings import Code, Finding, Places, shown, shown_key
+from podstead.manifest.findings import MAX_MESSAGES, Code, Finding, Places, shown, shown_key
 from podstead.manifest.scalars import ScalarKind
 from podstead.manifest.schema import Form
 from podstead.manifest.tree import Mapping, Node, Scalar, Sequence
@@ -67,6 +67,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.out = Decoded()
+        self._unknown_fields = 0
 
     def fields(self, node: Mapping, known: dict[str, schema.Field], at: _Context) -> dict[str, object]:
         """Decode a map of fields that the model knows."""
@@ -104,7 +105,10 @@ class _Walk:
 
         name = _told(key, at)
         path = f"{at.path}.{shown_key(name)}".lstrip(".")
-        self._note(Code.UNKNOWN_FIELD, key, hints.unknown_field(name, known), replace(at, path=path))
+        self._unknown_fields += 1
+        # Hints take their time, and of so many messages no more are shown.
+        hint = hints.unknown_field(name, known) if self._unknown_fields <= MAX_MESSAGES else ""
+        self._note(Code.UNKNOWN_FIELD, key, hint, replace(at, path=path))
 
     def _judge(self, rule: support.Rule | None, at: _Context, value: Plain) -> None:
         if rule is not None and (code := rule.says(value)) is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from podstead.manifest.reading import Message, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from podstead.manifest.problems import FieldProblem
 
@@ -77,9 +77,8 @@ class Places:
         """Return the place of a field's value or, where the file has none, of the nearest thing around it."""
         if (found := self.values.get(path)) is not None:
             return found
-        while path:
-            path = path[: path.rfind("[")] if path.endswith("]") else path[: max(path.rfind("."), 0)]
-            if (found := self.keys.get(path)) is not None:
+        for above in parents(path):
+            if (found := self.keys.get(above)) is not None:
                 return found
         return self.root
 
@@ -92,6 +91,14 @@ class Places:
         """Return a validation problem with its place."""
         code = Code.INVALID if problem.severity is Severity.ERROR else Code.ADVICE
         return self.finding_at(problem.field, code, f"{problem.kind}: {problem.message}")
+
+
+def parents(path: str) -> Iterator[str]:
+    """Yield the paths of what a field stands in, the nearest first: `spec.a[0].b` lies in `spec.a[0]`, `spec.a`, `spec`."""
+    while path:
+        path = path[: max(path.rfind("["), 0)] if path.endswith("]") else path[: max(path.rfind("."), 0)]
+        if path:
+            yield path
 
 
 def reason_of(findings: Iterable[Finding], *, strict: bool) -> str:

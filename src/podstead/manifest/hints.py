@@ -22,6 +22,10 @@ _FOREIGN = {
     "container_name": "docker compose's word; write name",
     "cap_add": "docker compose's word; write securityContext.capabilities.add",
 }
+_LONGEST_SLIP = 64
+"""Characters: no field's name is longer, and comparing long texts takes its time."""
+_SURE = 0.8
+"""So similar a name (difflib's ratio) is a slip, even where the field exists elsewhere."""
 _ELSEWHERE_MAX = 2
 """A name with more homes than this ("name", "type") says nothing about where it belongs."""
 _USUAL = {"metadata", "spec", "spec.containers[]"}
@@ -35,15 +39,14 @@ def unknown_field(name: str, known: list[str]) -> str:
     by_case = {other.casefold(): other for other in known}
     if (other := by_case.get(name.casefold())) is not None:
         return f"{start}: write {other}, names are case-sensitive"
-    if near := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) if len(name) <= _LONGEST_SLIP else []
+    if near and difflib.SequenceMatcher(None, near[0], name).ratio() >= _SURE:
         return f"{start}: did you mean {near[0]}?"
     if 0 < len(homes := _homes_of(name)) <= _ELSEWHERE_MAX:
         return f"{start} here: it belongs to {' or '.join(homes)}"
     if (foreign := _FOREIGN.get(name)) is not None:
         return f"{start}: {foreign}"
-    if near := difflib.get_close_matches(name, known, n=1, cutoff=0.6):
-        return f"{start}: did you mean {near[0]}?"
-    return start
+    return f"{start}: did you mean {near[0]}?" if near else start
 
 
 def _homes_of(name: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from podstead.manifest.armour import Limits, RefusedError
 from podstead.manifest.decode import Decoded, decode
 from podstead.manifest.defaults import apply_defaults
 from podstead.manifest.documents import Document, documents
-from podstead.manifest.findings import Code, Finding, messages_of, reason_of
+from podstead.manifest.findings import Code, Finding, messages_of, parents, reason_of
 from podstead.manifest.identity import identity_findings, static_pod
 from podstead.manifest.kinds import check_kind
 from podstead.manifest.reading import ManifestPod, Message, Reading, Severity
@@ -127,21 +127,18 @@ def _converted(decoded: Decoded) -> v1.Pod:
 def _news(judged: tuple[Finding, ...], decoded: Decoded) -> Iterator[Finding]:
     """Yield what validation found beyond the walk: nothing about values that the walk refused, no error twice."""
     told = {finding.field for finding in decoded.findings if finding.code.severity is Severity.ERROR}
+    spoilt = decoded.failed | {above for path in decoded.failed for above in parents(path)}
     in_file = {finding.text for finding in judged if finding.field in decoded.places.values}
     for finding in judged:
-        if finding.field in told or any(_touches(finding.field, path) for path in decoded.failed):
+        if finding.field in told or finding.field in spoilt:
+            continue
+        if not decoded.failed.isdisjoint(parents(finding.field)):
             continue
         if finding.field not in decoded.places.values and finding.text in in_file:
             continue  # a default repeats a value of the file, such as a request its limit, and its fault with it
         if finding.code is Code.WRONG_TYPE:
             told.add(finding.field)  # the suffix is the reason; the rule that it breaks need not be told as well
         yield finding
-
-
-def _touches(path: str, failed: str) -> bool:
-    """Return whether a problem may be a consequence of a refused value: it lies at, below or right above it."""
-    below = path.startswith(failed) and path[len(failed) : len(failed) + 1] in {"", ".", "["}
-    return below or (failed.startswith(path) and failed[len(path) : len(path) + 1] in {".", "["})
 
 
 def _manifest_pod(pod: v1.Pod, document: Document) -> ManifestPod:
