@@ -16,7 +16,7 @@ from podstead.state.observed import ContainerState, ObservedContainer, ObservedS
 from podstead.state.runtime import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from podstead.agent.ports import EventStream, Runtime
     from podstead.clock import Clock
@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 # The runtime's state follows its exit event by about 50 ms; ten looks 30 ms apart are ample.
 DETAIL_TRIES = 10
 DETAIL_SECONDS = 0.03
+
+
+async def _say_nothing(_: ObservedContainer) -> str:
+    return ""
 
 
 class PodView:
@@ -67,6 +71,8 @@ class Pleg:
         """Told when the runtime is lost and when it is back."""
         self.on_unknown: Callable[[], None] = lambda: None
         """Told when a list shows a pod that nobody has asked about."""
+        self.describe: Callable[[ObservedContainer], Awaitable[str]] = _say_nothing
+        """Reads an exited container's termination message; the runtime's own message stands where it is empty."""
         self.relists = 0
 
     def view(self, uid: PodUID) -> PodView:
@@ -193,7 +199,7 @@ class Pleg:
             self._details[full.id] = full
         elif full.state is ContainerState.EXITED:
             seen = exited.exit_seen if exited else self._clock.now().boot
-            full = self._exits[full.id] = replace(full, exit_seen=seen)
+            full = self._exits[full.id] = await self._described(replace(full, exit_seen=seen))
         return full
 
     async def _take(self, event: RuntimeEvent) -> None:
@@ -237,9 +243,13 @@ class Pleg:
             if full.state is ContainerState.EXITED:
                 exited = self._exits.get(container)
                 full = replace(full, exit_seen=exited.exit_seen if exited else self._clock.now().boot)
-                self._exits[container] = full
+                full = self._exits[container] = await self._described(full)
                 self._replace(uid, full)
                 return
+
+    async def _described(self, exited: ObservedContainer) -> ObservedContainer:
+        message = await self.describe(exited)
+        return replace(exited, message=message) if message else exited
 
     def _replace(self, uid: PodUID, container: ObservedContainer) -> None:
         view = self._views.get(uid)

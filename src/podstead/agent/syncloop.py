@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
     from podstead.manifest.reading import Reading
-    from podstead.state.fold import Folded
     from podstead.state.reports import FileVerdict
     from podstead.state.sources import ManifestFile, SourceSnapshot
 
@@ -33,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # How often the node's room is judged again while a pod waits for it, and how soon a failed write is tried again.
 RETRY_SECONDS = 5.0
+# How long a refused content may still be half of a write; shown as Pending until then.
+SETTLE_SECONDS = 1.0
 
 
 class Source(Protocol):
@@ -82,6 +83,8 @@ class SyncLoop:
         self._snapshot: SourceSnapshot | None = None
         self._again = asyncio.Event()
         self._decoding: dict[str, asyncio.Task[Reading]] = {}
+        self._first_seen: dict[tuple[str, str], float] = {}
+        """When each content was first seen, by file name and digest, on the boot clock."""
         self.looked = False
         """Whether the first look has been worked through."""
 
@@ -117,9 +120,10 @@ class SyncLoop:
         problem = None
         if snapshot is not None:
             snapshot, readings = await self._read(snapshot, group)
-            folded = fold(self._table.records(), snapshot, readings)
+            unsettled = self._unsettled(snapshot)
+            folded = fold(self._table.records(), snapshot, readings, unsettled)
             try:
-                await self._apply(folded, snapshot, readings)
+                await self._incarnations.apply(folded, {file.name: file for file in snapshot.files})
             except PodsteadError as error:
                 problem = f"nothing new can be admitted: {error}"
                 log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
@@ -154,7 +158,12 @@ class SyncLoop:
         self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
         return replace(snapshot, files=tuple(files)), readings
 
-    async def _apply(self, folded: Folded, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> None:
-        by_name = {file.name: file for file in snapshot.files}
-        await self._incarnations.apply(folded, by_name)
-        del readings
+    def _unsettled(self, snapshot: SourceSnapshot) -> frozenset[str]:
+        """Return the files whose content is so new that a refusal may be that of half a write (foundation 10)."""
+        now = self._clock.now().boot
+        seen = {(f.name, f.digest): now for f in snapshot.files if f.data is not None}
+        self._first_seen = seen | {key: at for key, at in self._first_seen.items() if key in seen}
+        fresh = frozenset(name for (name, _), at in self._first_seen.items() if now - at < SETTLE_SECONDS)
+        if fresh:
+            asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._again.set)
+        return fresh

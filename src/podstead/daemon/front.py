@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,62 +12,31 @@ from podstead.identity import PodKey, PodUID
 from podstead.images.reference import ImageReference, parse
 from podstead.logs.paths import attempts, log_directory, log_path
 from podstead.logs.reader import LogQuery, read_log
-from podstead.server.port import ImageReport, NodeStatusReport, Problem, Progress, RuntimeReport
+from podstead.server.port import ImageReport, NodeStatusReport, Progress, RuntimeReport
 from podstead.state.observed import ContainerState
 from podstead.status.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from podstead.agent.pleg import Pleg
     from podstead.agent.session import PodSession
-    from podstead.agent.table import PodTable
-    from podstead.config import Settings
-    from podstead.daemon.reporting import Board
-    from podstead.daemon.runtime import RuntimeConnection
-    from podstead.images.puller import Puller
+    from podstead.daemon.parts import Ground, Parts
     from podstead.server.port import ExecRequest, FileReport, LogRequest
-    from podstead.sources.directory import DirectorySource
-    from podstead.state.runtime import RuntimeInfo
-    from podstead.store.instance import Instance
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeState:
-    """What the housekeeping last found; read by the API."""
-
-    started_at: float
-    runtime: RuntimeInfo | None = None
-    problems: tuple[Problem, ...] = ()
-    ready: bool = False
-    address: str = ""
 
 
 class AgentFront:
     """Answers what the API cannot read from the object store."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        instance: Instance,
-        table: PodTable,
-        pleg: Pleg,
-        connection: RuntimeConnection,
-        puller: Puller,
-        board: Board,
-        source: DirectorySource | None,
-        state: NodeState,
-        halt: Callable[[], AsyncIterator[str]],
-    ) -> None:
-        self._settings = settings
-        self._instance = instance
-        self._table = table
-        self._pleg = pleg
-        self._connection = connection
-        self._puller = puller
-        self._board = board
-        self._source = source
-        self._state = state
+    def __init__(self, ground: Ground, parts: Parts, halt: Callable[[], AsyncIterator[str]]) -> None:
+        self._settings = ground.settings
+        self._instance = ground.instance
+        self._connection = ground.connection
+        self._state = ground.state
+        self._table = parts.table
+        self._pleg = parts.pleg
+        self._puller = parts.puller
+        self._board = parts.board
+        self._source = parts.source
         self._halt = halt
 
     def files(self) -> Sequence[FileReport]:

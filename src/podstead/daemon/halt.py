@@ -20,7 +20,7 @@ from podstead.errors import NotFoundFault, OperatorError, RuntimeFault
 from podstead.network.conflist import pod_network
 from podstead.network.host import HostNetwork
 from podstead.state.observed import ContainerState
-from podstead.store.facts import FactStore
+from podstead.store.facts import POD_CIDR, FactStore
 from podstead.store.instance import lock_root, open_instance
 from podstead.volumes.mounter import SystemMounter
 
@@ -106,7 +106,7 @@ async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
     facts = FactStore(paths.state, wall=lambda: clock.now().wall)
     await facts.load()
     network = None
-    if cidr := facts.get("podCIDR"):
+    if cidr := facts.get(POD_CIDR):
         network = HostNetwork(pod_network(instance.short, cidr, paths.network), locate.require_program("iptables"))
     await end_host(paths, private, network, cgroup_root)
     say("the private containerd has ended")

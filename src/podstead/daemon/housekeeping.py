@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from podstead.daemon.node import NodeView, node_object
@@ -16,17 +15,8 @@ from podstead.store.changes import NODES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from podstead.agent.pleg import Pleg
-    from podstead.agent.syncloop import SyncLoop
-    from podstead.clock import Clock
-    from podstead.config import Settings
-    from podstead.daemon.agent import Stores
-    from podstead.daemon.front import NodeState
-    from podstead.daemon.node import Machine
-    from podstead.daemon.reporting import Board
-    from podstead.daemon.runtime import RuntimeConnection
+    from podstead.daemon.parts import Ground, Parts
     from podstead.state.runtime import RuntimeInfo
-    from podstead.store.instance import Instance
 
 # The kubelet's nodeStatusUpdateFrequency.
 PERIOD_SECONDS = 10.0
@@ -34,76 +24,75 @@ PERIOD_SECONDS = 10.0
 STARTING_SECONDS = 0.2
 
 
-@dataclass(slots=True, kw_only=True)
 class Housekeeping:
     """Refreshes the node's object and its problems."""
 
-    settings: Settings
-    instance: Instance
-    machine: Machine
-    labels: Mapping[str, str]
-    connection: RuntimeConnection
-    stores: Stores
-    state: NodeState
-    board: Board
-    pleg: Pleg
-    clock: Clock
-    _shown: tuple[tuple[str, str], ...] = ()
-    _changed: float = field(default=0.0)
+    def __init__(self, ground: Ground, parts: Parts, labels: Mapping[str, str]) -> None:
+        self._ground = ground
+        self._parts = parts
+        self._labels = labels
+        self._shown: tuple[tuple[str, str], ...] = ()
+        self._changed = 0.0
 
-    async def run(self, sync: SyncLoop | None) -> None:
+    async def run(self) -> None:
         """Refresh for ever."""
         while True:
-            await self._refresh(sync)
-            await self.clock.sleep(PERIOD_SECONDS if self.state.ready else STARTING_SECONDS)
+            await self._refresh()
+            await self._ground.clock.sleep(PERIOD_SECONDS if self._ground.state.ready else STARTING_SECONDS)
 
-    async def _refresh(self, sync: SyncLoop | None) -> None:
+    async def _refresh(self) -> None:
+        ground, parts, state = self._ground, self._parts, self._ground.state
         info: RuntimeInfo | None = None
         try:
-            info = await self.connection.client.info()
+            info = await ground.connection.client.info()
         except RuntimeFault:
-            self.pleg.lost("it does not answer")
+            parts.pleg.lost("it does not answer")
         else:
-            if not self.pleg.connected:
-                await self.pleg.relist()
-        if not self.settings.node.ip:
-            self.state.address = (await asyncio.to_thread(find_node_ip)).ip
-        problems = list(self._problems(info))
-        self.state.runtime = info
-        self.state.problems = tuple(problems)
-        self.state.ready = info is not None and info.ready and (sync is None or sync.looked)
+            if not parts.pleg.connected:
+                await parts.pleg.relist()
+        if not ground.settings.node.ip:
+            state.address = (await asyncio.to_thread(find_node_ip)).ip
+        await ground.stores.versions.reserve()
+        for corrupt in ground.stores.revisions.take_corrupt():
+            text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
+            ground.recorder.node_event("StateCorrupt", text, warning=True)
+        problems = self._problems(info)
+        state.runtime = info
+        state.problems = tuple(problems)
+        state.ready = info is not None and info.ready and (parts.sync is None or parts.sync.looked)
         pairs = tuple((p.reason, p.message) for p in problems)
         if pairs != self._shown or not self._changed:
-            self._shown, self._changed = pairs, self.clock.now().wall
-        mends = self.connection.mends
+            self._shown, self._changed = pairs, ground.clock.now().wall
+        mends = ground.connection.mends
         view = NodeView(
-            name=self.settings.node.name,
-            ip=self.state.address,
-            labels=self.labels,
-            max_pods=self.settings.node.max_pods,
-            since=rfc3339(self.instance.created_at),
+            name=ground.settings.node.name,
+            ip=state.address,
+            labels=self._labels,
+            max_pods=ground.settings.node.max_pods,
+            since=rfc3339(ground.instance.created_at),
             annotations={"podstead.io/mends": "; ".join(mends.described())} if mends and mends.described() else {},
         )
-        self.stores.objects.put(NODES, node_object(view, self.machine, info, pairs, rfc3339(self._changed)))
+        ground.stores.objects.put(NODES, node_object(view, ground.machine, info, pairs, rfc3339(self._changed)))
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
+        ground, board = self._ground, self._parts.board
         found = []
         if info is None or not info.ready:
             why = info.message if info else "the runtime does not answer"
             found.append(Problem(reason="RuntimeNotReady", message=why, advice="podstead status"))
-        if self.board.degraded:
+        if board.degraded:
             advice = "mount or restore the directory, or: podstead accept-directory"
-            found.append(Problem(reason="ManifestDirectoryDegraded", message=self.board.degraded, advice=advice))
-        if self.board.problem:
-            found.append(Problem(reason="StateNotWritable", message=self.board.problem, advice="free disk space"))
-        if self.board.overflow:
-            text = f"{self.board.overflow} files beyond the budget of the manifest directory are not read"
+            found.append(Problem(reason="ManifestDirectoryDegraded", message=board.degraded, advice=advice))
+        if board.problem:
+            found.append(Problem(reason="StateNotWritable", message=board.problem, advice="free disk space"))
+        if board.overflow:
+            text = f"{board.overflow} files beyond the budget of the manifest directory are not read"
             found.append(Problem(reason="TooManyFiles", message=text, advice="remove files that are no manifests"))
-        if (trouble := self.stores.database.problem) is not None:
+        if (trouble := ground.stores.database.problem or ground.stores.versions.problem) is not None:
             found.append(Problem(reason="HistoryNotWritable", message=trouble, advice="free disk space"))
-        if rejected := self.board.counts().get("Rejected"):
+        if rejected := board.counts().get("Rejected"):
             text = f"{rejected} manifest files are rejected"
             found.append(Problem(reason="ManifestsRejected", message=text, advice="podstead get files"))
-        mends = self.connection.mends
+        mends = ground.connection.mends
         sentences = mends.described() if mends else ()
         return [*found, *(Problem(reason="MachineMended", message=text) for text in sentences)]

@@ -18,6 +18,7 @@ from podstead.network import fib
 from podstead.network.cidr import choose_pod_cidr
 from podstead.network.conflist import pod_network, write_conflist
 from podstead.network.host import HostNetwork
+from podstead.store.facts import POD_CIDR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-POD_CIDR = "podCIDR"
 CGROUP_V2 = 2
 # A runtime of somebody else's has no process that we may watch: its event stream is asked this often.
 WATCH_SECONDS = 1.0

@@ -1,0 +1,41 @@
+"""What a container left as its termination message (spec/kubelet-static-pods.md 5.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.logs.paths import log_directory, log_path
+from podstead.logs.reader import last_lines
+from podstead.volumes.home import wants_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from podstead.agent.table import PodTable
+    from podstead.state.observed import ObservedContainer
+    from podstead.volumes.home import PodVolumes
+
+LOG_LINES = 80
+LOG_BYTES = 2048
+
+
+class TerminationMessages:
+    """Reads the message of a container that has exited."""
+
+    def __init__(self, table: PodTable, volumes: PodVolumes, pod_logs: Path) -> None:
+        self._table = table
+        self._volumes = volumes
+        self._pod_logs = pod_logs
+
+    async def of(self, exited: ObservedContainer) -> str:
+        """Return the message, empty where there is none or the pod is not known."""
+        session = self._table.by_uid(exited.uid)
+        revision = session.revision(exited.revision) if session else None
+        spec = next((c for c in revision.pod.spec.containers if c.name == exited.name), None) if revision else None
+        if session is None or revision is None or spec is None:
+            return ""
+        message = await self._volumes.read_message(revision.pod, exited.uid, exited.name, exited.attempt)
+        if wants_log(spec, exited.exit_code, message):
+            log = log_directory(self._pod_logs, session.key, exited.uid) / log_path(exited.name, exited.attempt)
+            message = (await last_lines(log, LOG_LINES, LOG_BYTES)).decode("utf-8", "replace")
+        return message

@@ -1,0 +1,21 @@
+"""What the housekeeping last found of the node; the API reads it, nobody waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from podstead.server.port import Problem
+    from podstead.state.runtime import RuntimeInfo
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeState:
+    """`started_at` is Unix seconds; `ready` is what /readyz says; `address` is the node's IP."""
+
+    started_at: float
+    runtime: RuntimeInfo | None = None
+    problems: tuple[Problem, ...] = ()
+    ready: bool = False
+    address: str = ""

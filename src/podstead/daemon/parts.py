@@ -1,0 +1,213 @@
+"""The parts of a running agent and how they hold together; built once, after the runtime is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podstead.admission.values import NodeFacts as RoomFacts
+from podstead.agent.executor import Executor
+from podstead.agent.home import PodHomes
+from podstead.agent.incarnations import Incarnations
+from podstead.agent.messages import TerminationMessages
+from podstead.agent.mirror import PodMirror
+from podstead.agent.pleg import Pleg
+from podstead.agent.recovery import Recovery
+from podstead.agent.requests import NodeFacts as RequestFacts
+from podstead.agent.requests import RequestBuilder
+from podstead.agent.room import NodeRoom, slot_rank
+from podstead.agent.shelf import RevisionShelf
+from podstead.agent.slots import StartSlots
+from podstead.agent.syncloop import SyncLoop
+from podstead.agent.table import PodTable
+from podstead.agent.worker import PodWorker
+from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
+from podstead.daemon.node import allocatable, node_labels
+from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
+from podstead.images.credentials import Credentials
+from podstead.images.puller import Puller
+from podstead.probes.prober import Prober
+from podstead.sources.decoder import Decoder
+from podstead.sources.directory import DirectorySource
+from podstead.state.probes import Outcome
+from podstead.status.generate import NodeIdentity
+from podstead.store.facts import DIRECTORY
+from podstead.volumes.home import PodVolumes
+from podstead.volumes.mounter import SystemMounter
+from podstead.volumes.resolv import ClusterDNS
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from podstead.agent.session import PodSession
+    from podstead.cgroups.tree import CgroupTree
+    from podstead.clock import Clock
+    from podstead.config import Settings
+    from podstead.daemon.node import Machine
+    from podstead.daemon.node_state import NodeState
+    from podstead.daemon.runtime import RuntimeConnection
+    from podstead.daemon.stores import Stores
+    from podstead.identity import PodUID
+    from podstead.state.probes import ProbeKind, ProbeVerdict
+    from podstead.store.instance import Instance
+
+SLOTS_PER_CPU = 2
+"""Best throughput of starts (spec/cri.md 2)."""
+DOCKER_CONFIG = Path("/root/.docker/config.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every part stands on."""
+
+    settings: Settings
+    instance: Instance
+    clock: Clock
+    stores: Stores
+    connection: RuntimeConnection
+    recorder: EventRecorder
+    machine: Machine
+    cgroups: CgroupTree
+    state: NodeState
+    log: logging.Logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The loops and what they share. `sync` and `source` are None without a manifest directory."""
+
+    pleg: Pleg
+    prober: Prober
+    puller: Puller
+    table: PodTable
+    recovery: Recovery
+    board: Board
+    memory: ProbeMemory
+    source: DirectorySource | None
+    sync: SyncLoop | None
+
+
+def build_parts(ground: Ground) -> Parts:
+    """Build the agent's parts and join their callbacks; nothing runs yet."""
+    settings, stores, clock, recorder = ground.settings, ground.stores, ground.clock, ground.recorder
+
+    def wake(uid: PodUID) -> None:
+        table.wake(uid)
+
+    pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
+    prober = _prober(ground, lambda: table)
+    volumes = _volumes(ground)
+    puller = _puller(ground)
+    executor = Executor(
+        ground.connection.client,
+        puller,
+        PodHomes(volumes, ground.cgroups, settings.paths.pod_logs),
+        StoreBooks(stores.records, stores.history, clock),
+        RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view),
+        recorder,
+        StartSlots(SLOTS_PER_CPU * ground.machine.cpus),
+        clock,
+        slot_rank,
+    )
+    identity = NodeIdentity(name=settings.node.name, ip=ground.state.address, runtime="containerd")
+    mirror = PodMirror(prober, ApiObjects(stores.objects, ground.instance.created_at), recorder, identity, clock)
+    table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
+    shelf = RevisionShelf(RevisionFiles(stores.revisions), settings.node.name)
+    board = Board(table, recorder)
+    memory = ProbeMemory(stores.history)
+    source = _source(ground, table)
+    sync = None
+    if source is not None and settings.source is not None:
+        room = NodeRoom(table, _room_facts(ground), pleg.view, recorder)
+        incarnations = Incarnations(table, shelf, stores.records, room, recorder, clock)
+        decoder = Decoder(settings.node.name, settings.strict, settings.source)
+        sync = SyncLoop(source, decoder, table, incarnations, room, board, clock)
+
+    def ended(session: PodSession) -> None:
+        mirror.ended(session)
+        pleg.forget(session.uid)
+        memory.forget(session.uid)
+        if sync is not None:
+            sync.poke()
+
+    def connected(is_back: bool) -> None:
+        (prober.runtime_back if is_back else prober.runtime_lost)()
+
+    table.on_end = ended
+    pleg.on_connection = connected
+    pleg.describe = TerminationMessages(table, volumes, settings.paths.pod_logs).of
+    return Parts(
+        pleg=pleg,
+        prober=prober,
+        puller=puller,
+        table=table,
+        recovery=Recovery(table, pleg, shelf, stores.records, stores.history.get),
+        board=board,
+        memory=memory,
+        source=source,
+        sync=sync,
+    )
+
+
+def _prober(ground: Ground, table: Callable[[], PodTable]) -> Prober:
+    def probed(uid: PodUID, _container: str, _kind: ProbeKind, verdict: ProbeVerdict, text: str) -> None:
+        session = table().by_uid(uid)
+        if session is not None and text:
+            fine = verdict.outcome is Outcome.SUCCESS and not verdict.failures
+            ground.recorder.event(session.key, uid, "ProbeWarning" if fine else "Unhealthy", text, warning=True)
+        table().wake(uid)
+
+    return Prober(ground.connection.client.exec_sync, ground.clock, probed)
+
+
+def _volumes(ground: Ground) -> PodVolumes:
+    settings = ground.settings
+    directory = [settings.source.path] if settings.source is not None else []
+    protected = [settings.paths.root, settings.paths.run, *directory]
+    return PodVolumes(settings.paths, SystemMounter(), protected=protected, memory_bytes=ground.machine.memory_bytes)
+
+
+def _puller(ground: Ground) -> Puller:
+    settings, client = ground.settings, ground.connection.client
+    given = settings.images.credentials_file
+    files = [Path(given)] if given else [settings.paths.root / "config.json", DOCKER_CONFIG]
+    credentials = Credentials(files=files, warn=lambda text: ground.log.warning("%s", text))
+    return Puller(client.pull_image, client.image, settings.images, credentials.find)
+
+
+def _request_facts(ground: Ground) -> RequestFacts:
+    node = ground.settings.node
+    return RequestFacts(
+        instance=ground.instance.id,
+        paths=ground.settings.paths,
+        cgroup_root=ground.cgroups.root,
+        runtime_handler=ground.connection.handler,
+        resolv_conf=node.resolv_conf,
+        dns=ClusterDNS(servers=node.cluster_dns, domain=node.cluster_domain),
+        memory_bytes=ground.machine.memory_bytes,
+        ip=lambda: ground.state.address,
+    )
+
+
+def _room_facts(ground: Ground) -> RoomFacts:
+    node = ground.settings.node
+    return RoomFacts(
+        name=node.name,
+        labels=node_labels(node.name, ground.machine, node.labels),
+        allocatable=allocatable(ground.machine),
+        max_pods=node.max_pods,
+        allowed_unsafe_sysctls=node.allowed_unsafe_sysctls,
+    )
+
+
+def _source(ground: Ground, table: PodTable) -> DirectorySource | None:
+    if ground.settings.source is None:
+        return None
+    return DirectorySource(
+        ground.settings.source,
+        ground.clock,
+        known_identity=ground.stores.facts.get(DIRECTORY),
+        expected=lambda: {r.claim.file for r in table.records().values() if not r.terminating},
+    )
