@@ -68,21 +68,23 @@ class Agent:
         """Run until told to stop. Raises OperatorError when it cannot start."""
         for flag in self._settings.unused:
             log.info("%s is accepted and means nothing here", flag)
-        for sentence in await self._stores.open():
-            self._recorder.node_event("StateCorrupt", sentence, warning=True)
+        stores = await Stores.open(self._settings, self._clock)
+        recorder = EventRecorder(stores.events, self._settings.node.name)
+        for sentence in stores.corrupt:
+            recorder.node_event("StateCorrupt", sentence, warning=True)
         try:
-            await self._pin_name()
-            setup = RuntimeSetup(self._settings, self._instance, self._cgroup_root, self._stores.facts, self._clock)
-            connection = await setup.connect(self._host_changed)
+            await self._pin_name(stores.facts)
+            setup = RuntimeSetup(self._settings, self._instance, self._cgroup_root, stores.facts, self._clock)
+            connection = await setup.connect(lambda text: recorder.node_event("HostChanged", text))
             try:
                 await self._check_foreign(connection)
-                await self._live(connection, setup)
+                await self._live(await self._ground(stores, connection, recorder), setup)
             finally:
                 connection.client.close()
         finally:
-            await self._stores.close()
+            await stores.close()
 
-    async def _pin_name(self) -> None:
+    async def _pin_name(self, facts: FactStore) -> None:
         """Keep the node's name: another one would rename, and so replace, every pod (foundation 12)."""
         name, pinned = self._settings.node.name, facts.get(NODE_NAME)
         if pinned is None:
