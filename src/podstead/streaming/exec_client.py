@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -141,9 +142,11 @@ class _Session:
                     self._flush()
                 if events & ~select.POLLOUT:
                     self._receive()
+            elif self._closed or self._result:
+                continue  # told in this very turn: the other end takes nothing more
             elif descriptor == self._stdin:
                 self._read_stdin(descriptor)
-            else:
+            elif descriptor == self._streams.resize_fd:
                 os.read(descriptor, 4096)
                 self._send_size()
 
@@ -191,8 +194,9 @@ class _Session:
             case Ping():
                 self._unsent += self._ws.send(event.response())
             case CloseConnection():
-                self._unsent += self._ws.send(event.response())
-                self._flush()
+                if self._ws.state is ConnectionState.REMOTE_CLOSING:  # and not a connection that just broke
+                    self._unsent += self._ws.send(event.response())
+                    self._flush()
                 self._closed = True
             case _:
                 pass

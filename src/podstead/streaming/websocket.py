@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from wsproto.connection import Connection, ConnectionType
+from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
@@ -72,6 +72,8 @@ class ChannelSocket:
                         case Ping():
                             await self._stream.write(self._frames.send(event.response()))
                         case CloseConnection():
+                            if self._frames.state is ConnectionState.REMOTE_CLOSING:
+                                await self._stream.write(self._frames.send(event.response()))
                             return
                         case _:
                             pass  # an unasked pong
