@@ -1,0 +1,305 @@
+"""The whole agent under test: a process of its own with its private containerd, its manifests and its API.
+
+    with agent_under_test(net_namespace=hosts.node) as agent:
+        agent.write("web.yaml", manifest("web"))
+        agent.wait_running("web")
+
+Every wait is bounded and says what it saw last. Whatever a test does, the end removes processes, mounts, cgroups and
+files, and fails if something is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from podstead.config import (
+    NodeSettings,
+    RestartSettings,
+    RuntimeSettings,
+    Settings,
+    SourceSettings,
+    paths_for,
+)
+from tests.support.blocking_api import LocalAPI
+from tests.support.images import build_busybox_image
+from tests.support.instance import InstanceUnderTest
+from tests.support.manifests import is_running
+from tests.support.run_agent import AgentStart, armed_file, encode, passed_file
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OWN = "/apis/podstead.io/v1alpha1"
+NODE = "node1"
+START_SECONDS = 40.0
+SOURCES = Path(__file__).parents[2]
+QUICK_RESTARTS = RestartSettings(initial_seconds=0.5, max_seconds=2.0, reset_seconds=600.0)
+
+
+@dataclass
+class AgentUnderTest(InstanceUnderTest):
+    """One agent and its instance. `settings` may be replaced between `stop` or `kill9` and `start`."""
+
+    boot_id: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def api(self) -> LocalAPI:
+        """The local socket."""
+        return LocalAPI(self.settings.paths.socket)
+
+    @property
+    def log_file(self) -> Path:
+        """What every agent process of this instance wrote to stderr."""
+        return self.root / "agent.log"
+
+    # The process.
+
+    def launch(self, *, die_at: int = 0) -> subprocess.Popen[bytes]:
+        """Start the agent's process without waiting for it."""
+        assert self.process is None or self.process.poll() is not None, "an agent runs already"
+        argument = encode(AgentStart(settings=self.settings, boot_id=self.boot_id, die_at=die_at))
+        enter = ["nsenter", f"--net={self.net_namespace}"] if self.net_namespace else []
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*enter, sys.executable, "-m", "tests.support.run_agent", argument],
+                cwd=SOURCES,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        return self.process
+
+    def start(self, *, die_at: int = 0) -> None:
+        """Start the agent and wait until it is ready."""
+        self.launch(die_at=die_at)
+        self.wait("the agent is ready", self.is_ready, START_SECONDS)
+
+    def is_ready(self) -> bool:
+        """Return whether the agent answers and has worked through its first look; its end is a failure."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"the agent ended with {self.process.returncode}\n{self.last_words()}"
+        with contextlib.suppress(OSError):
+            return self.api.ask("GET", "/readyz").status == 200
+        return False
+
+    def kill9(self) -> None:
+        """Kill the agent at once."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """End the agent as systemd would; returns its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def restart(self, *, die_at: int = 0) -> None:
+        """Kill the agent and start it again."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill9()
+        self.start(die_at=die_at)
+
+    def wait_dead(self, seconds: float) -> bool:
+        """Return whether the agent's process ended within this time."""
+        assert self.process is not None
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def arm(self, *, armed: bool = True) -> None:
+        """Let crash points count from now on, or no more."""
+        passed_file(self.root).unlink(missing_ok=True)
+        armed_file(self.root).unlink(missing_ok=True)
+        if armed:
+            armed_file(self.root).touch()
+
+    def points_passed(self) -> list[str]:
+        """Return the crash points passed since they were armed."""
+        file = passed_file(self.root)
+        return file.read_text().splitlines() if file.exists() else []
+
+    # The manifests.
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        """Write a manifest as careful tools do: beside it, then renamed."""
+        path = self.manifests / name
+        temporary = self.root / f"new-{name}"
+        temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
+        temporary.replace(path)
+        return path
+
+    def remove(self, name: str) -> None:
+        """Remove a manifest."""
+        (self.manifests / name).unlink()
+
+    def clear(self, seconds: float = 30.0) -> None:
+        """Remove every manifest and wait until no pod is left."""
+        for path in self.manifests.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        self.wait("no pod is left", lambda: not self.pods() and not self.sandboxes(), seconds)
+
+    # What the API says.
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """Return all pods by name; those outside `default` by namespace/name."""
+        found = {}
+        for pod in self.api.get("/api/v1/pods")["items"]:
+            space, name = pod["metadata"].get("namespace", "default"), pod["metadata"]["name"]
+            found[name if space == "default" else f"{space}/{name}"] = pod
+        return found
+
+    def pod(self, name: str) -> dict[str, Any]:
+        """Return a pod by its name in the manifest; an empty value if there is none."""
+        return self.pods().get(self.full_name(name), {})
+
+    def events(self, reason: str = "", about: str = "") -> list[dict[str, Any]]:
+        """Return events, of a reason and about an object whose name begins so."""
+        items = self.api.get("/api/v1/events")["items"]
+        return [
+            e for e in items if reason in {"", e["reason"]} and e["involvedObject"].get("name", "").startswith(about)
+        ]
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Return the report on every file, by file name."""
+        return {Path(f["path"]).name: f for f in self.api.get(f"{OWN}/files")["items"]}
+
+    def status(self) -> dict[str, Any]:
+        """Return the node's status."""
+        found: dict[str, Any] = self.api.get(f"{OWN}/status")
+        return found
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong with the node: message by reason."""
+        return {p["reason"]: p["message"] for p in self.status()["problems"]}
+
+    def log_of(self, name: str, container: str = "main") -> str:
+        """Return a container's log."""
+        reply = self.api.ask(
+            "GET",
+            f"/api/v1/namespaces/default/pods/{self.full_name(name)}/log?container={container}",
+        )
+        return reply.body.decode()
+
+    def import_image(self, archive: Path) -> None:
+        """Import an image archive as an operator does."""
+        lines = self.api.ask("POST", f"{OWN}/images/import", {"path": str(archive)}).lines()
+        assert lines[-1]["type"] == "Done", lines
+
+    def import_busybox(self, *names: str) -> None:
+        """Import the busybox image, or the same under other names."""
+        archive = self.root / "busybox.tar"
+        build_busybox_image(archive, *names)
+        self.import_image(archive)
+        archive.unlink()
+
+    # Waiting.
+
+    def wait(self, what: str, holds: Callable[[], Any], seconds: float = 10.0) -> Any:
+        """Wait until something holds and return it; says the agent's last words when it does not."""
+        return wait_until(what, holds, seconds, lambda: f"\n{self.last_words()}")
+
+    def wait_pod(
+        self, name: str, holds: Callable[[dict[str, Any]], Any], seconds: float = 10.0, what: str = ""
+    ) -> dict[str, Any]:
+        """Wait until a pod is as it should be, and return it."""
+        seen: dict[str, Any] = {}
+
+        def check() -> bool:
+            seen.clear()
+            seen.update(self.pod(name))
+            return bool(seen and holds(seen))
+
+        try:
+            self.wait(what or f"pod {name}", check, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\npod {name}: {json.dumps(seen.get('status'), indent=1)}") from None
+        return dict(seen)
+
+    def wait_running(self, name: str, seconds: float = 10.0) -> dict[str, Any]:
+        """Wait until a pod runs and is ready, and return it."""
+        return self.wait_pod(name, is_running, seconds, f"pod {name} runs")
+
+    def wait_gone(self, name: str, seconds: float = 10.0) -> None:
+        """Wait until nothing of a pod is left in the API and the runtime."""
+        self.wait(f"pod {name} is gone", lambda: not self.pod(name) and not self.sandboxes(name), seconds)
+
+    def wait_file(self, name: str, verdict: str, seconds: float = 10.0) -> dict[str, Any]:
+        """Wait until a file has this verdict, and return the report."""
+        found: dict[str, Any] = self.wait(
+            f"{name} is {verdict}",
+            lambda: (report := self.files().get(name)) and report["verdict"] == verdict and report,
+            seconds,
+        )
+        return found
+
+    def last_words(self, lines: int = 40) -> str:
+        """Return the end of the agent's log."""
+        text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def settings_for(root: Path, manifests: Path, node: str = NODE) -> Settings:
+    """Return settings with short waits where a test would only wait."""
+    return Settings(
+        paths=paths_for(root),
+        source=SourceSettings(path=manifests, check_seconds=2.0),
+        node=NodeSettings(name=node),
+        runtime=RuntimeSettings(),
+        restart=QUICK_RESTARTS,
+        verbosity=2,
+    )
+
+
+@contextlib.contextmanager
+def agent_under_test(
+    *, net_namespace: Path | None, node: str = NODE, changed: Callable[[Settings], Settings] = lambda s: s
+) -> Iterator[AgentUnderTest]:
+    """Give an agent that runs with the busybox image imported."""
+    with agent_at_rest(net_namespace=net_namespace, node=node, changed=changed) as agent:
+        agent.start()
+        agent.import_busybox()
+        yield agent
+
+
+@contextlib.contextmanager
+def agent_at_rest(
+    *, net_namespace: Path | None, node: str = NODE, changed: Callable[[Settings], Settings] = lambda s: s
+) -> Iterator[AgentUnderTest]:
+    """Give an agent that was not started yet; nothing of it is left behind."""
+    root = Path(tempfile.mkdtemp(prefix="ps-", dir="/tmp"))
+    manifests = root / "manifests"
+    manifests.mkdir(mode=0o755)
+    agent = AgentUnderTest(
+        settings=changed(settings_for(root, manifests, node)), manifests=manifests, net_namespace=net_namespace
+    )
+    try:
+        yield agent
+    finally:
+        try:
+            if agent.process is not None and agent.process.poll() is None:
+                agent.kill9()
+            agent.remove_everything()
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def with_restart(restart: RestartSettings) -> Callable[[Settings], Settings]:
+    """Return a change of settings: another back-off."""
+    return lambda settings: replace(settings, restart=restart)

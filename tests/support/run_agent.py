@@ -1,0 +1,74 @@
+"""The agent as a process of its own: `python -m tests.support.run_agent JSON`, JSON being an `AgentStart`.
+
+What a test changes of the process is named there and nothing of it is in the product.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from podstead.clock import Instant, SystemClock
+from podstead.config import Settings  # noqa: TC001 - msgspec resolves the annotation at run time
+from podstead.daemon import run
+from podstead.errors import OperatorError
+from tests.support.crash_points import CrashPoints
+
+
+class AgentStart(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent's settings, the boot it believes to live in (empty: the machine's), and where it dies (0: nowhere)."""
+
+    settings: Settings
+    boot_id: str = ""
+    die_at: int = 0
+
+
+class OtherBootClock(SystemClock):
+    """The system's clock after a reboot that did not happen."""
+
+    boot_id = ""
+
+    def now(self) -> Instant:
+        return dataclasses.replace(super().now(), boot_id=self.boot_id)
+
+
+def encode(start: AgentStart) -> str:
+    """Return the argument that `main` understands."""
+    return msgspec.json.encode(start, enc_hook=str).decode()
+
+
+def armed_file(root: Path) -> Path:
+    """Return the file whose existence arms the crash points."""
+    return root / "crash-points-armed"
+
+
+def passed_file(root: Path) -> Path:
+    """Return the file that lists the crash points passed."""
+    return root / "crash-points-passed"
+
+
+def _path(kind: type, value: Any) -> Any:
+    return Path(value) if kind is Path else value
+
+
+def main(argument: str) -> int:
+    """Run until told to stop."""
+    start = msgspec.json.decode(argument, type=AgentStart, dec_hook=_path)
+    root = start.settings.paths.root
+    CrashPoints(armed_file(root), passed_file(root), start.die_at).install()
+    if start.boot_id:
+        OtherBootClock.boot_id = start.boot_id
+        run.SystemClock = OtherBootClock  # type: ignore[attr-defined]  # the seam
+    try:
+        return run.run_agent(start.settings)
+    except OperatorError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
