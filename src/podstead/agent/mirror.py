@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.targets import probe_targets
-from podstead.status.generate import NodeIdentity, generate_pod
+from podstead.status.generate import generate_pod
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from podstead.reconcile.actions import PodActions
     from podstead.state.observed import ObservedPod
     from podstead.state.probes import PodProbes, ProbeTarget
+    from podstead.status.generate import NodeIdentity
 
 
 class ProbeRunner(Protocol):
@@ -52,7 +53,12 @@ class PodMirror:
     """Keeps prober and API in line with each plan."""
 
     def __init__(
-        self, prober: ProbeRunner, objects: PodObjects, recorder: Recorder, node: NodeIdentity, clock: Clock
+        self,
+        prober: ProbeRunner,
+        objects: PodObjects,
+        recorder: Recorder,
+        node: Callable[[], NodeIdentity],
+        clock: Clock,
     ) -> None:
         self._prober = prober
         self._objects = objects
@@ -74,7 +80,8 @@ class PodMirror:
     def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
         """Bring the prober and the API object in line with this plan."""
         now = self._clock.now()
-        targets = probe_targets(session, observed, self._node.ip, now)
+        node = self._node()
+        targets = probe_targets(session, observed, node.ip, now)
         if self._targets.get(session.uid, ()) != targets:
             self._targets[session.uid] = targets
             self._prober.update(session.uid, targets)
@@ -86,7 +93,7 @@ class PodMirror:
             session.history,
             actions,
             self._shown.get(session.uid),
-            self._node,
+            node,
             now,
         )
         if pod is not None and self._shown.get(session.uid) != pod:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from podstead.daemon.parts import Ground, Parts
+    from podstead.identity import PodUID, RevisionID
     from podstead.state.runtime import RuntimeInfo
 
 # The kubelet's nodeStatusUpdateFrequency.
@@ -33,6 +34,7 @@ class Housekeeping:
         self._labels = labels
         self._shown: tuple[tuple[str, str], ...] = ()
         self._changed = 0.0
+        self._tidied: dict[PodUID, RevisionID | None] = {}
 
     async def run(self) -> None:
         """Refresh for ever."""
@@ -53,6 +55,7 @@ class Housekeeping:
         if not ground.settings.node.ip:
             state.address = (await asyncio.to_thread(find_node_ip)).ip
         await ground.stores.versions.reserve()
+        await self._tidy_revisions()
         for corrupt in ground.stores.revisions.take_corrupt():
             text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
             ground.recorder.node_event("StateCorrupt", text, warning=True)
@@ -74,6 +77,16 @@ class Housekeeping:
         )
         ground.stores.objects.put(NODES, node_object(view, ground.machine, info, pairs, rfc3339(self._changed)))
 
+    async def _tidy_revisions(self) -> None:
+        """Forget revisions that nothing names any more, of pods whose effective one has changed since the last look."""
+        for session in list(self._parts.table.sessions()):
+            if session.stray or self._tidied.get(session.uid) == session.record.effective:
+                continue
+            view = self._parts.pleg.view(session.uid)
+            named = {c.revision for c in view.containers} | {s.revision for s in view.sandboxes}
+            await self._parts.shelf.tidy(session, [r for r in named if r is not None])
+            self._tidied[session.uid] = session.record.effective
+
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground, board = self._ground, self._parts.board
         found = []
@@ -93,6 +106,4 @@ class Housekeeping:
         if rejected := board.counts().get("Rejected"):
             text = f"{rejected} manifest files are rejected"
             found.append(Problem(reason="ManifestsRejected", message=text, advice="podstead get files"))
-        mends = ground.connection.mends
-        sentences = mends.described() if mends else ()
-        return [*found, *(Problem(reason="MachineMended", message=text) for text in sentences)]
+        return found

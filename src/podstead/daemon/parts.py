@@ -85,6 +85,7 @@ class Parts:
     recovery: Recovery
     board: Board
     memory: ProbeMemory
+    shelf: RevisionShelf
     source: DirectorySource | None
     sync: SyncLoop | None
 
@@ -111,7 +112,10 @@ def build_parts(ground: Ground) -> Parts:
         clock,
         slot_rank,
     )
-    identity = NodeIdentity(name=settings.node.name, ip=ground.state.address, runtime="containerd")
+
+    def identity() -> NodeIdentity:
+        return NodeIdentity(name=settings.node.name, ip=ground.state.address, runtime="containerd")
+
     mirror = PodMirror(prober, ApiObjects(stores.objects, ground.instance.created_at), recorder, identity, clock)
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions), settings.node.name)
@@ -146,6 +150,7 @@ def build_parts(ground: Ground) -> Parts:
         recovery=Recovery(table, pleg, shelf, stores.records, stores.history.get),
         board=board,
         memory=memory,
+        shelf=shelf,
         source=source,
         sync=sync,
     )
