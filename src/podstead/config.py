@@ -19,11 +19,13 @@ class Paths:
     run: Path
     """Sockets, pid-less runtime state, the pinned mount namespace; on tmpfs with the default root."""
     pod_logs: Path
+    socket_path: Path | None = None
+    """The local HTTP socket where `--socket` moved it."""
 
     @property
     def socket(self) -> Path:
         """The local HTTP socket."""
-        return self.run / "podstead.sock"
+        return self.socket_path or self.run / "podstead.sock"
 
     @property
     def state(self) -> Path:

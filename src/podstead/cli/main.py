@@ -1,8 +1,149 @@
-"""Entry point of the command line."""
+"""Entry point of the command line: the table of commands, and the border where every error becomes one sentence."""
 
 from __future__ import annotations
 
+import importlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-def main() -> int:
-    """Run one command and return its exit code."""
-    return 2
+from podstead.cli.command import GLOBAL_OPTIONS, Command, help_text, option_lines
+from podstead.cli.endpoint import endpoint_of
+from podstead.cli.options import Given, Option, UsageError, nearest, read_options
+from podstead.errors import PodsteadError
+from podstead.k8s.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEBUG_ENV = "PODSTEAD_DEBUG"
+VERSION = Option(name="version", help="print the version and exit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the table: the module is imported only when its command is typed."""
+
+    name: str
+    module: str
+    summary: str
+
+    def load(self) -> Command:
+        """Import the command."""
+        command = importlib.import_module(f"podstead.cli.commands.{self.module}").COMMAND
+        if not isinstance(command, Command):
+            raise TypeError(f"{self.module}.COMMAND is not a Command")
+        return command
+
+
+COMMANDS = (
+    Entry(name="run", module="run", summary="run the agent: keep the static pods of a directory running"),
+    Entry(name="status", module="status", summary="show this node on one screen, and what to type next"),
+    Entry(name="get", module="get", summary="show pods, nodes, events, namespaces or manifest files"),
+    Entry(name="describe", module="describe", summary="show everything about a pod or the node"),
+    Entry(name="logs", module="logs", summary="print the log of a container"),
+    Entry(name="exec", module="exec", summary="run a command in a container"),
+    Entry(name="check", module="check", summary="judge manifest files offline; nothing is run"),
+    Entry(name="image", module="image", summary="list, pull, import or remove images"),
+    Entry(
+        name="accept-directory",
+        module="accept_directory",
+        summary="take the manifest directory as it is now for the true one",
+    ),
+    Entry(name="stop-all", module="stop_all", summary="stop every pod and the private runtime"),
+    Entry(name="version", module="version", summary="print the versions of this program and of the agent"),
+    Entry(name="completion", module="completion", summary="print a completion script for bash"),
+    Entry(name="help", module="help", summary="explain a command"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 for what went wrong, 2 for a wrong command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = run_command(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # What reads our output has enough (`| head`). The interpreter would still try to flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # noqa: BLE001 - the border: no traceback ever reaches a user
+        return _explain(error)
+    return code
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; raises what went wrong."""
+    before, left = read_options(arguments, (*GLOBAL_OPTIONS, VERSION), help_of="podstead", stop_at_word=True)
+    if before.has("version"):
+        left = ("version",)
+    if before.has("help") or not left:
+        print(overview())
+        return 0 if before.has("help") else 2
+    entry = entry_named(left[0])
+    command = entry.load()
+    if entry.name == "run":
+        # The kubelet's flags are read by the kubelet's rules, not by ours.
+        return command.run(Given(rest=(*_as_flags(before), *left[1:])), endpoint_of(before, os.environ))
+    given, _ = read_options(left[1:], command.all_options, help_of=f"podstead {entry.name}")
+    given = Given(
+        words=given.words,
+        values={**before.values, **given.values},
+        switches=before.switches | given.switches,
+        rest=given.rest,
+    )
+    if given.has("help"):
+        print(help_text(command))
+        return 0
+    return command.run(given, endpoint_of(given, os.environ))
+
+
+def entry_named(word: str) -> Entry:
+    """Return the command of this name; raises UsageError with the nearest one."""
+    for entry in COMMANDS:
+        if entry.name == word:
+            return entry
+    near = nearest(word, [entry.name for entry in COMMANDS])
+    hint = f"did you mean 'podstead {near}'?" if near else "see 'podstead help'"
+    raise UsageError(f"unknown command {printable(word)!r}: {hint}")
+
+
+def overview() -> str:
+    """Return what `podstead help` prints."""
+    width = max(len(entry.name) for entry in COMMANDS)
+    lines = ["usage: podstead COMMAND [FLAGS]", "", "Keep a node's static pods running, without a cluster.", ""]
+    lines += [f"  {entry.name.ljust(width)}  {entry.summary}" for entry in COMMANDS]
+    lines += ["", "Flags of every command:", *option_lines(GLOBAL_OPTIONS)]
+    lines += ["", "'podstead COMMAND --help' explains a command."]
+    return "\n".join(lines)
+
+
+def _as_flags(before: Given) -> list[str]:
+    return [f"--{name}={value}" for name, value in before.values.items()]
+
+
+def _explain(error: Exception) -> int:
+    """Print an error as text that cannot steer a terminal and return the exit code."""
+    if os.environ.get(DEBUG_ENV):
+        import traceback
+
+        traceback.print_exception(error)
+    match error:
+        case PodsteadError():
+            text = str(error)
+        case OSError():
+            text = f"cannot {'use ' + str(error.filename) if error.filename else 'go on'}: {error.strerror or error}"
+        case _:
+            text = (
+                f"podstead made a mistake of its own ({type(error).__name__}): "
+                f"set {DEBUG_ENV}=1 to see where, and please report it"
+            )
+    first, *others = text.splitlines() or [""]
+    print("\n".join([f"error: {printable(first)}", *map(printable, others)]), file=sys.stderr)
+    return 2 if isinstance(error, UsageError) else 1

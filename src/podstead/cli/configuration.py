@@ -1,0 +1,244 @@
+"""Everything `podstead run` is told, as one value: flags, then our own file, then the kubelet's, then defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from podstead.cli.checks import ip_reason, ipv4_range_reason
+from podstead.cli.flag_values import FlagValues
+from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubelet_configuration
+from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
+from podstead.config import (
+    ImageSettings,
+    NodeSettings,
+    Paths,
+    RestartSettings,
+    RuntimeSettings,
+    Settings,
+    SourceSettings,
+    paths_for,
+)
+from podstead.errors import OperatorError
+from podstead.k8s.names import dns1123_subdomain, label_value, qualified_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.cli.run_flags import RunFlags
+
+Value = TypeVar("Value")
+
+DEFAULT_VERBOSITY = 2
+OWN_FILE = Path("/etc/podstead/config.yaml")
+NO_DIRECTORY = (
+    "say where the manifests are: --pod-manifest-path=/etc/kubernetes/manifests, "
+    "or staticPodPath in the file given by --config"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the configuration takes from the machine."""
+
+    name: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    own_file: Path = OWN_FILE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """The settings, and remarks that the operator should see before the agent starts."""
+
+    settings: Settings
+    remarks: tuple[str, ...] = ()
+
+
+def configure(flags: RunFlags, host: Host) -> Configured:
+    """Return the settings; raises OperatorError for whatever cannot be meant."""
+    given = FlagValues(flags)
+    kubelet, remarks = _kubelet_file(given)
+    own = _own_file(given, host)
+    paths = _paths(given, kubelet)
+    node, more = _node(given, kubelet, host)
+    settings = Settings(
+        paths=paths,
+        source=_source(given, kubelet),
+        node=node,
+        runtime=_runtime(given, kubelet, own),
+        images=_images(kubelet, own, host),
+        restart=_restart(kubelet, own),
+        strict=given.switch("strict", own.strict),
+        verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
+        unused=(*flags.unused, *kubelet.unused),
+    )
+    return Configured(settings=settings, remarks=(*remarks, *more))
+
+
+def _kubelet_file(given: FlagValues) -> tuple[KubeletConfiguration, tuple[str, ...]]:
+    """Return the KubeletConfiguration; a missing file is forgiven where the flags say enough.
+
+    A kubelet's command line, pasted on a machine without a kubelet, names a file that only kubeadm would have written.
+    """
+    path = given.path("config")
+    if path is None:
+        return KubeletConfiguration(), ()
+    try:
+        return read_kubelet_configuration(path), ()
+    except FileNotFoundError:
+        if not given.text("pod-manifest-path"):
+            raise OperatorError(f"cannot read --config {path}: there is no such file; {NO_DIRECTORY}") from None
+        return KubeletConfiguration(), (
+            f"WARNING: --config {path} does not exist: going on with the flags alone and defaults for the rest",
+        )
+    except OSError as error:
+        raise OperatorError(f"cannot read --config {path}: {error.strerror}") from error
+
+
+def _own_file(given: FlagValues, host: Host) -> OwnConfiguration:
+    path = given.path("podstead-config")
+    try:
+        return read_own_configuration(path or host.own_file)
+    except FileNotFoundError:
+        if path is None:
+            return OwnConfiguration()
+        raise OperatorError(f"cannot read --podstead-config {path}: there is no such file") from None
+    except OSError as error:
+        raise OperatorError(f"cannot read the configuration {path or host.own_file}: {error.strerror}") from error
+
+
+def _paths(given: FlagValues, kubelet: KubeletConfiguration) -> Paths:
+    plain = paths_for(given.path("root-dir"), kubelet.pod_logs)
+    socket = given.path("socket")
+    return (
+        plain if socket is None else Paths(root=plain.root, run=plain.run, pod_logs=plain.pod_logs, socket_path=socket)
+    )
+
+
+def _source(given: FlagValues, kubelet: KubeletConfiguration) -> SourceSettings:
+    path = given.path("pod-manifest-path") or kubelet.static_pod_path
+    if path is None:
+        raise OperatorError(NO_DIRECTORY)
+    seconds = given.seconds("file-check-frequency") or kubelet.check_seconds
+    return SourceSettings(path=path) if seconds is None else SourceSettings(path=path, check_seconds=seconds)
+
+
+def _node(given: FlagValues, kubelet: KubeletConfiguration, host: Host) -> tuple[NodeSettings, tuple[str, ...]]:
+    address, remarks = _address(given)
+    usual = NodeSettings(name=_name(given, host))
+    node = NodeSettings(
+        name=usual.name,
+        ip=address,
+        pod_cidr=_range(given.checked("pod-cidr", ipv4_range_reason) or kubelet.pod_cidr),
+        max_pods=_first(given.integer("max-pods", 0), kubelet.max_pods, usual.max_pods),
+        cluster_dns=_name_servers(given) or kubelet.cluster_dns,
+        cluster_domain=given.text("cluster-domain") or kubelet.cluster_domain,
+        resolv_conf=_first(given.maybe("resolv-conf"), kubelet.resolv_conf, usual.resolv_conf),
+        labels=_labels(given),
+        allowed_unsafe_sysctls=given.words("allowed-unsafe-sysctls") or kubelet.unsafe_sysctls,
+    )
+    return node, remarks
+
+
+def _name(given: FlagValues, host: Host) -> str:
+    """Return the node's name as the kubelet makes it: trimmed, in lower case."""
+    name = (given.text("hostname-override") or host.name).strip().lower()
+    if (problem := dns1123_subdomain(name)) is not None:
+        origin = "--hostname-override" if given.text("hostname-override") else "the host name, used as the node's name,"
+        raise OperatorError(f"{origin} {problem}, got {name!r}: give the node a name with --hostname-override")
+    return name
+
+
+def _address(given: FlagValues) -> tuple[str, tuple[str, ...]]:
+    """Return the node's address. Of a dual-stack pair the IPv4 one; `0.0.0.0` and `::` mean: find it."""
+    words = given.words("node-ip")
+    for word in words:
+        if (problem := ip_reason(word)) is not None:
+            raise OperatorError(f"--node-ip {problem}, got {word!r}")
+    if len(words) > 2:
+        raise OperatorError("--node-ip takes one address, or one of IPv4 and one of IPv6")
+    found = [word for word in words if not ipaddress.ip_address(word).is_unspecified]
+    found.sort(key=lambda word: ipaddress.ip_address(word).version)
+    if len(found) > 1:
+        return found[0], (f"--node-ip: using {found[0]}, and not {found[1]}: a node has one address in this version",)
+    return (found[0] if found else ""), ()
+
+
+def _range(text: str) -> str:
+    return str(ipaddress.ip_network(text, strict=False)) if text else ""
+
+
+def _name_servers(given: FlagValues) -> tuple[str, ...]:
+    words = given.words("cluster-dns")
+    for word in words:
+        if (problem := ip_reason(word)) is not None:
+            raise OperatorError(f"--cluster-dns {problem}, got {word!r}")
+    return words
+
+
+def _labels(given: FlagValues) -> tuple[tuple[str, str], ...]:
+    labels: dict[str, str] = {}
+    for word in given.words("node-labels"):
+        key, _, value = word.partition("=")
+        problem = qualified_name(key) or label_value(value)
+        if problem is not None:
+            raise OperatorError(f"--node-labels: the label {word!r} {problem}")
+        labels[key] = value
+    return tuple(labels.items())
+
+
+def _runtime(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfiguration) -> RuntimeSettings:
+    usual = RuntimeSettings()
+    return RuntimeSettings(
+        endpoint=_first(given.maybe("container-runtime-endpoint"), kubelet.endpoint, ""),
+        sandbox_image=given.text("pod-infra-container-image"),
+        oci_runtime=given.checked("oci-runtime", oci_reason) or own.oci_runtime,
+        share_runtime=given.switch("share-runtime", own.share_runtime),
+        request_seconds=_first(
+            given.seconds("runtime-request-timeout"), kubelet.request_seconds, usual.request_seconds
+        ),
+    )
+
+
+def _images(kubelet: KubeletConfiguration, own: OwnConfiguration, host: Host) -> ImageSettings:
+    usual = ImageSettings()
+    proxy = own.proxy or _environment_proxy(host.environ)
+    return ImageSettings(
+        registries=own.registries,
+        credentials_file=own.credentials_file,
+        http_proxy=proxy.http,
+        https_proxy=proxy.https,
+        no_proxy=proxy.no_proxy,
+        parallel_pulls=_first(own.parallel_pulls, kubelet.parallel_pulls, usual.parallel_pulls),
+        backoff_seconds=_first(own.image_backoff.initial_seconds, None, usual.backoff_seconds),
+        max_backoff_seconds=_first(own.image_backoff.max_seconds, None, usual.max_backoff_seconds),
+    )
+
+
+def _environment_proxy(environ: Mapping[str, str]) -> Proxy:
+    """Return the proxies of the environment, in the two spellings that are about."""
+
+    def value(name: str) -> str:
+        return environ.get(name) or environ.get(name.lower(), "")
+
+    return Proxy(http=value("HTTP_PROXY"), https=value("HTTPS_PROXY"), no_proxy=value("NO_PROXY"))
+
+
+def _restart(kubelet: KubeletConfiguration, own: OwnConfiguration) -> RestartSettings:
+    usual = RestartSettings()
+    longest = _first(own.crash_loop.max_seconds, kubelet.max_restart_seconds, usual.max_seconds)
+    return RestartSettings(
+        # A shorter limit shortens the first wait too: the kubelet never waits longer than its maximum.
+        initial_seconds=min(_first(own.crash_loop.initial_seconds, None, usual.initial_seconds), longest),
+        max_seconds=longest,
+        reset_seconds=_first(own.crash_loop.reset_seconds, None, usual.reset_seconds),
+    )
+
+
+def _first(flag: Value | None, configured: Value | None, usual: Value) -> Value:
+    """Return what was given by flag, else by file, else the default."""
+    if flag is not None:
+        return flag
+    return usual if configured is None else configured

@@ -1,0 +1,38 @@
+"""Which agent a client command talks to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podstead.config import SOCKET_ENV, Paths, paths_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.cli.options import Given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The agent's socket, and its paths where they follow from what was given.
+
+    `paths` is None when only a socket was named: whose root belongs to it, nobody but its agent can tell.
+    """
+
+    socket: Path
+    paths: Paths | None
+
+
+def endpoint_of(given: Given, environ: Mapping[str, str]) -> Endpoint:
+    """Return the agent that the flags mean, then the environment, then the system's own.
+
+    `--socket` wins over `--root-dir`, and both over the variable PODSTEAD_SOCKET.
+    """
+    root = given.value("root-dir")
+    paths = paths_for(Path(root).absolute()) if root else None
+    if named := given.value("socket") or ("" if root else environ.get(SOCKET_ENV, "")):
+        return Endpoint(socket=Path(named).absolute(), paths=paths)
+    paths = paths or paths_for(None)
+    return Endpoint(socket=paths.socket, paths=paths)

@@ -1,0 +1,35 @@
+"""The fields of kubelet.config.k8s.io/v1beta1 KubeletConfiguration, 1.18 to 1.36 (source: its type's JSON names)."""
+
+USED_FIELDS = frozenset(
+    """
+    allowedUnsafeSysctls clusterDNS clusterDomain containerRuntimeEndpoint crashLoopBackOff fileCheckFrequency
+    maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout staticPodPath
+    """.split()  # noqa: SIM905 - a table of names reads better as running text
+)
+"""What concerns a node of static pods; read by `kubelet_configuration`."""
+
+UNUSED_FIELDS = frozenset(
+    """
+    address authentication authorization cgroupDriver cgroupRoot cgroupsPerQOS
+    configMapAndSecretChangeDetectionStrategy containerLogMaxFiles containerLogMaxSize containerLogMaxWorkers
+    containerLogMonitorInterval contentType cpuCFSQuota cpuCFSQuotaPeriod cpuManagerPolicy cpuManagerPolicyOptions
+    cpuManagerReconcilePeriod enableContentionProfiling enableControllerAttachDetach enableDebugFlagsHandler
+    enableDebuggingHandlers enableProfilingHandler enableServer enableSystemLogHandler enableSystemLogQuery
+    enforceNodeAllocatable eventBurst eventRecordQPS evictionHard evictionMaxPodGracePeriod evictionMinimumReclaim
+    evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod failCgroupV1 failSwapOn featureGates
+    hairpinMode healthzBindAddress healthzPort httpCheckFrequency imageGCHighThresholdPercent
+    imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge imagePullCredentialsVerificationPolicy
+    imageServiceEndpoint iptablesDropBit iptablesMasqueradeBit kernelMemcgNotification kubeAPIBurst kubeAPIQPS
+    kubeReserved kubeReservedCgroup kubeletCgroups localStorageCapacityIsolation logging makeIPTablesUtilChains
+    maxOpenFiles memoryManagerPolicy memorySwap memoryThrottlingFactor mergeDefaultEvictionSettings
+    nodeLeaseDurationSeconds nodeStatusMaxImages nodeStatusReportFrequency nodeStatusUpdateFrequency oomScoreAdj
+    podPidsLimit podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved
+    readOnlyPort registerNode registerWithTaints registryBurst registryPullQPS reservedMemory reservedSystemCPUs
+    rotateCertificates runOnce seccompDefault serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion
+    shutdownGracePeriod shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill
+    staticPodURL staticPodURLHeader streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
+    systemReservedCgroup tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile topologyManagerPolicy
+    topologyManagerPolicyOptions topologyManagerScope tracing userNamespaces volumePluginDir volumeStatsAggPeriod
+    """.split()  # noqa: SIM905 - a table of names reads better as running text
+)
+"""Accepted, listed once at start, and not used."""

@@ -1,0 +1,128 @@
+"""Our own configuration file (`--podstead-config`): what the kubelet's format has no fields for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.cli.checks import registry_host_reason
+from podstead.cli.config_reader import ConfigReader, Section
+from podstead.config import Registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OCI_RUNTIMES = ("crun", "runc")
+_FIELDS = {
+    "registries",
+    "credentialsFile",
+    "proxy",
+    "ociRuntime",
+    "strict",
+    "shareRuntime",
+    "parallelPulls",
+    "crashLoopBackOff",
+    "imageBackOff",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackOff:
+    """A back-off's limits in seconds; None: not given."""
+
+    initial_seconds: float | None = None
+    max_seconds: float | None = None
+    reset_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """What pulls go through."""
+
+    http: str = ""
+    https: str = ""
+    no_proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnConfiguration:
+    """The file's values; None and empty: not given."""
+
+    registries: tuple[Registry, ...] = ()
+    credentials_file: str = ""
+    proxy: Proxy | None = None
+    oci_runtime: str = ""
+    strict: bool | None = None
+    share_runtime: bool | None = None
+    parallel_pulls: int | None = None
+    crash_loop: BackOff = BackOff()
+    image_backoff: BackOff = BackOff()
+
+
+def read_own_configuration(path: Path) -> OwnConfiguration:
+    """Return what the file says; raises OperatorError with all its problems, or OSError when it cannot be read."""
+    reader = ConfigReader(path)
+    root = reader.root()
+    root.refuse_unknown(_FIELDS)
+    credentials = root.string("credentialsFile")
+    found = OwnConfiguration(
+        registries=tuple(_registry(path, section) for section in root.sections("registries")),
+        credentials_file=_beside(path, credentials),
+        proxy=_proxy(root.section("proxy")),
+        oci_runtime=root.checked("ociRuntime", oci_reason) or "",
+        strict=root.boolean("strict"),
+        share_runtime=root.boolean("shareRuntime"),
+        parallel_pulls=root.integer("parallelPulls", 1),
+        crash_loop=_backoff(root.section("crashLoopBackOff"), ("initial", "max", "reset")),
+        image_backoff=_backoff(root.section("imageBackOff"), ("initial", "max")),
+    )
+    reader.finish()
+    return found
+
+
+def _beside(path: Path, text: str | None) -> str:
+    return str(path.absolute().parent / text) if text else ""
+
+
+def oci_reason(text: str) -> str | None:
+    """Return why a text is not an OCI runtime that we know to start."""
+    return None if text in OCI_RUNTIMES else f"must be {' or '.join(OCI_RUNTIMES)}"
+
+
+def _registry(path: Path, section: Section) -> Registry:
+    section.refuse_unknown({"host", "mirrors", "ca", "skipVerify", "plainHTTP"})
+    host = section.checked("host", registry_host_reason)
+    if not host:
+        section.refuse("host", "is missing: which registry is meant, such as docker.io")
+    return Registry(
+        host=host or "",
+        mirrors=section.strings("mirrors") or (),
+        ca_file=_beside(path, section.string("ca")),
+        skip_verify=section.boolean("skipVerify") or False,
+        plain_http=section.boolean("plainHTTP") or False,
+    )
+
+
+def _proxy(section: Section | None) -> Proxy | None:
+    if section is None:
+        return None
+    section.refuse_unknown({"http", "https", "noProxy"})
+    return Proxy(
+        http=section.string("http") or "",
+        https=section.string("https") or "",
+        no_proxy=section.string("noProxy") or "",
+    )
+
+
+def _backoff(section: Section | None, names: tuple[str, ...]) -> BackOff:
+    if section is None:
+        return BackOff()
+    section.refuse_unknown(names)
+    found = BackOff(
+        initial_seconds=section.duration("initial"),
+        max_seconds=section.duration("max"),
+        reset_seconds=section.duration("reset") if "reset" in names else None,
+    )
+    if found.initial_seconds and found.max_seconds and found.initial_seconds > found.max_seconds:
+        section.refuse("initial", "must not be longer than max")
+    return found
