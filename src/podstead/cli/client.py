@@ -126,7 +126,7 @@ class AgentClient:
             try:
                 connection.connect()
             except OSError as error:
-                raise self._unreachable(error) from error
+                raise self.unreachable(error) from error
             with self._faults():
                 connection.request(method, target, body=body, headers=headers)
                 response = connection.getresponse()
@@ -146,7 +146,8 @@ class AgentClient:
         except (http.client.HTTPException, ConnectionError) as error:
             raise AgentUnreachableError(f"the agent at {self._path} ended the connection before its answer") from error
 
-    def _unreachable(self, error: OSError) -> AgentUnreachableError:
+    def unreachable(self, error: OSError) -> AgentUnreachableError:
+        """Return the sentence for a socket that cannot be connected to."""
         if isinstance(error, PermissionError):
             return AgentUnreachableError(
                 f"the agent's socket {self._path} is root's: run this as root (sudo podstead …)"
