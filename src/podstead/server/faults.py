@@ -15,6 +15,7 @@ from podstead.errors import (
     UnimplementedFault,
 )
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.text import printable
 from podstead.server.messages import JSON, Headers, Response
 from podstead.server.selectors import SelectorError
 
@@ -63,14 +64,17 @@ def not_found(resource: Resource, name: str) -> ApiError:
 
 
 def status_of(error: PodsteadError) -> v1.Status:
-    """Return the Status that tells a client of this error; `details` is always there (kubectl panics without it)."""
+    """Return the Status that tells a client of this error; `details` is always there (kubectl panics without it).
+
+    The text may quote a runtime or a registry, and clients print it as it is: it is escaped here (foundation 24).
+    """
     code = code_of(error)
     return v1.Status(
         kind="Status",
         api_version="v1",
         metadata=v1.ListMeta(),
         status="Failure",
-        message=str(error),
+        message=printable(str(error)),
         reason=REASONS.get(code, "InternalError"),
         details=error.details if isinstance(error, ApiError) else v1.StatusDetails(),
         code=code,

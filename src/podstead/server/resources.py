@@ -55,7 +55,7 @@ PODS = Resource(
     short_names=("po",),
     categories=("all",),
     subresources=(
-        Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),
+        Subresource(name="exec", kind="PodExecOptions", verbs=("get",)),
         Subresource(name="log", kind="Pod", verbs=("get",)),
         Subresource(name="status", kind="Pod", verbs=("get",)),
     ),

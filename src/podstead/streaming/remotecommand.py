@@ -11,6 +11,7 @@ from enum import IntEnum
 import msgspec
 
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.text import printable
 
 WEBSOCKET_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 """Subprotocols that we speak towards clients, the better first."""
@@ -40,9 +41,14 @@ class ExecOutcome:
 
 
 def failure(message: str, *, reason: str = "InternalError", code: int = 500) -> v1.Status:
-    """Return the Status of a command whose end is not known."""
+    """Return the Status of a command whose end is not known; the text is escaped, clients print it as it is."""
     return v1.Status(
-        metadata=v1.ListMeta(), status="Failure", message=message, reason=reason, code=code, details=v1.StatusDetails()
+        metadata=v1.ListMeta(),
+        status="Failure",
+        message=printable(message),
+        reason=reason,
+        code=code,
+        details=v1.StatusDetails(),
     )
 
 

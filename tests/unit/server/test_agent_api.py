@@ -137,3 +137,22 @@ async def test_import_stop_and_accept(node: Node) -> None:
     accepted = await node.ask("POST", f"{OWN}/accept-directory")
     assert (accepted.json()["message"], node.agent.accepted) == ("2 pods will go", 1)
     assert (await node.ask("GET", f"{OWN}/stop-all")).status == 405
+
+
+async def test_no_answer_meant_for_people_steers_a_terminal(node: Node) -> None:
+    hostile = "a\x1b[2J\n\u202e\x9b<script>"
+    node.agent.reports = [FileReport(path=f"/m/{hostile}.yaml", verdict="Ignored", reason=hostile, owner=hostile)]
+    name = (await node.get(f"{OWN}/files")).json()["items"][0]["metadata"]["name"]
+    assert name == "a\\x1b[2J\\n\\u202e\\x9b<script>.yaml"
+    cells = (await node.get(f"{OWN}/files", TABLE)).json()["rows"][0]["cells"]
+    assert all(cell.isprintable() for cell in cells)
+    for answer in (
+        await node.get(f"{OWN}/files/%1B%0A"),
+        await node.get("/api/v1/namespaces/default/pods/%1B%E2%80%AE"),
+        await node.get("/api/v1/pods?fieldSelector=%1B=x"),
+        await node.ask("DELETE", f"{OWN}/images/%1B%0A"),
+    ):
+        assert answer.json()["message"].isprintable()
+        assert answer.headers["content-type"] == "application/json"
+    pulled = await node.ask("POST", f"{OWN}/images/pull", JSON, b'{"image": "missing\\u001b\\n"}')
+    assert all(line["message"].isprintable() for line in pulled.lines())

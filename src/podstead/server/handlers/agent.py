@@ -9,6 +9,7 @@ import msgspec
 
 from podstead.errors import PodsteadError
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.text import printable
 from podstead.server.discovery import FILES, IMAGES, OWN_GROUP, OWN_VERSION, OwnResource
 from podstead.server.faults import ApiError, status_of
 from podstead.server.handlers.objects import json_reply
@@ -75,13 +76,15 @@ def decode_body(request: Request, kind: type[Body]) -> Body:
 
 async def _lines(steps: AsyncIterator[Progress], done: str) -> AsyncGenerator[bytes]:
     """Yield progress as JSON lines; an error after the first byte has no status line left and becomes the last line."""
-    last = ProgressLine(type="Done", message=done)
+    last = ProgressLine(type="Done", message=printable(done))
     try:
         async for step in steps:
-            line = ProgressLine(type="Progress", message=step.message, current=step.current, total=step.total)
+            line = ProgressLine(
+                type="Progress", message=printable(step.message), current=step.current, total=step.total
+            )
             yield msgspec.json.encode(line) + b"\n"
     except PodsteadError as error:
-        last = ProgressLine(type="Error", message=str(error), object=status_of(error))
+        last = ProgressLine(type="Error", message=printable(str(error)), object=status_of(error))
     yield msgspec.json.encode(last) + b"\n"
 
 
@@ -125,7 +128,8 @@ class AgentHandlers:
 
     async def files(self, request: Request, path: PathValues) -> Reply:
         """Answer GET …/files[/NAME]."""
-        reports = [(files.file_name(report), report) for report in self._agent.files()]
+        # A name that steers a terminal is written as an escape in `metadata.name`: kubectl prints that as it is.
+        reports = [(printable(files.file_name(report)), report) for report in self._agent.files()]
         if (wanted := path.get("name")) is not None:
             reports = [pair for pair in reports if pair[0] == wanted]
             if not reports:
@@ -180,7 +184,7 @@ class AgentHandlers:
     async def accept_directory(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
         """Answer POST …/accept-directory with a sentence."""
         message = await self._agent.accept_directory()
-        return json_reply({"kind": "DirectoryAcceptance", "apiVersion": API_VERSION, "message": message})
+        return json_reply({"kind": "DirectoryAcceptance", "apiVersion": API_VERSION, "message": printable(message)})
 
     def directory(self) -> str:
         """Return the manifest directory, for messages that tell where to change a pod."""
