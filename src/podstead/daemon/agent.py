@@ -33,7 +33,7 @@ from podstead.server.local_socket import listen_local
 from podstead.store.facts import DIRECTORY, NODE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from podstead.clock import Clock
     from podstead.config import Settings
@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # How late what only survives a restart may be written: probe verdicts, the directory's identity.
 REMEMBER_SECONDS = 1.0
+# A loop that fails at once, again and again, costs little at this pace.
+LOOP_RESTART_SECONDS = 2.0
 
 
 class Agent:
@@ -149,15 +151,29 @@ class Agent:
             stores.history.remove(uid)
         labels = node_labels(self._settings.node.name, ground.machine, self._settings.node.labels)
         keeper = Housekeeping(ground=ground, parts=parts, labels=labels)
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "workers": parts.table.run,
+            "pleg": lambda: parts.pleg.run(self._settings.runtime.relist_seconds),
+            "runtime": lambda: setup.keep(ground.connection, parts.pleg.lost),
+            "housekeeping": keeper.run,
+            "memory": lambda: self._remember(ground, parts),
+            "adoption": lambda: self._adopt(parts),
+        }
+        if parts.sync is not None:
+            loops["sync"] = parts.sync.run
         async with asyncio.TaskGroup() as group:
-            group.create_task(parts.table.run(), name="workers")
-            group.create_task(parts.pleg.run(self._settings.runtime.relist_seconds), name="pleg")
-            group.create_task(setup.keep(ground.connection, parts.pleg.lost), name="runtime")
-            group.create_task(keeper.run(), name="housekeeping")
-            group.create_task(self._remember(ground, parts), name="memory")
-            group.create_task(self._adopt(parts), name="adoption")
-            if parts.sync is not None:
-                group.create_task(parts.sync.run(), name="sync")
+            for name, loop in loops.items():
+                group.create_task(self._for_ever(name, loop, ground.recorder), name=name)
+
+    async def _for_ever(self, name: str, loop: Callable[[], Awaitable[None]], recorder: EventRecorder) -> None:
+        """Run a loop again when it ends by a fault: neither a mistake of ours nor a lost runtime ends the agent."""
+        while True:
+            try:
+                await loop()
+            except Exception as error:
+                log.exception("the %s loop failed; it starts again", name)
+                recorder.node_event("LoopFailed", f"the agent's {name} loop failed ({_kind(error)})", warning=True)
+            await self._clock.sleep(LOOP_RESTART_SECONDS)
 
     async def _remember(self, ground: Ground, parts: Parts) -> None:
         while True:
@@ -200,3 +216,9 @@ class Agent:
             await halt.end_host(self._settings.paths, connection.private, connection.network, self._cgroup_root)
             yield "the private containerd has ended"
         self.stop()
+
+
+def _kind(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, PodsteadError) else type(error).__name__
