@@ -13,9 +13,16 @@ from tests.simulators.api_agent import NOW
 from tests.unit.server.test_pod_printer import at
 
 
-def node(ready: str | None = "True", *, unschedulable: bool = False, labels: dict[str, str] | None = None) -> v1.Node:
+def node(
+    ready: str | None = "True",
+    *,
+    unschedulable: bool = False,
+    labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+) -> v1.Node:
+    about = {"name": "node1", "creationTimestamp": at(3600 * 76), "labels": labels or {}}
     document = {
-        "metadata": {"name": "node1", "creationTimestamp": at(3600 * 76), "labels": labels or {}},
+        "metadata": {**about, "annotations": annotations or {}},
         "spec": {"unschedulable": unschedulable},
         "status": {
             "conditions": [{"type": "Ready", "status": ready}] if ready else [],
@@ -41,9 +48,19 @@ def test_node_row() -> None:
     labels = {"node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/a": ""}
     assert nodes.node_cells(node(labels=labels), NOW).texts == (
         *("node1", "Ready", "a,control-plane", "3d4h", "v1.36.0"),
-        *("192.0.2.10", "<none>", "Debian GNU/Linux 12", "6.1.0", "containerd://1.6.20"),
+        *("192.0.2.10", "<none>", "Debian GNU/Linux 12", "6.1.0", "containerd://1.6.20", "<none>"),
     )
-    assert len(nodes.COLUMNS) == 10
+    assert len(nodes.COLUMNS) == 11
+
+
+def test_a_mended_and_degraded_node_says_so() -> None:
+    sound = node(annotations={"podstead.io/mends": "no OOM protection"})
+    assert sound.status is not None
+    wrong = v1.NodeCondition(type="Degraded", status="True")
+    status = msgspec.structs.replace(sound.status, conditions=(*sound.status.conditions, wrong))
+    texts = nodes.node_cells(msgspec.structs.replace(sound, status=status), NOW).texts
+    assert texts[1] == "Ready,Degraded"
+    assert texts[-1] == "no OOM protection"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +78,17 @@ def test_node_status(item: v1.Node, word: str) -> None:
 
 def test_bare_node() -> None:
     texts = nodes.node_cells(v1.Node(), NOW).texts
-    assert texts == ("", "Unknown", "<none>", "<unknown>", "<unknown>", "<none>", "<none>", *["<unknown>"] * 3)
+    assert texts == (
+        "",
+        "Unknown",
+        "<none>",
+        "<unknown>",
+        "<unknown>",
+        "<none>",
+        "<none>",
+        *["<unknown>"] * 3,
+        "<none>",
+    )
 
 
 def test_event_row() -> None:

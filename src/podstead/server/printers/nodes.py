@@ -17,15 +17,19 @@ COLUMNS = (
     Column("OS-Image", priority=1, description="Operating system"),
     Column("Kernel-Version", priority=1, description="Version of the kernel"),
     Column("Container-Runtime", priority=1, description="Container runtime and its version"),
+    Column("Mends", priority=1, description="What is done only because this machine needs it"),
 )
 ROLE_PREFIX = "node-role.kubernetes.io/"
 ROLE_LABEL = "kubernetes.io/role"
+MENDS = "podstead.io/mends"
 UNKNOWN = "<unknown>"
 
 
 def _status(node: v1.Node) -> str:
     conditions = node.status.conditions if node.status else ()
     words = ["Ready" if c.status == "True" else "NotReady" for c in conditions if c.type == "Ready"] or ["Unknown"]
+    if any(c.type == "Degraded" and c.status == "True" for c in conditions):
+        words.append("Degraded")
     if node.spec is not None and node.spec.unschedulable:
         words.append("SchedulingDisabled")
     return ",".join(words)
@@ -58,6 +62,7 @@ def node_cells(node: v1.Node, now: float) -> Cells:
             (info.os_image if info else "") or UNKNOWN,
             (info.kernel_version if info else "") or UNKNOWN,
             (info.container_runtime_version if info else "") or UNKNOWN,
+            meta.annotations.get(MENDS, NONE),
         )
     )
 
