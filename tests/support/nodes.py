@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import socket
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -102,10 +103,16 @@ def make_node(*, net_namespace: Path | None = None, oci_runtime: str = "") -> It
     with contextlib.ExitStack() as cleaning:  # undone in reverse; a step that fails does not keep the others back
         cleaning.callback(shutil.rmtree, root)
         cleaning.callback(remove_cgroups, settings.cgroup_parent)
-        cleaning.callback(call_in_namespace, net_namespace, lambda: IP_FORWARD.write_text(forwarding))
+        cleaning.callback(call_in_namespace, net_namespace, lambda: _restore_forwarding(forwarding))
         cleaning.callback(call_in_namespace, net_namespace, host.restore)
         cleaning.callback(lambda: _in_own_loop(_end(containerd)))
         yield _in_own_loop(_start(instance, settings, containerd, network))
+
+
+def _restore_forwarding(before: str) -> None:
+    """Set ip_forward back, unless the bridge of another node, of a test run beside this one, needs it by now."""
+    if not any(name.startswith("pods-") for _, name in socket.if_nameindex()):
+        IP_FORWARD.write_text(before)
 
 
 async def _start(

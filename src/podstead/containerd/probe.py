@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TRY_SECONDS = 10
 """One try takes about 0.1 s; a runtime that hangs longer does not work."""
+OLDEST_SPEC = "1.0.2"
+"""Version of the OCI runtime specification that every runtime takes."""
 CRITICAL_OOM_SCORE = -998
 """What containerd asks for its sandboxes; lowering it needs CAP_SYS_RESOURCE."""
 
@@ -81,10 +83,13 @@ class _Cached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     result: ProbeResult
 
 
-def runtime_spec(*, cgroups_path: str, oom_score_adj: int) -> dict[str, object]:
-    """Return an OCI runtime configuration that runs `catatonit --version` from a root that holds only that."""
+def runtime_spec(*, version: str, cgroups_path: str, oom_score_adj: int) -> dict[str, object]:
+    """Return an OCI runtime configuration that runs `catatonit --version` from a root that holds only that.
+
+    `version` is the specification's version that containerd writes: an old crun refuses newer ones.
+    """
     return {
-        "ociVersion": "1.0.2",
+        "ociVersion": version,
         "process": {
             "user": {"uid": 0, "gid": 0},
             "args": ["/catatonit", "--version"],
@@ -133,13 +138,14 @@ class RuntimeProbe:
     def _try_all(self, wanted: str, versions: tuple[tuple[str, str], ...]) -> ProbeResult:
         names = [name for name, _ in self._programs.runtimes if wanted in {"", name}]
         attempts: list[Attempt] = []
+        version = written_spec_version(self._programs.containerd)
         for name in names:
             for mends in self._choices():
-                attempts.append(self._try(name, mends))
+                attempts.append(self._try(name, mends, version))
                 if attempts[-1].said:
                     continue
                 others = [other for other, _ in self._programs.runtimes if other != name]
-                trials = [self._try(other, mends) for other in others]
+                trials = [self._try(other, mends, version) for other in others]
                 handlers = (name, *(trial.runtime for trial in trials if not trial.said))
                 return ProbeResult(
                     runtime=name, handlers=handlers, mends=mends, versions=versions, attempts=(*attempts, *trials)
@@ -157,7 +163,7 @@ class RuntimeProbe:
             for own, restrict in sorted(itertools.product(private, (False, True)), key=sum)
         )
 
-    def _try(self, runtime: str, mends: Mends) -> Attempt:
+    def _try(self, runtime: str, mends: Mends, version: str) -> Attempt:
         with tempfile.TemporaryDirectory(prefix="ps-probe-") as directory:
             bundle = Path(directory)
             (bundle / "rootfs").mkdir()
@@ -165,6 +171,7 @@ class RuntimeProbe:
                 (bundle / "rootfs" / name).mkdir()
             shutil.copy(self._programs.catatonit, bundle / "rootfs" / "catatonit")
             spec = runtime_spec(
+                version=version,
                 cgroups_path=f"{self._cgroup_parent}/probe-{bundle.name}",
                 oom_score_adj=own_oom_score_adj() if mends.restrict_oom_score_adj else CRITICAL_OOM_SCORE,
             )
@@ -208,6 +215,25 @@ def own_oom_score_adj() -> int:
 
 
 _VERSIONED = frozenset({"crun", "runc", "containerd", "kernel"})
+
+
+class _Spec(msgspec.Struct, rename="camel"):
+    oci_version: str
+
+
+def written_spec_version(containerd: Path) -> str:
+    """Return the version of the OCI runtime specification that containerd writes, as its own `ctr oci spec` tells.
+
+    That asks no daemon. (`containerd oci-spec` is no way: 1.6 and 1.7 do not know it, and start a containerd.)
+    """
+    ctr = containerd.with_name("ctr")
+    try:
+        done = subprocess.run(
+            [str(ctr), "oci", "spec"], capture_output=True, timeout=TRY_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+        return msgspec.json.decode(done.stdout, type=_Spec).oci_version
+    except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError):
+        return OLDEST_SPEC  # without a ctr beside containerd the try asks for less than containerd will
 
 
 def first_version_line(program: Path) -> str:

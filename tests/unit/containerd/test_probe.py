@@ -80,6 +80,19 @@ def test_a_mend_is_used_only_where_a_try_without_it_failed(tmp_path: Path) -> No
     assert len(result.mends.described()) == 1
 
 
+def test_a_runtime_too_old_for_this_containerd_does_not_work(tmp_path: Path) -> None:
+    # crun 1.8 takes nothing newer than 1.0 of the specification, and containerd 1.7 writes 1.2.
+    old = 'grep -q \'"ociVersion": "1.0\' "$5/config.json" || { echo unknown version specified >&2; exit 1; }'
+    machine = Machine(tmp_path, crun=old, runc=WORKS)
+    assert machine.probe().decide().runtime == "crun"
+    machine.program("containerd", WORKS, version="1.7")
+    (tmp_path / "ctr").write_text('#!/bin/sh\n[ "$*" = \'oci spec\' ] && echo \'{"ociVersion": "1.2.0"}\'\n')
+    (tmp_path / "ctr").chmod(0o755)
+    result = machine.probe().decide()
+    assert (result.runtime, result.handlers) == ("runc", ("runc",))
+    assert result.attempts[0].said == "unknown version specified"
+
+
 def test_runc_stands_in_for_a_crun_that_does_not_work(tmp_path: Path) -> None:
     result = Machine(tmp_path, crun=BROKEN, runc=WORKS).probe().decide()
     assert (result.runtime, result.handlers, result.mends) == ("runc", ("runc",), Mends())
@@ -126,8 +139,9 @@ def test_a_damaged_cache_costs_only_the_tries(tmp_path: Path, damage: bytes) -> 
 
 
 def test_the_container_of_a_try_asks_what_containerd_asks() -> None:
-    spec = runtime_spec(cgroups_path="/p/x", oom_score_adj=CRITICAL_OOM_SCORE)
+    spec = runtime_spec(version="1.1.0", cgroups_path="/p/x", oom_score_adj=CRITICAL_OOM_SCORE)
     text = json.dumps(spec)
     assert '"oomScoreAdj": -998' in text
     assert '"cgroupsPath": "/p/x"' in text
+    assert '"ociVersion": "1.1.0"' in text
     assert -1000 <= own_oom_score_adj() <= 1000
