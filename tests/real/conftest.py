@@ -10,6 +10,11 @@
 - `isolated_node` and `hosts`: containerd in a network namespace of its own, with another host on a cable. Use it for
   everything that looks at networks. Its addresses are reached from inside only: `call_in_namespace(hosts.node, …)`,
   or `nsenter --net=FILE`.
+- `agent`: the whole agent in a network namespace of its module's own, shared by the module; its manifests are removed
+  and its pods gone after each test. `own_agent` is a test's own, for what breaks it; `resting_agent` is one that was
+  not started yet.
+- Removing an image removes every tag of its content (foundation 23): images that a test removes need content of their
+  own, see `extra` of `build_busybox_image`.
 - `make_node` (tests/support/nodes.py): a node of the test's own, for tests that kill or stop containerd.
 
 Both nodes have the pause image and `node.image`, a busybox with all applets, `/www/index.html` and a user nobody.
@@ -31,6 +36,7 @@ import pytest
 
 from podstead.containerd.locate import find_programs
 from podstead.errors import OperatorError
+from tests.support.agent import AgentUnderTest, agent_at_rest, agent_under_test
 from tests.support.images import BUSYBOX
 from tests.support.netns import Hosts, two_hosts
 from tests.support.nodes import PrivateNode, make_node
@@ -87,3 +93,42 @@ def isolated_node(hosts: Hosts) -> Iterator[PrivateNode]:
     """A node in a network namespace of its own, shared by the session."""
     with make_node(net_namespace=hosts.node) as node:
         yield node
+
+
+@pytest.fixture(scope="module")
+def agent_hosts() -> Iterator[Hosts]:
+    """The namespaces of a module's agents and of another host."""
+    directory = Path(tempfile.mkdtemp(prefix="ps-net-", dir="/tmp"))
+    try:
+        with two_hosts(directory) as made:
+            yield made
+    finally:
+        directory.rmdir()
+
+
+@pytest.fixture(scope="module")
+def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
+    """The agent behind `agent`."""
+    with agent_under_test(net_namespace=agent_hosts.node) as running:
+        yield running
+
+
+@pytest.fixture
+def agent(module_agent: AgentUnderTest) -> Iterator[AgentUnderTest]:
+    """A running agent without pods, shared by the module."""
+    yield module_agent
+    module_agent.clear()
+
+
+@pytest.fixture
+def own_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
+    """A running agent of the test's own."""
+    with agent_under_test(net_namespace=agent_hosts.node) as running:
+        yield running
+
+
+@pytest.fixture
+def resting_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
+    """An agent of the test's own that was not started yet."""
+    with agent_at_rest(net_namespace=agent_hosts.node) as resting:
+        yield resting

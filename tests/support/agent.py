@@ -169,11 +169,14 @@ class AgentUnderTest(InstanceUnderTest):
         """Return a pod by its name in the manifest; an empty value if there is none."""
         return self.pods().get(self.full_name(name), {})
 
-    def events(self, reason: str = "", about: str = "") -> list[dict[str, Any]]:
-        """Return events, of a reason and about an object whose name begins so."""
-        items = self.api.get("/api/v1/events")["items"]
+    def events(self, reason: str = "", about: str = "", uid: str = "") -> list[dict[str, Any]]:
+        """Return events: of a reason, about an object whose name begins so, or of one incarnation's uid."""
         return [
-            e for e in items if reason in {"", e["reason"]} and e["involvedObject"].get("name", "").startswith(about)
+            e
+            for e in self.api.get("/api/v1/events")["items"]
+            if reason in {"", e["reason"]}
+            and e["involvedObject"].get("name", "").startswith(about)
+            and uid in {"", e["involvedObject"].get("uid")}
         ]
 
     def files(self) -> dict[str, dict[str, Any]]:

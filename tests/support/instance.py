@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from podstead.config import ImageSettings
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.locate import find_programs
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
+from podstead.cri import methods
+from podstead.cri._pb import cri_pb2 as pb
 from podstead.errors import RuntimeFault
+from podstead.identity import ContainerID
 from podstead.network.conflist import pod_network
 from podstead.network.host import HostNetwork
 from podstead.state.observed import ContainerState
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from podstead.config import Settings
     from podstead.cri.client import CRIClient
     from podstead.state.observed import ObservedContainer, ObservedSandbox
+    from podstead.state.runtime import ExecResult
 
 Value = TypeVar("Value")
 
@@ -107,9 +112,12 @@ class InstanceUnderTest:
         return tuple(self._ask_runtime(ask))
 
     def container_id(self, name: str, container: str = "main") -> str:
-        """Return the id of the one running container of this name."""
-        (found,) = [c for c in self.containers(name, running=True) if c.name == container]
-        return found.id
+        """Return the id of the one running container of this name; without one it is a LookupError."""
+        found = [c for c in self.containers(name, running=True) if c.name == container]
+        assert len(found) < 2, found
+        if not found:
+            raise LookupError(f"container {container} of pod {name} does not run")
+        return found[0].id
 
     def pid_of(self, container_id: str) -> int:
         """Return the process of a container: the first of its cgroup."""
@@ -118,6 +126,38 @@ class InstanceUnderTest:
             if container_id in Path(f"/proc/{pid}/cgroup").read_text():
                 return pid
         raise AssertionError(f"container {container_id} has no process")
+
+    def exec(self, name: str, *command: str, container: str = "main") -> str:
+        """Run a command in a pod's container and return what it printed; anything but exit code 0 is a failure."""
+        target = self.container_id(name, container)
+
+        async def ask(client: CRIClient) -> ExecResult:
+            return await client.exec_sync(ContainerID(target), command, 10)
+
+        result: ExecResult = self._ask_runtime(ask)
+        assert result.exit_code == 0, (command, result)
+        return result.stdout.decode()
+
+    def fetch(self, url: str) -> str:
+        """Get a page from the node's network namespace."""
+
+        def get() -> str:
+            with urllib.request.urlopen(url, timeout=3) as reply:
+                return str(reply.read().decode())
+
+        return call_in_namespace(self.net_namespace, get)
+
+    def labels_of(self, name: str) -> tuple[pb.PodSandbox, pb.Container]:
+        """Return a pod's one sandbox and one container as the runtime lists them."""
+
+        async def ask(client: CRIClient) -> tuple[list[pb.PodSandbox], list[pb.Container]]:
+            boxes = await client.transport.unary(methods.LIST_SANDBOXES, pb.ListPodSandboxRequest(), 10)
+            made = await client.transport.unary(methods.LIST_CONTAINERS, pb.ListContainersRequest(), 10)
+            mine = [box for box in boxes.items if box.metadata.name == self.full_name(name)]
+            return mine, [c for c in made.containers if c.pod_sandbox_id in {box.id for box in mine}]
+
+        ((sandbox,), (container,)) = self._ask_runtime(ask)
+        return sandbox, container
 
     def full_name(self, name: str) -> str:
         """Return a pod's name with the node's suffix."""

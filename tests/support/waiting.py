@@ -16,7 +16,7 @@ POLL_SECONDS = 0.03
 def wait_until(what: str, holds: Callable[[], Any], seconds: float, last: Callable[[], str] = str) -> Any:
     """Wait until `holds` returns something true, and return that; `last` is added to the failure's text.
 
-    A socket or a runtime that does not answer yet does not hold.
+    A socket or a runtime that does not answer yet, or something that is not found yet, does not hold.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -24,7 +24,7 @@ def wait_until(what: str, holds: Callable[[], Any], seconds: float, last: Callab
         try:
             if value := holds():
                 return value
-        except (OSError, RuntimeFault) as error:
+        except (OSError, LookupError, RuntimeFault) as error:
             trouble = f" ({error})"
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}{trouble}{last()}")

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
 from podstead.k8s.expansion import PodFacts, UnresolvedError, command_line, environment
+from podstead.k8s.labels import CONFIG_SEEN
 from podstead.k8s.qos import oom_score_adj, qos_class
 from podstead.logs.paths import log_directory, log_path
 from podstead.state.runtime import ContainerRequest, SandboxRequest
+from podstead.status.times import rfc3339
 from podstead.volumes.files import read_node_file
 from podstead.volumes.hostname import PodHostname, hostname_of
 from podstead.volumes.mounts import Prepared, mounts_for
@@ -96,6 +98,7 @@ class RequestBuilder:
             cgroup_parent=pod_cgroup_path(node.cgroup_root, qos_class(pod), uid),
             dns=dns,
             runtime_handler=node.runtime_handler,
+            annotations={CONFIG_SEEN: rfc3339(revision.seen_at)},
         )
 
     async def container(
