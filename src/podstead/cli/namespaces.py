@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from podstead.cli.answers import decode
 from podstead.cli.client import AgentClient, ApiRefusedError
 from podstead.cli.resources import PODS
 from podstead.errors import PodsteadError
@@ -33,7 +34,7 @@ class _Pods(msgspec.Struct):
 def pods_elsewhere(client: AgentClient) -> list[_Pod]:
     """Return the pods outside the default namespace."""
     try:
-        pods = msgspec.json.decode(client.get(PODS.path()), type=_Pods).items
+        pods = decode(client.get(PODS.path()), _Pods).items
     except (PodsteadError, msgspec.DecodeError):
         return []  # a hint only: the answer itself has been given
     return [pod for pod in pods if pod.metadata.namespace != DEFAULT_NAMESPACE]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.answers import decode
 from podstead.cli.output import say
 from podstead.errors import PodsteadError
 from podstead.k8s.text import printable
@@ -31,7 +32,7 @@ def follow_work(client: AgentClient, path: str, body: dict[str, str]) -> int:
     told = ""
     with client.work(path, body) as lines:
         for text in lines:
-            line = msgspec.json.decode(text, type=ProgressLine)
+            line = decode(text, ProgressLine)
             if line.type == "Error":
                 raise PodsteadError(printable(line.message))
             if line.type == "Done":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from podstead.errors import PodsteadError
+from podstead.cli.answers import decode
 from podstead.k8s.text import printable
 
 if TYPE_CHECKING:
@@ -62,10 +62,7 @@ class Table(msgspec.Struct, frozen=True, rename="camel"):
 
 def decode_table(body: bytes) -> Table:
     """Return a Table; raises PodsteadError when the answer is none."""
-    try:
-        return msgspec.json.decode(body, type=Table)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PodsteadError("cannot read the agent's answer: it is not a table; are both of one version?") from error
+    return decode(body, Table)
 
 
 def aligned(rows: Sequence[Sequence[str]], widths: list[int]) -> Iterable[str]:

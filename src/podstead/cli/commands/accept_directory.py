@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.answers import decode
 from podstead.cli.client import OWN, AgentClient
 from podstead.cli.command import Command
 from podstead.cli.output import say
@@ -23,7 +24,7 @@ class _Answer(msgspec.Struct):
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature
     """Run the command."""
     body = AgentClient(endpoint.socket).send("POST", f"{OWN}/accept-directory")
-    say(printable(msgspec.json.decode(body, type=_Answer).message))
+    say(printable(decode(body, _Answer).message))
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.answers import decode
 from podstead.cli.client import TABLE, AgentClient, ApiRefusedError
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.documents import json_line, read_json
@@ -131,7 +132,7 @@ def _show(client: AgentClient, wanted: _Wanted, *, quiet: bool) -> str:
         if len(documents) > 1:
             whole = {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": documents}
         say_document(whole, wanted.form)
-    return msgspec.json.decode(bodies[0], type=_Object).metadata.resource_version
+    return decode(bodies[0], _Object).metadata.resource_version
 
 
 def _one(client: AgentClient, wanted: _Wanted, name: str) -> bytes:
@@ -149,8 +150,8 @@ class _List(msgspec.Struct):
 
 def _names(body: bytes, wanted: _Wanted) -> list[str]:
     if wanted.names:
-        return [msgspec.json.decode(body, type=_Object).metadata.name]
-    return [item.metadata.name for item in msgspec.json.decode(body, type=_List).items or ()]
+        return [decode(body, _Object).metadata.name]
+    return [item.metadata.name for item in decode(body, _List).items or ()]
 
 
 def _document(resource: Resource, body: bytes) -> Json:
@@ -185,9 +186,9 @@ def _watch(client: AgentClient, wanted: _Wanted, version: str) -> int:
         query.append(("fieldSelector", f"metadata.name={wanted.names[0]}"))
     with client.stream(wanted.resource.path(wanted.namespace), query, wanted.accept) as lines:
         for line in lines:
-            event = msgspec.json.decode(line, type=_Event)
+            event = decode(line, _Event)
             if event.type == "ERROR":
-                raise PodsteadError(printable(msgspec.json.decode(event.object, type=_Status).message))
+                raise PodsteadError(printable(decode(event.object, _Status).message))
             if event.type != "BOOKMARK":
                 _say_change(wanted, event.object)
     return 0
@@ -196,9 +197,9 @@ def _watch(client: AgentClient, wanted: _Wanted, version: str) -> int:
 def _say_change(wanted: _Wanted, raw: msgspec.Raw) -> None:
     match wanted.form:
         case Format.TABLE | Format.WIDE:
-            say(wanted.printer.lines(msgspec.json.decode(raw, type=Table)))
+            say(wanted.printer.lines(decode(raw, Table)))
         case Format.NAME:
-            name = msgspec.json.decode(raw, type=_Object).metadata.name
+            name = decode(raw, _Object).metadata.name
             say(f"{wanted.resource.singular}/{printable(name)}")
         case Format.YAML:
             say("---")

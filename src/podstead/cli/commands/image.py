@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.answers import decode
 from podstead.cli.client import OWN, TABLE, AgentClient
 from podstead.cli.command import Command
 from podstead.cli.documents import read_json
@@ -69,7 +70,7 @@ def _import(client: AgentClient, given: Given, names: list[str]) -> int:  # noqa
 
 def _remove(client: AgentClient, given: Given, names: list[str]) -> int:  # noqa: ARG001 - an action's signature
     body = client.send("DELETE", IMAGES.path(name=_only(names, "image rm NAME")))
-    say(f"removed {printable(name)}" for name in msgspec.json.decode(body, type=_Removal).removed)
+    say(f"removed {printable(name)}" for name in decode(body, _Removal).removed)
     return 0
 
 

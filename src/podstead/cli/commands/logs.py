@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.answers import decode
 from podstead.cli.client import AgentClient, ApiRefusedError
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.durations import parse_duration
@@ -58,7 +59,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
             container = given.value("container") or "".join(given.words[1:])
             _copy(client, path, [*query, *([("container", container)] if container else [])], writer())
             return 0
-        pod = msgspec.json.decode(client.get(PODS.path(namespace, name)), type=_Pod)
+        pod = decode(client.get(PODS.path(namespace, name)), _Pod)
         names = [container.name for container in (*pod.spec.init_containers, *pod.spec.containers)]
         return _all(client, path, query, names, follow=given.has("follow"))
     except ApiRefusedError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead import __version__
+from podstead.cli.answers import decode
 from podstead.cli.client import OWN, AgentClient, AgentUnreachableError
 from podstead.cli.command import Command
 from podstead.cli.output import Format, format_of, output_option, say, say_document
@@ -27,7 +28,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
     form = format_of(given, Format.JSON, Format.YAML)
     agent, why = "", ""
     try:
-        agent = msgspec.json.decode(AgentClient(endpoint.socket).get(f"{OWN}/status"), type=_Agent).version
+        agent = decode(AgentClient(endpoint.socket).get(f"{OWN}/status"), _Agent).version
     except AgentUnreachableError as error:
         why = str(error)
     if form is Format.TABLE:

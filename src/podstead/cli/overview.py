@@ -1,0 +1,134 @@
+"""The screen of `podstead status`. Pure: reports in, lines out, every text made printable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from podstead.cli.outline import Outline
+from podstead.cli.times import local_time
+from podstead.k8s.text import printable
+from podstead.server.port import FileReport, NodeStatusReport, RuntimeReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from podstead.k8s import core_v1 as v1
+
+SHOWN = 10
+"""Of pods, files and problems no more are listed: it is one screen."""
+
+
+class Status(NodeStatusReport, frozen=True, kw_only=True, rename="camel"):
+    """The node's facts, its files counted by verdict and its pods by phase."""
+
+    files: dict[str, int] = msgspec.field(default_factory=dict)
+    pods: dict[str, int] = msgspec.field(default_factory=dict)
+    pods_ready: int = 0
+
+
+def overview(status: Status, files: Sequence[FileReport], pods: Sequence[v1.Pod]) -> list[str]:
+    """Return the screen."""
+    refused = [report for report in files if report.verdict == "Rejected"]
+    waiting = [(pod, why) for pod in pods if (why := why_not_ready(pod))]
+    lines = list(_facts(status).lines())
+    lines += _section("Not ready", [f"{_key(pod)}: {why}" for pod, why in waiting])
+    lines += _section("Files that are not run", [_file(report) for report in refused])
+    lines += _section("Wrong", [f"{problem.reason}: {problem.message}" for problem in status.problems])
+    return [*lines, *_section("Next", list(_advice(status, refused, [pod for pod, _ in waiting])))]
+
+
+def why_not_ready(pod: v1.Pod) -> str:
+    """Return why a pod is not ready, in one line; empty when it is, or when it has done its work."""
+    status = pod.status
+    if status is None or status.phase == "Succeeded":
+        return ""
+    if any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions):
+        return ""
+    for container in (*status.init_container_statuses, *status.container_statuses):
+        if container.ready:
+            continue
+        state = container.state
+        if state is not None and state.waiting is not None and state.waiting.reason:
+            return _sentence(container.name, state.waiting.reason, state.waiting.message)
+        if state is not None and state.terminated is not None and state.terminated.exit_code:
+            reason = f"{state.terminated.reason or 'ended'} (exit code {state.terminated.exit_code})"
+            return _sentence(container.name, reason, None)
+    if status.reason or status.message:
+        return ": ".join(part for part in (status.reason, status.message) if part)
+    for condition in status.conditions:
+        if condition.status == "False" and condition.message:
+            return f"{condition.reason or condition.type}: {condition.message}"
+    return status.phase or "Unknown"
+
+
+def _sentence(container: str, reason: str, message: str | None) -> str:
+    return f"container {container}: {reason}" + (f": {message}" if message else "")
+
+
+def _facts(status: Status) -> Outline:
+    outline = Outline()
+    address = f" ({status.address})" if status.address else ""
+    outline.add("Node", f"{status.node}{address}, {'ready' if status.ready else 'NOT READY'}")
+    since = f", since {local_time(status.started_at)}" if status.started_at else ""
+    outline.add("Agent", f"podstead {status.version}, instance {status.instance}{since}")
+    outline.add("Root", status.root)
+    outline.add("Runtime", _runtime(status.runtime))
+    outline.add("Directory", f"{status.directory or 'none'}: {_counted(status.files, 'file')}")
+    outline.add("Pods", f"{_counted(status.pods, 'pod')}; {status.pods_ready} ready")
+    return outline
+
+
+def _runtime(runtime: RuntimeReport) -> str:
+    if not runtime.name and not runtime.ready:
+        return f"none answers{': ' + runtime.message if runtime.message else ''}"
+    parts = [f"{runtime.name} {runtime.version}".strip()]
+    parts += [f"with {runtime.oci_runtime}"] if runtime.oci_runtime else []
+    whose = "private" if runtime.private else f"at {runtime.endpoint}"
+    state = "ready" if runtime.ready else f"NOT READY{': ' + runtime.message if runtime.message else ''}"
+    network = "" if runtime.network_ready else ", pod network NOT READY"
+    return f"{' '.join(parts)}, {whose}, {state}{network}"
+
+
+def _counted(counts: Mapping[str, int], noun: str) -> str:
+    total = sum(counts.values())
+    parts = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+    return f"{total} {noun if total == 1 else noun + 's'}" + (f" ({parts})" if parts else "")
+
+
+def _section(title: str, texts: list[str]) -> list[str]:
+    if not texts:
+        return []
+    shown = [f"  {printable(text)}" for text in texts[:SHOWN]]
+    more = [f"  … and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+    return ["", f"{title}:", *shown, *more]
+
+
+def _key(pod: v1.Pod) -> str:
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"
+
+
+def _file(report: FileReport) -> str:
+    text = f"{report.path.rsplit('/', 1)[-1]}: {report.reason}"
+    if report.messages:
+        first = report.messages[0]
+        place = f"{first.line}:{first.column}: " if first.line else ""
+        text += f": {place}{first.field + ': ' if first.field else ''}{first.message}"
+    return text + (f" (revision {report.running} goes on)" if report.running else "")
+
+
+def _advice(status: Status, refused: Sequence[FileReport], waiting: Sequence[v1.Pod]) -> Iterator[str]:
+    """Yield what to type, what matters most first."""
+    for problem in status.problems:
+        if problem.advice:
+            yield problem.advice
+    for pod in waiting[:1]:
+        name = f"-n {pod.metadata.namespace} {pod.metadata.name}"
+        yield f"podstead describe pod {name}"
+        if any(container.restart_count for container in (pod.status.container_statuses if pod.status else ())):
+            yield f"podstead logs --previous {name}"
+    for report in refused[:1]:
+        yield f"podstead check {report.path}"
+    if not (status.problems or waiting or refused):
+        yield "podstead get pods -A" if sum(status.pods.values()) else f"cp pod.yaml {status.directory or 'DIR'}/"
