@@ -37,7 +37,9 @@ def read_package_source() -> PackageSource:
     system = platform.freedesktop_os_release()
     release = system.get("VERSION_CODENAME", "")
     if system.get("ID") != "debian":
-        raise DemoError(f"a stand-in is built from Debian's packages, and this is {system.get('NAME', 'another system')}")
+        raise DemoError(
+            f"a stand-in is built from Debian's packages, and this is {system.get('NAME', 'another system')}"
+        )
     line_format = "$(REPO_URI) $(CODENAME) $(RELEASE) $(COMPONENT)"
     targets = _apt("apt-get", "indextargets", "--format", line_format, "Created-By: Packages")
     return PackageSource(

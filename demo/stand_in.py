@@ -40,6 +40,9 @@ chroot "$1" install -d -o mysql -g mysql /var/lib/mysql /var/lib/mysql-files /ru
 """
 """mysql:5.7 has the user mysql with 999 as well. Debian's package of MariaDB makes a database at once: it goes."""
 
+_TELL_VERSION = "sh -c '$(command -v mariadbd || command -v mysqld) --no-defaults --version'"
+"""The server's own words, from inside: what was installed, not what was asked for."""
+
 _LAYOUT_VERSION = 1
 """Raised when the code below changes what is in the image; its packages and entrypoint are part of the key anyway."""
 
@@ -100,7 +103,9 @@ class StandIns:
         """Return what an earlier run built by the same recipe; None without it."""
         archive = self.archive(recipe)
         try:
-            return msgspec.json.decode(_description(archive).read_bytes(), type=BuiltStandIn) if archive.exists() else None
+            return (
+                msgspec.json.decode(_description(archive).read_bytes(), type=BuiltStandIn) if archive.exists() else None
+            )
         except (OSError, msgspec.DecodeError):
             return None
 
@@ -149,9 +154,7 @@ class StandIns:
         hooks = (
             _SETUP,
             f"sync-in {shlex.quote(str(overlay))} /",
-            # The server's own words on its version, from inside: what was installed, not what was asked for.
-            f'chroot "$1" sh -c \'$(command -v mariadbd || command -v mysqld) --no-defaults --version\''
-            f" >{shlex.quote(str(told))}",
+            f'chroot "$1" {_TELL_VERSION} >{shlex.quote(str(told))}',
         )
         options = ('Apt::Install-Recommends "false"', *recipe.apt_options, *source.proxies)
         command = [

@@ -1,0 +1,56 @@
+"""`python -m demo run | stop | uninstall`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from demo.places import Places, places_for
+from podstead.errors import PodsteadError
+from podstead.k8s.text import printable
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; an error is one sentence."""
+    parser = argparse.ArgumentParser(prog="demo", description="The article's MySQL as a static pod.")
+    parser.add_argument("command", choices=("run", "stop", "uninstall"))
+    parser.add_argument(
+        "--under",
+        type=Path,
+        metavar="DIR",
+        help="keep everything below this directory instead of /opt/mysql, /var/lib/podstead and /etc/podstead",
+    )
+    given = parser.parse_args(arguments)
+    places = places_for(given.under.absolute() if given.under else None)
+    try:
+        return _command(given.command, places)
+    except PodsteadError as error:
+        sys.stderr.write(f"error: {printable(str(error))}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted: 'make stop' ends what was started\n")
+        return 130
+
+
+def _command(name: str, places: Places) -> int:
+    if name == "run":
+        from demo.run import Run
+
+        return Run(places).run()
+    if name == "stop":
+        from demo.stop import stop
+
+        return stop(places, _say)
+    from demo.uninstall import uninstall
+
+    return uninstall(places, _say)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

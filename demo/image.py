@@ -1,0 +1,90 @@
+"""Gets the manifest's image into the agent's runtime: from a registry where one answers, else a stand-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from demo.errors import DemoError
+from demo.packages import read_package_source
+from demo.stand_in import IMAGE, StandIns, recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from demo.node import Node
+    from demo.stand_in import BuiltStandIn, Recipe
+
+PULL_SECONDS = 600.0
+"""A real image is 150 MB; containerd itself gives up on a registry that does not answer."""
+ENGINE_MARK = ".podstead-engine"
+"""The stand-in's entrypoint writes this file into its data directory: `MySQL 9.7`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """The image that the pod will run. `stand_in` is None for the real one."""
+
+    stand_in: BuiltStandIn | None
+
+
+class Images:
+    """The ways to the image."""
+
+    def __init__(self, node: Node, stand_ins: StandIns, say: Callable[[str], None]) -> None:
+        self._node = node
+        self._stand_ins = stand_ins
+        self._say = say
+
+    def present(self) -> Image | None:
+        """Return the image when the runtime has it."""
+        held = next((image for image in self._node.images() if IMAGE in image.tags), None)
+        if held is None:
+            return None
+        return Image(stand_in=next((one for one in self._stand_ins.known() if one.image == held.id), None))
+
+    def pull(self) -> str:
+        """Pull the real image; return why that failed, or an empty text."""
+        try:
+            self._node.command("image", "pull", IMAGE, seconds=PULL_SECONDS)
+        except DemoError as error:
+            return str(error)
+        return ""
+
+    def stand_in(self, data: Path) -> Image:
+        """Import a stand-in, building it where no earlier run did; one that reads the data where there are some.
+
+        Raises:
+            DemoError: none can be had.
+        """
+        source = read_package_source()
+        wanted = recipes(source)
+        if family := data_family(data):
+            wanted = tuple(recipe for recipe in wanted if recipe.family == family)
+        reasons = []
+        for recipe in wanted:
+            try:
+                built = self._stand_ins.find(recipe) or self._stand_ins.build(recipe, source)
+            except DemoError as error:
+                self._say(str(error))
+                reasons.append(str(error))
+                continue
+            return self._import(recipe, built)
+        raise DemoError(f"no stand-in for {IMAGE} can be had: {'; '.join(reasons) or f'none reads the data in {data}'}")
+
+    def _import(self, recipe: Recipe, built: BuiltStandIn) -> Image:
+        archive = self._stand_ins.archive(recipe)
+        self._say(f"importing {archive}")
+        self._node.command("image", "import", str(archive), seconds=300.0)
+        return Image(stand_in=built)
+
+
+def data_family(data: Path) -> str:
+    """Return which family of stand-in made the data, `MySQL` or `MariaDB`; empty when none did."""
+    try:
+        words = (data / ENGINE_MARK).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return ""
+    # An interrupted first start is begun anew by whoever comes.
+    return words[0] if words and words[0] != "unfinished" else ""
