@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -40,6 +42,20 @@ def fetch(namespace: Path, url: str) -> str:
             return str(reply.read().decode())
 
     return call_in_namespace(namespace, get)
+
+
+def await_server(namespace: Path, address: str, port: int = 80) -> None:
+    """Wait until something listens: a container that runs has not opened its port yet."""
+    deadline = time.monotonic() + 10
+
+    def connect() -> bool:
+        with socket.socket() as client:
+            client.settimeout(1)
+            return client.connect_ex((address, port)) == 0
+
+    while not call_in_namespace(namespace, connect):
+        assert time.monotonic() < deadline, f"nothing listens on {address}:{port}"
+        time.sleep(0.02)
 
 
 def rules(namespace: Path) -> list[str]:
@@ -89,6 +105,7 @@ async def test_host_ports_answer_from_everywhere_and_go_with_the_pod(isolated_no
     before = rules(hosts.node)
     async with isolated_node.client() as runtime:
         async with running_pod(runtime, isolated_node, "port", SERVER, ports=(HOST_PORT,)) as pod:
+            await_server(hosts.node, pod.ip)
             assert fetch(hosts.other, f"http://{NODE_ADDRESS}:8080/") == PAGE  # from another host
             assert fetch(hosts.node, f"http://{NODE_ADDRESS}:8080/") == PAGE  # from the node, its own address
             assert fetch(hosts.node, "http://127.0.0.1:8080/") == PAGE
@@ -104,6 +121,7 @@ async def test_addresses_and_host_ports_survive_the_death_of_containerd(tmp_path
     with two_hosts(tmp_path) as own, make_node(net_namespace=own.node) as node:
         async with node.client() as runtime:
             async with running_pod(runtime, node, "port", SERVER, ports=(HOST_PORT,)) as pod:
+                await_server(own.node, pod.ip)
                 os.kill(node.running.pid, signal.SIGKILL)
                 assert fetch(own.other, f"http://{NODE_ADDRESS}:8080/") == PAGE  # while it is down
                 await node.start_again()
@@ -131,7 +149,8 @@ async def test_a_forward_policy_of_drop_is_opened_for_our_bridge_only(tmp_path: 
             "added an iptables rule, as the FORWARD chain's policy is DROP",
         ]
         assert call_in_namespace(own.node, host.prepare) == ()
-        async with node.client() as runtime, running_pod(runtime, node, "port", SERVER, ports=(HOST_PORT,)):
+        async with node.client() as runtime, running_pod(runtime, node, "port", SERVER, ports=(HOST_PORT,)) as pod:
+            await_server(own.node, pod.ip)
             assert fetch(own.other, f"http://{NODE_ADDRESS}:8080/") == PAGE
         call_in_namespace(own.node, host.restore)
         listed = run(*inside, "iptables", "-S", "FORWARD").splitlines()

@@ -14,20 +14,24 @@ import pytest
 from podstead.config import ImageSettings, paths_for
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.mounts import read_mounts
+from podstead.containerd.oci_image import ImageFile
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.containerd.process import lock_holder, peer_pid
 from podstead.errors import OperatorError, RuntimeFault
 from podstead.state.observed import ContainerState
 from tests.support.images import build_busybox_image
-from tests.support.netns import call_in_namespace, run, two_hosts
+from tests.support.netns import run, two_hosts
 from tests.support.nodes import PrivateNode, leftovers_of, make_node
 from tests.support.pods import running_pod
+from tests.unit.containerd import archives
 
 if TYPE_CHECKING:
     from podstead.cri.client import CRIClient
     from podstead.identity import ContainerID
 
 pytestmark = pytest.mark.real
+
+ANOTHER = ImageFile(path="another", content=b"so that removing this image does not remove the session's tags")
 
 
 async def start_time(runtime: CRIClient, container: ContainerID) -> tuple[int, str]:
@@ -229,7 +233,7 @@ def test_a_long_root_is_refused_before_anything_is_made(tmp_path: Path) -> None:
 async def test_import_gives_names_and_leaves_no_route(private_node: PrivateNode, tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     names = ("docker.io/library/mysql:5.7.39", "registry.example:5000/team/app:v1")
-    built = build_busybox_image(archive, "docker.io/library/other:1")
+    built = build_busybox_image(archive, "docker.io/library/other:1", extra=(ANOTHER,))
     certs = private_node.paths.containerd / "certs.d"
     seen: list[str] = []
     async with private_node.client() as runtime:
@@ -256,9 +260,31 @@ async def test_import_gives_names_and_leaves_no_route(private_node: PrivateNode,
 
 async def test_import_works_from_another_network_namespace(isolated_node: PrivateNode, tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
-    build_busybox_image(archive, "docker.io/library/elsewhere:1")
+    build_busybox_image(archive, "docker.io/library/elsewhere:1", extra=(ANOTHER,))
     async with isolated_node.client() as runtime:
         (imported,) = await isolated_node.containerd.importer.import_image(archive, pull=runtime.pull_image)
         assert imported.names == ("docker.io/library/elsewhere:1",)
         await runtime.remove_image("docker.io/library/elsewhere:1")
-    assert call_in_namespace(isolated_node.net_namespace, lambda: "ok") == "ok"
+
+
+@pytest.mark.parametrize("kind", ["docker", "index"])
+async def test_other_kinds_of_archives_arrive(private_node: PrivateNode, tmp_path: Path, kind: str) -> None:
+    index = ""
+    archive, name = tmp_path / "image.tar", f"registry.example/kind/{kind}:1"
+    if kind == "docker":
+        image_id = archives.docker_archive(archive)
+    else:
+        built = archives.oci_archive(tmp_path / "plain.tar")
+        index = archives.nested_index(archive, tmp_path / "plain.tar", built)
+        image_id = built.id
+    async with private_node.client() as runtime:
+        (imported,) = await private_node.containerd.importer.import_image(
+            archive, pull=runtime.pull_image, names=(name,)
+        )
+        image = await runtime.image(name)
+        assert image is not None
+        assert image.id == imported.id == image_id
+        if kind == "index":  # a manifest that pins the index's digest finds the image
+            assert imported.digest == index
+            assert await runtime.image(f"registry.example/kind/{kind}@{index}") == image
+        await runtime.remove_image(name)
