@@ -33,6 +33,7 @@ bench: setup ## measure against the bare CRI calls and podman: ratios within one
 generate: ## write the generated modules again
 	$(PY) tools/generate_core_v1.py && .venv/bin/ruff format -q src/podstead/k8s/core_v1.py
 	$(PY) tools/generate_cri.py
+	$(PY) tools/generate_docs.py
 
 lock: ## resolve the lock files again (needs uv)
 	tools/lock

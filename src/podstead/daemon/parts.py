@@ -122,12 +122,7 @@ def build_parts(ground: Ground) -> Parts:
     board = Board(table, recorder)
     memory = ProbeMemory(stores.history)
     source = _source(ground, table)
-    sync = None
-    if source is not None and settings.source is not None:
-        room = NodeRoom(table, _room_facts(ground), pleg.view, recorder)
-        incarnations = Incarnations(table, shelf, stores.records, room, recorder, clock)
-        decoder = Decoder(settings.node.name, settings.strict, settings.source)
-        sync = SyncLoop(source, decoder, table, incarnations, room, board, clock)
+    sync = None if source is None else _sync(ground, source, table, pleg, shelf, board)
 
     def ended(session: PodSession) -> None:
         mirror.ended(session)
@@ -154,6 +149,18 @@ def build_parts(ground: Ground) -> Parts:
         source=source,
         sync=sync,
     )
+
+
+def _sync(
+    ground: Ground, source: DirectorySource, table: PodTable, pleg: Pleg, shelf: RevisionShelf, board: Board
+) -> SyncLoop | None:
+    settings, recorder, clock = ground.settings, ground.recorder, ground.clock
+    if settings.source is None:
+        return None
+    room = NodeRoom(table, _room_facts(ground), pleg.view, recorder)
+    incarnations = Incarnations(table, shelf, ground.stores.records, room, recorder, clock)
+    decoder = Decoder(settings.node.name, settings.strict, settings.source)
+    return SyncLoop(source, decoder, table, incarnations, room, board, clock)
 
 
 def _prober(ground: Ground, table: Callable[[], PodTable]) -> Prober:

@@ -21,8 +21,6 @@ from tests.support.api import serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changing the user needs root")
-
 V1 = "12:pids:/podstead-1a2b/pod1/c\n1:name=systemd:/user.slice\n"
 
 
@@ -61,12 +59,12 @@ def judged(directory: Path, uid: int) -> Caller:
             return judge(accepted, "/no-such-root")
 
 
-@needs_root
+@pytest.mark.root
 def test_root_may(directory: Path) -> None:
     assert judged(directory, 0) == Caller(user="root", pid=os.getpid())
 
 
-@needs_root
+@pytest.mark.root
 def test_another_user_may_not(directory: Path) -> None:
     caller = judged(directory, 65534)
     assert caller.user == "uid:65534"

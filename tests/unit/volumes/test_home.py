@@ -228,7 +228,7 @@ async def test_a_crash_while_making_one_leaves_no_half_made(home: PodVolumes, pa
     assert mode_of((await prepared(home, pod_with(empty()))).volumes["e"]) == 0o777
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to a group")
+@pytest.mark.root
 async def test_fs_group(home: PodVolumes) -> None:
     path = (await prepared(home, pod_with(empty(), fs_group=4711))).volumes["e"]
     assert (mode_of(path), path.stat().st_gid) == (0o2777, 4711)

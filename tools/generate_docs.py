@@ -1,0 +1,39 @@
+"""Write the documents that are made from the code: docs/restart-table.md.
+
+Run with `make generate`. A test compares the committed files with a fresh run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podstead.manifest.restart_table import as_markdown
+
+ROOT = Path(__file__).parent.parent
+INTRODUCTION = """\
+# What an edit restarts
+
+Generated from `podstead.manifest.restart_table` by `make generate`; do not edit. A field without a row counts as `pod`.
+
+- `nothing`: no process is touched; what runs agrees already, or takes the value up when a container next starts.
+- `prober`: the next probes follow the new content; no process is touched.
+- `resize`: new limits. Until that is done in place, the container is restarted.
+- `container`: that container is stopped and started in its sandbox; address, volumes and the other containers stay.
+- `pod`: everything is made anew, with a new sandbox and fresh emptyDirs.
+- `refused`: no accepted manifest has the field.
+
+Three things are seen across fields: a container whose env reads a changed label or annotation is restarted, another
+OOM protection (by priority class) restarts every container, and another QoS class restarts the pod.
+
+"""
+
+
+def documents() -> dict[Path, str]:
+    """Return the text of every generated document by its path."""
+    return {ROOT / "docs" / "restart-table.md": INTRODUCTION + as_markdown()}
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
