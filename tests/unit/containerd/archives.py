@@ -8,7 +8,14 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
-from podstead.containerd.oci_image import INDEX_TYPE, ImageConfig, ImageFile, layer_from_files, write_image
+from podstead.containerd.oci_image import (
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    ImageConfig,
+    ImageFile,
+    layer_from_files,
+    write_image,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +80,7 @@ def nested_index(target: Path, source: Path, built: BuiltImage) -> str:
         {"digest": digest(b"attestation"), "size": 11, "platform": {"architecture": "unknown", "os": "unknown"}},
         {"digest": built.manifest_digest, "size": len(manifest), "platform": own},
     ]
+    entries = [{"mediaType": MANIFEST_TYPE, **entry} for entry in entries]
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}).encode()
     outer = {"manifests": [{"digest": digest(index), "size": len(index), "mediaType": INDEX_TYPE}]}
     members["index.json"] = json.dumps(outer).encode()
