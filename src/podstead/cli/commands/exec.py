@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 from podstead.cli.client import AgentClient, AgentUnreachableError, ApiRefusedError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from podstead.cli.options import Given
     from podstead.streaming.exec_client import ExecCommand, LocalStreams
 
+STDIN = 0
 FALLBACK_SIZE = (80, 24)
 """Columns and rows of a terminal that does not tell its own."""
 
@@ -34,7 +34,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
 
     command = _command(given)
     tty = given.has("tty")
-    if tty and not (given.has("stdin") and sys.stdin.isatty()):
+    if tty and not (given.has("stdin") and os.isatty(STDIN)):
         tell("standard input is not a terminal: going on without one (-t)")
         tty = False
     wanted = ExecCommand(
@@ -61,7 +61,7 @@ def _command(given: Given) -> tuple[str, ...]:
 def _run(wanted: ExecCommand, endpoint: Endpoint, *, stdin: bool, namespace_given: bool) -> int:
     from podstead.streaming.exec_client import ExecRefusedError, LocalStreams, run_exec
 
-    descriptor = sys.stdin.fileno() if stdin else None
+    descriptor = STDIN if stdin else None
     client = AgentClient(endpoint.socket)
     try:
         if wanted.tty and descriptor is not None:

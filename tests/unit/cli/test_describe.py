@@ -1,0 +1,174 @@
+"""`podstead describe` and `status`: what they say, and what they never say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from podstead.cli.describe_container import probe_text
+from podstead.k8s import core_v1 as v1
+from podstead.store.changes import EVENTS, PODS
+from tests.unit.cli.objects import CANARY, HOSTILE, container_status, event, fill, mysql, waiting_pod
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Shell
+
+
+def after(text: str, key: str) -> str:
+    """Return what stands beside a key."""
+    return next(line.strip().removeprefix(key).strip() for line in text.splitlines() if line.strip().startswith(key))
+
+
+async def test_describe_pod(shell: Shell) -> None:
+    fill(shell.node)
+    result = await shell("describe", "pod", "mysql", "-n", "kube-system")
+    assert (result.code, result.err) == (0, "")
+    text = result.out
+    assert text.splitlines()[:3] == [
+        "Name:                 mysql-node1",
+        "Namespace:            kube-system",
+        "Priority:             2000000000",
+    ]
+    assert "Labels:               name=mysql\n                      run=mysql\n" in text
+    assert after(text, "Liveness:") == "tcp-socket :3311 delay=15s timeout=1s period=5s #success=1 #failure=8"
+    assert after(text, "Readiness:").startswith("exec <set> delay=0s")
+    assert after(text, "MYSQL_ROOT_PASSWORD:") == "<set>"
+    assert after(text, "NODE:") == "<set> from spec.nodeName"
+    assert after(text, "NOTHING:") == "<empty>"
+    assert after(text, "Command:") == "<set> (2 words)"
+    assert after(text, "Args:") == "<set> (1 word)"
+    assert after(text, "Mounts:") == "/var/lib/mysql from mysql-data (rw)"
+    assert (
+        "  mysql-data:\n    Type:          HostPath (a path of the node)\n    Path:          /opt/mysql/data\n" in text
+    )
+    assert after(text, "Tolerations:") == ":NoExecute op=Exists"
+    assert text.splitlines()[-3:] == [
+        "  Type     Reason     Age                From             Message",
+        "  ----     ------     ---                ----             -------",
+        "  Warning  Unhealthy  30s (x3 over 60m)  podstead, node1  Liveness probe failed: connection refused",
+    ]
+    assert CANARY not in text
+
+
+async def test_describe_tells_the_last_state(shell: Shell) -> None:
+    ended = v1.ContainerStateTerminated(
+        exit_code=137, reason="OOMKilled", message="out of memory", finished_at="2026-09-21T13:00:00Z"
+    )
+    status = container_status("mysql", restart_count=4, last_state=v1.ContainerState(terminated=ended))
+    pod = mysql()
+    assert pod.status is not None
+    shell.node.store.put(
+        PODS, msgspec.structs.replace(pod, status=msgspec.structs.replace(pod.status, container_statuses=(status,)))
+    )
+    text = (await shell("describe", "po", "mysql", "-nkube-system")).out
+    assert (after(text, "Last State:"), after(text, "Restart Count:")) == ("Terminated", "4")
+    assert (after(text, "Reason:"), after(text, "Exit Code:")) == ("OOMKilled", "137")
+
+
+async def test_describe_all_pods_and_a_missing_one(shell: Shell) -> None:
+    fill(shell.node)
+    both = await shell("describe", "pods", "-A")
+    assert [line for line in both.out.splitlines() if line.startswith("Name:")] == [
+        "Name:                 mysql-node1",
+        "Name:            web-node1",
+    ]
+    missing = await shell("describe", "pod", "mysql")
+    assert missing.code == 1
+    assert "add -n kube-system" in missing.err
+    assert (await shell("describe", "events")).code == 2
+
+
+async def test_describe_node(shell: Shell) -> None:
+    fill(shell.node)
+    shell.node.store.put(EVENTS, event("n1", "started", kind="Node", about="node1", namespace="default"))
+    text = (await shell("describe", "node")).out
+    assert after(text, "InternalIP:") == "192.0.2.10"
+    assert after(text, "Container Runtime Version:") == "containerd://1.6.20"
+    assert "  Ready  True    AgentReady  the agent is ready\n" in text
+    assert "  kube-system  mysql-node1  Running  200m" in text
+    assert text.splitlines()[-1].endswith("started")
+    assert CANARY not in text
+
+
+async def test_status_is_one_screen(shell: Shell) -> None:
+    fill(shell.node)
+    result = await shell("status")
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert lines[0] == "Node:       node1, ready"
+    assert "Directory:  /etc/manifests: 2 files (1 Accepted, 1 Rejected)" in lines
+    assert "Pods:       2 pods (1 Pending, 1 Running); 1 ready" in lines
+    at = lines.index("Not ready:")
+    assert lines[at:] == [
+        "Not ready:",
+        "  shop/web-node1: container web: ImagePullBackOff: registry.example does not answer",
+        "",
+        "Files that are not run:",
+        "  bad.yaml: NotAPod: 2:7: kind: a Deployment stands here",
+        "",
+        "Wrong:",
+        "  NameChanged: the host is now called other",
+        "",
+        "Next:",
+        "  hostnamectl set-hostname node1",
+        "  podstead describe pod -n shop web-node1",
+        "  podstead check /etc/manifests/bad.yaml",
+    ]
+
+
+async def test_status_of_an_empty_node_says_how_to_begin(shell: Shell) -> None:
+    result = await shell("status")
+    assert result.out.splitlines()[-2:] == ["Next:", "  cp pod.yaml /etc/manifests/"]
+
+
+async def test_hostile_text_is_escaped_everywhere(shell: Shell) -> None:
+    fill(shell.node)
+    shell.node.store.put(PODS, waiting_pod(message=HOSTILE))
+    shell.node.store.put(EVENTS, event("e2", HOSTILE))
+    shell.node.agent.reports = [
+        msgspec.structs.replace(r, path=f"/etc/manifests/{HOSTILE}.yaml", owner=HOSTILE)
+        for r in shell.node.agent.reports
+    ]
+    for words in (
+        ("get", "pods", "-A", "-owide", "--show-labels"),
+        ("get", "pods", "-A", "-ojson"),
+        ("get", "pods", "-A", "-oyaml"),
+        ("get", "events", "-A", "-owide"),
+        ("get", "events", "-A", "-oyaml"),
+        ("get", "files", "-owide"),
+        ("get", "files", "-ojson"),
+        ("describe", "pod", "-A"),
+        ("describe", "node"),
+        ("status",),
+        ("get", "pod", HOSTILE),
+        ("get", HOSTILE),
+        ("logs", HOSTILE),
+        (HOSTILE,),
+    ):
+        result = await shell(*words)
+        for line in (result.out + result.err).splitlines():
+            assert line.isprintable(), (words, line)
+
+
+async def test_the_password_shows_only_where_the_whole_object_is_asked_for(shell: Shell) -> None:
+    fill(shell.node)
+    for words in (
+        ("get", "pods", "-A", "-owide", "--show-labels"),
+        ("get", "pods", "-A", "-oname"),
+        ("get", "events", "-A", "-owide"),
+        ("get", "files", "-ojson"),
+        ("describe", "pod", "-A"),
+        ("describe", "node"),
+        ("status",),
+        ("status", "-ojson"),
+        ("version",),
+    ):
+        result = await shell(*words)
+        assert CANARY not in result.out + result.err, words
+
+
+def test_probes_in_words() -> None:
+    get = v1.Probe(http_get=v1.HTTPGetAction(port="web", path="/healthz?token=secret"))
+    assert probe_text(get) == "http-get http://:web/healthz?<set> delay=0s timeout=1s period=10s #success=1 #failure=3"
+    assert probe_text(v1.Probe(grpc=v1.GRPCAction(port=9090))).startswith("grpc <pod>:9090 delay=0s")
