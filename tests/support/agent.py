@@ -262,7 +262,7 @@ def settings_for(root: Path, manifests: Path, node: str = NODE) -> Settings:
     """Return settings with short waits where a test would only wait."""
     return Settings(
         paths=paths_for(root),
-        source=SourceSettings(path=manifests, check_seconds=2.0),
+        source=SourceSettings(path=manifests, check_seconds=2.0, absence_seconds=0.4),
         node=NodeSettings(name=node),
         runtime=RuntimeSettings(),
         restart=QUICK_RESTARTS,

@@ -101,7 +101,18 @@ class InstanceUnderTest:
             pods = {s.id for s in await client.sandboxes() if not name or s.key.name == self.full_name(name)}
             return [c for c in await client.containers() if c.sandbox_id in pods]
 
-        return tuple(c for c in self._ask_runtime(ask) if not running or c.state is ContainerState.RUNNING)
+        found: Sequence[ObservedContainer] = self._ask_runtime(ask)
+        alive = self._cgroups_alive() if running else ""
+        return tuple(c for c in found if not running or (c.state is ContainerState.RUNNING and c.id in alive))
+
+    def _cgroups_alive(self) -> str:
+        """Return the cgroups that hold processes: the runtime's own state lags behind an exit."""
+        pids = CgroupTree(self.cgroup_root, read_hierarchies()).pids(self.cgroup_root)
+        texts = []
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                texts.append(Path(f"/proc/{pid}/cgroup").read_text())
+        return "".join(texts)
 
     def sandboxes(self, name: str = "") -> tuple[ObservedSandbox, ...]:
         """Return the runtime's sandboxes, of the pod with this name in the manifest."""

@@ -212,10 +212,17 @@ class Executor:
             if step.attempt > 0:
                 text = "Pod sandbox changed, it is being created again"
                 self._recorder.event(session.key, session.uid, "SandboxChanged", text)
+            await self._stop_earlier(session, step.attempt)
             try:
                 await self._runtime.run_sandbox(request)
             except NameReservedFault:
                 await self._await_reserved(session, step)
+
+    async def _stop_earlier(self, session: PodSession, attempt: int) -> None:
+        """Free the addresses and host ports of earlier sandboxes: one whose process was killed still holds them."""
+        for old in await self._runtime.sandboxes(uid=session.uid):
+            if old.attempt < attempt and not old.ready:
+                await _gone_is_fine(self._runtime.stop_sandbox(old.id))
 
     async def _await_reserved(self, session: PodSession, step: RunSandbox | StartContainer) -> None:
         """Wait for the outcome of an earlier call that holds the name."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.reconcile.actions import PodActions, RunSandbox, StopSandbox, Waiting
+from podstead.reconcile.actions import PodActions, RemoveSandbox, RunSandbox, StopSandbox, Waiting
 from podstead.reconcile.termination import ALIVE, grace_seconds, starting, stop_all
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def fit(sandbox: ObservedSandbox, effective: Revision, observed: ObservedPod, dr
 
 
 def plan_leftovers(observed: ObservedPod, keep: ObservedSandbox, grace: int) -> list[Step]:
-    """Return the steps that end ready sandboxes besides the one that is kept."""
+    """Return the steps that end ready sandboxes besides the one that is kept, and remove those without any record.
+
+    A stopped sandbox stays as long as it holds a container's record that `logs --previous` and lastState need.
+    """
     steps: list[Step] = []
     for sandbox in observed.sandboxes:
         if sandbox.id == keep.id:
@@ -55,6 +58,8 @@ def plan_leftovers(observed: ObservedPod, keep: ObservedSandbox, grace: int) -> 
         steps += stops
         if sandbox.ready and not stops:
             steps.append(StopSandbox(id=sandbox.id))
+        if not sandbox.ready and not inside:
+            steps.append(RemoveSandbox(id=sandbox.id))
     return steps
 
 
