@@ -9,8 +9,8 @@ help: ## list the targets
 setup: ## install what is missing: system packages and .venv from the lock file
 	@tools/setup
 
-run: setup ## start the agent and the article's MySQL as a static pod, and query it
-	@$(SUDO) $(PY) -m demo run
+run: setup ## start the agent and the article's MySQL as a static pod, and query it (IMAGE=FILE.tar: from a docker save)
+	@$(SUDO) $(PY) -m demo run $(if $(IMAGE),--image '$(IMAGE)')
 
 stop: ## end what `make run` started, pods included; data stays
 	@$(SUDO) $(PY) -m demo stop

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PULL_SECONDS = 600.0
 """A real image is 150 MB; containerd itself gives up on a registry that does not answer."""
+IMPORT_SECONDS = 300.0
+"""Half a gigabyte takes 6 s here."""
 ENGINE_MARK = ".podstead-engine"
 """The stand-in's entrypoint writes this file into its data directory: `MySQL 9.7`."""
 
@@ -49,19 +51,30 @@ class Images:
         try:
             self._node.command("image", "pull", IMAGE, seconds=PULL_SECONDS)
         except DemoError as error:
-            return str(error)
+            # In brackets follow the runtime's own words, several hundred characters of them.
+            return str(error).partition(" (")[0]
         return ""
 
-    def stand_in(self, data: Path) -> Image:
-        """Import a stand-in, building it where no earlier run did; one that reads the data where there are some.
+    def from_archive(self, archive: Path) -> Image:
+        """Import the real image from what `docker save` wrote.
+
+        Raises:
+            DemoError: the archive is none, or holds another image.
+        """
+        self._node.command("image", "import", str(archive.absolute()), say=self._say, seconds=IMPORT_SECONDS)
+        image = self.present()
+        if image is None:
+            raise DemoError(f"{archive} does not hold {IMAGE}: write it with 'docker save mysql:5.7.39 -o FILE.tar'")
+        return image
+
+    def stand_in(self, family: str) -> Image:
+        """Import a stand-in, building it where no earlier run did; `family` is the only one to try, empty for any.
 
         Raises:
             DemoError: none can be had.
         """
         source = read_package_source()
-        wanted = recipes(source)
-        if family := data_family(data):
-            wanted = tuple(recipe for recipe in wanted if recipe.family == family)
+        wanted = [recipe for recipe in recipes(source) if family in {"", recipe.family}]
         reasons = []
         for recipe in wanted:
             try:
@@ -71,12 +84,12 @@ class Images:
                 reasons.append(str(error))
                 continue
             return self._import(recipe, built)
-        raise DemoError(f"no stand-in for {IMAGE} can be had: {'; '.join(reasons) or f'none reads the data in {data}'}")
+        raise DemoError(f"no stand-in for {IMAGE} can be had: {'; '.join(reasons)}")
 
     def _import(self, recipe: Recipe, built: BuiltStandIn) -> Image:
         archive = self._stand_ins.archive(recipe)
         self._say(f"importing {archive}")
-        self._node.command("image", "import", str(archive), seconds=300.0)
+        self._node.command("image", "import", str(archive), seconds=IMPORT_SECONDS)
         return Image(stand_in=built)
 
 

@@ -41,6 +41,11 @@ class Places:
         return self.root or DEFAULT_ROOT
 
     @property
+    def pod_logs(self) -> Path:
+        """What containers print."""
+        return paths_for(self.root).pod_logs
+
+    @property
     def record(self) -> Path:
         """The list of what the demo made."""
         return self.mysql / ".podstead-demo"

@@ -18,25 +18,27 @@ class Progress:
         self._begin = time.monotonic()
         self._lock = threading.Lock()
         self._held: list[str] | None = []
-        self._timer = threading.Timer(patience, self.headline, (meanwhile,))
+        self._decided = False
+        self._timer = threading.Timer(patience, self._release, (meanwhile,))
         self._timer.daemon = True
         self._timer.start()
 
     def headline(self, text: str) -> None:
-        """Say what is going to run: the first line, or the next one where patience ended before."""
+        """Say what is going to run, once: the first line, or the next one where patience ended before."""
         self._timer.cancel()
-        with self._lock:
-            held, self._held = self._held, None
-            _print(text)
-            for line in held or ():
-                _print(line)
+        if not self._decided:
+            self._decided = True
+            self._release(text)
 
     def flush(self) -> None:
         """Print what is held back, without a headline: there will be none."""
         self._timer.cancel()
+        self._release()
+
+    def _release(self, *first: str) -> None:
         with self._lock:
             held, self._held = self._held, None
-            for line in held or ():
+            for line in (*first, *(held or ())):
                 _print(line)
 
     def step(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from demo.checks import PORT, check_machine, check_root
@@ -18,6 +19,8 @@ from demo.verification import left_out, table, verify
 from demo.waiting import ANSWER_SECONDS, Session, server_address, wait_for_login
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from demo.places import Places
     from podstead.server.port import NodeStatusReport
 
@@ -27,11 +30,22 @@ _UNDECIDED = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asked for."""
+
+    stand_in: str = ""
+    """A family of stand-ins, `MySQL` or `MariaDB`, without asking a registry; empty: the real image first."""
+    archive: Path | None = None
+    """The real image, as `docker save` writes it."""
+
+
 class Run:
     """One run, step by step."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, wish: Wish) -> None:
         self._places = places
+        self._wish = wish
         self._record = Record(places)
         self._node = Node(places)
         self._progress = Progress(_UNDECIDED)
@@ -81,9 +95,8 @@ class Run:
                 )
             return status
         progress.step("starting the agent with its private containerd")
-        self._record.add(
-            trees=tuple(p for p in (places.state, places.socket.parent, places.log.parent) if not p.exists())
-        )
+        trees = (places.state, places.socket.parent, places.pod_logs, places.log.parent)
+        self._record.add(trees=tuple(path for path in trees if not path.exists()), files=(places.log,))
         self._record.set_agent(ours=True)
         status = self._node.wait_ready(self._node.start())
         runtime = status.runtime
@@ -94,22 +107,36 @@ class Run:
 
     def _get_image(self) -> Image:
         progress, places = self._progress, self._places
-        if (image := self._images.present()) is not None:
-            progress.headline(_headline(image))
-            return image
-        if family := data_family(places.data):
-            reason = f"the data in {places.data} are {family}'s, made by a stand-in, so no registry is asked"
+        if self._wish.archive is not None:
+            if family := data_family(places.data):
+                raise DemoError(
+                    f"the data in {places.data} are {family}'s, which the real image cannot read: make uninstall"
+                )
+            progress.step(f"importing {self._wish.archive}")
+            image: Image | None = self._images.from_archive(self._wish.archive)
+        else:
+            image = self._images.present()
+        if image is None:
+            image = self._fetch_image(data_family(places.data))
+        progress.headline(_headline(image))
+        return image
+
+    def _fetch_image(self, family: str) -> Image:
+        """Pull the image, or get a stand-in; `family` is that of the stand-in that made the data."""
+        progress = self._progress
+        if family:
+            reason = f"the data in {self._places.data} are {family}'s, made by a stand-in: no registry is asked"
+        elif family := self._wish.stand_in:
+            reason = f"{family} was asked for: no registry is asked"
         else:
             progress.step("asking a registry for mysql:5.7.39")
             reason = self._images.pull()
         if not reason:
-            image = Image(stand_in=None)
-            progress.headline(_headline(image))
-            return image
+            return Image(stand_in=None)
         progress.headline("This is a STAND-IN for mysql:5.7.39: a server from Debian packages, not Docker's image.")
         progress.detail(reason)
         progress.step("getting the stand-in")
-        image = self._images.stand_in(places.data)
+        image = self._images.stand_in(family)
         if image.stand_in is not None:
             progress.detail(f"the stand-in is {image.stand_in.description}")
         return image
@@ -145,7 +172,7 @@ class Run:
             "change it (ALTER USER 'root'@'%' IDENTIFIED BY '…')."
         )
         progress.text("Stop it, data stay: make stop. Remove all that was made, data included: make uninstall.")
-        progress.text(_last_line(image, means, places))
+        progress.text(_last_line(image, places))
 
 
 def _headline(image: Image) -> str:
@@ -154,12 +181,11 @@ def _headline(image: Image) -> str:
     return f"This is a STAND-IN for mysql:5.7.39: {image.stand_in.description}."
 
 
-def _last_line(image: Image, means: str, places: Places) -> str:
+def _last_line(image: Image, places: Places) -> str:
     if image.stand_in is None:
         return f"The server is the image mysql:5.7.39 that the runtime holds; its data are in {places.data}."
     return (
-        f"Remember, this is a STAND-IN: {image.stand_in.description}. For the real mysql:5.7.39: make uninstall, then make "
-        "run where a registry answers (mirrors and proxies: `registries:` in /etc/podstead/config.yaml); or on a machine "
-        "that has it 'docker save mysql:5.7.39 -o mysql.tar', and here after make uninstall "
-        f"'.venv/bin/podstead image import mysql.tar{means}' between starting the agent and make run."
+        f"Remember, this is a STAND-IN: {image.stand_in.description}. For the real mysql:5.7.39 'make uninstall' first, "
+        "then 'make run' where a registry answers (mirrors, credentials and proxies: registries in "
+        "/etc/podstead/config.yaml), or 'make run IMAGE=FILE.tar' with what 'docker save mysql:5.7.39' wrote elsewhere."
     )
