@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
@@ -24,13 +25,13 @@ from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
-from podstead.errors import OperatorError, PodsteadError
+from podstead.errors import PodsteadError
 from podstead.network.node_ip import find_node_ip
 from podstead.reconcile.termination import grace_seconds
 from podstead.server.access import local_door
 from podstead.server.api import build_api, build_http
 from podstead.server.local_socket import listen_local
-from podstead.store.facts import DIRECTORY, NODE_NAME
+from podstead.store.facts import BOOT_ID, DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from podstead.config import Settings
     from podstead.daemon.parts import Parts
     from podstead.daemon.runtime import RuntimeConnection
-    from podstead.sources.directory import DirectorySource
     from podstead.store.facts import FactStore
     from podstead.store.instance import Instance
 
@@ -61,6 +61,7 @@ class Agent:
         self._cgroup_root = settings.node.cgroup_root or f"/podstead-{instance.short}"
         self._stopping = asyncio.Event()
         self._loops: asyncio.Task[None] | None = None
+        self._renamed = ""
 
     def stop(self) -> None:
         """End the agent soon; pods run on."""
@@ -71,11 +72,11 @@ class Agent:
         for flag in self._settings.unused:
             log.info("%s is accepted and means nothing here", flag)
         stores = await Stores.open(self._settings, self._clock)
+        self._keep_name(stores.node_name)
         recorder = EventRecorder(stores.events, self._settings.node.name)
         for sentence in stores.corrupt:
             recorder.node_event("StateCorrupt", sentence, warning=True)
         try:
-            await self._pin_name(stores.facts)
             setup = RuntimeSetup(self._settings, self._instance, self._cgroup_root, stores.facts, self._clock)
             connection = await setup.connect(lambda text: recorder.node_event("HostChanged", text))
             try:
@@ -86,16 +87,13 @@ class Agent:
         finally:
             await stores.close()
 
-    async def _pin_name(self, facts: FactStore) -> None:
-        """Keep the node's name: another one would rename, and so replace, every pod (foundation 12)."""
-        name, pinned = self._settings.node.name, facts.get(NODE_NAME)
-        if pinned is None:
-            await facts.put({NODE_NAME: name})
-        elif pinned != name:
-            raise OperatorError(
-                f"this root directory belongs to node {pinned!r}, and the node's name is now {name!r}: say "
-                f"--hostname-override={pinned} to keep its pods, or use another --root-dir"
-            )
+    def _keep_name(self, pinned: str) -> None:
+        """Go on under the node's pinned name: another one would rename, and so replace, every pod (foundation 12)."""
+        node = self._settings.node
+        if node.name != pinned:
+            log.warning("the node's name is now %s; it goes on as %s", node.name, pinned)
+            self._renamed = node.name
+            self._settings = replace(self._settings, node=replace(node, name=pinned))
 
     async def _check_foreign(self, connection: RuntimeConnection) -> None:
         if connection.private is None and not self._settings.runtime.share_runtime:
@@ -114,7 +112,7 @@ class Agent:
             recorder=recorder,
             machine=await asyncio.to_thread(read_machine),
             cgroups=cgroups,
-            state=NodeState(started_at=self._clock.now().wall, address=address),
+            state=NodeState(started_at=self._clock.now().wall, address=address, renamed=self._renamed),
             log=log,
         )
 
@@ -143,9 +141,10 @@ class Agent:
         for corrupt in loaded.corrupt:
             text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
             ground.recorder.node_event("StateCorrupt", text, warning=True)
-        for record in loaded.records:
-            if (probes := parts.memory.load(record.uid)) is not None:
-                parts.prober.restore(record.uid, probes)
+        if await self._same_boot(stores.facts):
+            for record in loaded.records:
+                if (probes := parts.memory.load(record.uid)) is not None:
+                    parts.prober.restore(record.uid, probes)
         await parts.recovery.recover(loaded.records)
         for uid in set(stores.history.load_all()) - {s.uid for s in parts.table.sessions()}:
             stores.history.remove(uid)
@@ -165,6 +164,14 @@ class Agent:
             for name, loop in loops.items():
                 group.create_task(self._for_ever(name, loop, ground.recorder), name=name)
 
+    async def _same_boot(self, facts: FactStore) -> bool:
+        """Return whether the machine has not restarted since the last agent: what is volatile counts then only."""
+        boot_id = self._clock.now().boot_id
+        if facts.get(BOOT_ID) == boot_id:
+            return True
+        await self._put_fact(facts, BOOT_ID, boot_id)
+        return False
+
     async def _for_ever(self, name: str, loop: Callable[[], Awaitable[None]], recorder: EventRecorder) -> None:
         """Run a loop again when it ends by a fault: neither a mistake of ours nor a lost runtime ends the agent."""
         while True:
@@ -181,15 +188,14 @@ class Agent:
             for session in parts.table.sessions():
                 parts.memory.save(session.uid, parts.prober.results(session.uid))
             if parts.source is not None:
-                await self._remember_directory(parts.source, ground.stores.facts)
+                await self._put_fact(ground.stores.facts, DIRECTORY, parts.source.identity)
 
     @staticmethod
-    async def _remember_directory(source: DirectorySource, facts: FactStore) -> None:
-        if source.identity != facts.get(DIRECTORY):
-            try:
-                await facts.put({DIRECTORY: source.identity})
-            except PodsteadError as error:
-                log.warning("cannot remember the directory's identity: %s", error)
+    async def _put_fact(facts: FactStore, name: str, value: str | None) -> None:
+        try:
+            await facts.put({name: value})
+        except PodsteadError as error:
+            log.warning("cannot remember the fact %s: %s", name, error)
 
     async def _adopt(self, parts: Parts) -> None:
         """Take in what a late answer of the runtime left behind: a sandbox that nobody waits for any more."""

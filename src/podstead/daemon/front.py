@@ -173,12 +173,15 @@ class AgentFront:
         self._table.retry_all()
 
     async def remove_image(self, name: str) -> Sequence[str]:
-        """Remove an image unless a revision needs it; every tag of its id goes."""
+        """Remove an image unless a revision or every sandbox needs it; every tag of its id goes (foundation 23)."""
         client = self._connection.client
-        image = await client.image(_full(name))
+        image = await client.image(name if name.startswith("sha256:") else _full(name))
         if image is None:
             raise NotFoundFault(f"image {name!r} is not here")
         names = {*image.tags, *image.digests, image.id}
+        running = self._connection.running
+        if image.pinned or (running is not None and _full(running.sandbox_image) in names):
+            raise OperatorError(f"image {name!r} is what every pod's sandbox is made of: it stays")
         if pods := self._needed_by(names):
             raise OperatorError(f"image {name!r} is needed by {', '.join(pods)}: remove their manifests first")
         await client.remove_image(image.id)

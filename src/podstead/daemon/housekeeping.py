@@ -96,6 +96,11 @@ class Housekeeping:
         if board.degraded:
             advice = "mount or restore the directory, or: podstead accept-directory"
             found.append(Problem(reason="ManifestDirectoryDegraded", message=board.degraded, advice=advice))
+        if renamed := ground.state.renamed:
+            name = ground.settings.node.name
+            text = f"this machine is called {renamed} now; the node and its pods keep the name {name}"
+            advice = f"say --hostname-override={name}, or use another --root-dir for a node {renamed}"
+            found.append(Problem(reason="NodeNameChanged", message=text, advice=advice))
         if board.problem:
             found.append(Problem(reason="StateNotWritable", message=board.problem, advice="free disk space"))
         if board.overflow:

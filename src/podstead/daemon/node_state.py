@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class NodeState:
-    """`started_at` is Unix seconds; `ready` is what /readyz says; `address` is the node's IP."""
+    """`started_at` is Unix seconds; `ready` is what /readyz says; `address` is the node's IP.
+
+    `renamed` is what the machine is called now where that is not the name its node keeps.
+    """
 
     started_at: float
     runtime: RuntimeInfo | None = None
     problems: tuple[Problem, ...] = ()
     ready: bool = False
     address: str = ""
+    renamed: str = ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from podstead.store.database import Database
 from podstead.store.events import EventStore
-from podstead.store.facts import FactStore
+from podstead.store.facts import NODE_NAME, FactStore
 from podstead.store.history import HistoryStore
 from podstead.store.objects import ObjectStore
 from podstead.store.records import RecordStore
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The open stores of one instance. `corrupt` has a sentence for each thing that was set aside."""
+    """The open stores of one instance. `corrupt` has a sentence for each thing that was set aside.
 
+    `node_name` is the node's pinned name: pods carry it in theirs, so a machine that is renamed keeps it (foundation 12).
+    """
+
+    node_name: str
     records: RecordStore
     revisions: RevisionStore
     facts: FactStore
@@ -43,6 +47,8 @@ class Stores:
 
         facts = FactStore(state, wall=wall)
         set_aside = await facts.load()
+        node_name = facts.get(NODE_NAME) or settings.node.name
+        await facts.put({NODE_NAME: node_name})
         versions = ResourceVersions(state, wall=wall)
         await versions.open()
         database = Database(state / "podstead.db", wall=wall)
@@ -50,10 +56,11 @@ class Stores:
         history = HistoryStore(database)
         await history.load()
         objects = ObjectStore(versions)
-        events = EventStore(database, objects, clock, node=settings.node.name)
+        events = EventStore(database, objects, clock, node=node_name)
         await events.load()
         found = [*([set_aside] if set_aside else []), *database.take_corrupt()]
         return cls(
+            node_name=node_name,
             records=RecordStore(state, wall=wall),
             revisions=RevisionStore(state, wall=wall),
             facts=facts,
