@@ -1,0 +1,1 @@
+"""Unit tests of the demo's pure parts and of its refusals."""
