@@ -44,7 +44,6 @@ class Shell:
         printed = self.capture.readouterr()
         return Result(code, printed.out, printed.err)
 
-
     async def program(self, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """Run a command as a program of its own; returns its exit code, output and errors as bytes."""
         command = [sys.executable, "-m", "podstead", "--socket", str(self.node.path), *arguments]

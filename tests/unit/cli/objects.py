@@ -17,15 +17,29 @@ HOSTILE = "\x1b[31mred\x1b]0;x\x07\n\u202etxt\u009b<script>"
 STARTED = "2026-09-21T13:00:00Z"
 
 
-def container_status(name: str, **changes: object) -> v1.ContainerStatus:
+def container_status(
+    name: str,
+    *,
+    ready: bool = True,
+    restart_count: int = 0,
+    state: v1.ContainerState | None = None,
+    last_state: v1.ContainerState | None = None,
+) -> v1.ContainerStatus:
     running = v1.ContainerState(running=v1.ContainerStateRunning(started_at=STARTED))
-    given: dict[str, object] = {"ready": True, "restart_count": 0, "state": running, "started": True, **changes}
     return v1.ContainerStatus(
-        name=name, image="mysql:5.7.39", image_id="sha256:1", container_id="containerd://c1", **given
-    )  # type: ignore[arg-type]  # a test's own changes
+        name=name,
+        image="mysql:5.7.39",
+        image_id="sha256:1",
+        container_id="containerd://c1",
+        ready=ready,
+        restart_count=restart_count,
+        state=state or running,
+        last_state=last_state,
+        started=ready,
+    )
 
 
-def mysql(**changes: object) -> v1.Pod:
+def mysql() -> v1.Pod:
     container = v1.Container(
         name="mysql",
         image="mysql:5.7.39",
@@ -81,7 +95,6 @@ def mysql(**changes: object) -> v1.Pod:
             conditions=(v1.PodCondition(type="Ready", status="True"),),
             container_statuses=(container_status("mysql"),),
         ),
-        **changes,  # type: ignore[arg-type]  # a test's own changes
     )
 
 
@@ -89,7 +102,7 @@ def waiting_pod(
     name: str = "web-node1", namespace: str = "shop", message: str = "registry.example does not answer"
 ) -> v1.Pod:
     waiting = v1.ContainerState(waiting=v1.ContainerStateWaiting(reason="ImagePullBackOff", message=message))
-    status = container_status("web", ready=False, restart_count=0, state=waiting, started=False)
+    status = container_status("web", ready=False, state=waiting)
     return v1.Pod(
         metadata=v1.ObjectMeta(name=name, namespace=namespace, uid="u2"),
         spec=v1.PodSpec(containers=(v1.Container(name="web", image="web:1"),), node_name="node1"),

@@ -1,0 +1,155 @@
+"""`podstead check`: verdicts offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.cli.objects import CANARY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.conftest import LocalShell
+
+GOOD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - {name: web, image: web:1}\n"
+WARNED = f"""\
+apiVersion: v1
+kind: Pod
+metadata: {{name: db}}
+spec:
+  containers:
+  - name: db
+    image: db:1
+    imagePullPolcy: Always
+    env: [{{name: PASSWORD, value: {CANARY}}}]
+"""
+
+
+def test_an_accepted_file(local: LocalShell, tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(GOOD)
+    result = local("check", str(file), "--node-name", "Node1")
+    assert (result.code, result.out, result.err) == (0, f"{file}: Accepted: default/web-node1\n", "")
+
+
+def test_a_warning_and_strict(local: LocalShell, tmp_path: Path) -> None:
+    file = tmp_path / "db.yaml"
+    file.write_text(WARNED)
+    warned = local("check", str(file), "--node-name=n")
+    assert warned.code == 0
+    assert warned.out.startswith(f"{file}:8:5: warning: spec.containers[0].imagePullPolcy: ")
+    assert "imagePullPolicy" in warned.out
+    assert warned.out.endswith(f"{file}: Accepted: default/db-n\n")
+    strict = local("check", "--strict", str(file))
+    assert (strict.code, ":8:5: error: " in strict.out, ": Rejected (" in strict.out) == (1, True, True)
+    for result in (
+        warned,
+        strict,
+        local("check", str(file), "-oyaml", "--as-kubelet"),
+        local("check", str(file), "-ojson"),
+    ):
+        assert CANARY not in result.out + result.err
+
+
+def test_json_has_the_fields_of_get_files(local: LocalShell, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("kind: Deployment\napiVersion: apps/v1\n")
+    result = local("check", str(file), "-ojson")
+    report = json.loads(result.out)[0]
+    assert (result.code, report["path"], report["verdict"], report["pods"]) == (1, str(file), "Rejected", [])
+    assert set(report["messages"][0]) == {"line", "column", "field", "severity", "message"}
+    assert report["reason"]
+
+
+def test_as_kubelet(local: LocalShell, tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(GOOD)
+    out = local("check", str(file), "--as-kubelet", "--node-name", "n").out
+    assert f"{file}: kubelet: It would run the pod default/web-n.\n" in out
+
+
+def test_a_directory_is_judged_as_the_agent_would(local: LocalShell, tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml", "c.yaml.bak"):
+        (tmp_path / name).write_text(GOOD)
+    (tmp_path / "d.yaml").symlink_to("a.yaml")
+    os.mkfifo(tmp_path / "e.yaml")
+    result = local("check", str(tmp_path), "--node-name", "n", "-ojson")
+    verdicts = {
+        report["path"].rsplit("/", 1)[-1]: (report["verdict"], report["reason"]) for report in json.loads(result.out)
+    }
+    assert verdicts == {
+        "a.yaml": ("Rejected", "DuplicatePod"),
+        "b.yaml": ("Rejected", "DuplicatePod"),
+        "c.yaml.bak": ("Ignored", "BackupFile"),
+        "d.yaml": ("Rejected", "SymbolicLink"),
+        "e.yaml": ("Rejected", "NotAFile"),
+    }
+    assert result.code == 1
+
+
+def test_an_empty_directory_is_said(local: LocalShell, tmp_path: Path) -> None:
+    result = local("check", str(tmp_path))
+    assert (result.code, result.out, result.err) == (
+        0,
+        "",
+        "there is no manifest: files are named *.yaml, *.yml or *.json\n",
+    )
+
+
+def test_what_cannot_be_read_is_2(local: LocalShell, tmp_path: Path) -> None:
+    good = tmp_path / "web.yaml"
+    good.write_text(GOOD)
+    pipe = tmp_path / "fifo"
+    os.mkfifo(pipe)
+    for bad in (tmp_path / "none.yaml", pipe):
+        result = local("check", str(good), str(bad))
+        assert (result.code, len(result.err.splitlines())) == (2, 1)
+        assert result.err.startswith(f"error: cannot read {bad}: ")
+        assert ": Accepted: " in result.out
+
+
+@pytest.mark.parametrize("size", [100_000, 9_000_000])
+@pytest.mark.parametrize("text", ["[", "- ", "{a: "])
+def test_bombs_are_refused(local: LocalShell, tmp_path: Path, text: str, size: int) -> None:
+    file = tmp_path / "bomb.yaml"
+    file.write_text(text * (size // len(text)))
+    result = local("check", str(file), "--as-kubelet")
+    assert (result.code, f"{file}: Rejected (" in result.out) == (1, True)
+
+
+def test_standard_input_and_shell_pipes(tmp_path: Path) -> None:
+    program = f"{sys.executable} -m podstead check --node-name n"
+    piped = subprocess.run(
+        ["bash", "-c", f"{program} -"], input=GOOD, capture_output=True, text=True, check=True, timeout=20
+    )
+    assert piped.stdout == "-: Accepted: default/web-n\n"
+    (tmp_path / "web.yaml").write_text(GOOD)
+    substituted = subprocess.run(
+        ["bash", "-c", f"{program} <(cat {tmp_path}/web.yaml)"], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert substituted.stdout.endswith(": Accepted: default/web-n\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_any_user_may_and_is_told_what_he_may_not(short_directory: Path) -> None:
+    short_directory.chmod(0o755)
+    secret, shown = short_directory / "secret.yaml", short_directory / "shown.yaml"
+    for file, mode in ((secret, 0o600), (shown, 0o644)):
+        file.write_text(GOOD)
+        file.chmod(mode)
+    # Once as root, so that every module is loaded: the interpreter's own files may be out of others' reach.
+    code = (
+        "import contextlib, io, os, sys; from podstead.cli.main import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()): main(sys.argv[1:])\n"
+        "os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "check", "--node-name=n", str(secret), str(shown)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr) == (2, f"error: cannot read {secret}: Permission denied\n")
+    assert done.stdout == f"{shown}: Accepted: default/web-n\n"

@@ -1,0 +1,280 @@
+"""The configuration of `podstead run`: both file formats, flags over files, and every problem with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from podstead.cli.configuration import Configured, Host, configure
+from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
+from podstead.cli.run_flags import parse_run_flags
+from podstead.config import Registry
+from podstead.errors import OperatorError
+from tests.unit.cli.objects import CANARY
+
+KUBELET = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+NONE = Path("/nonexistent/podstead/config.yaml")
+
+
+def configured(*arguments: str, host: Host | None = None) -> Configured:
+    return configure(parse_run_flags(list(arguments)), host or Host(name="node1", own_file=NONE))
+
+
+def refused(*arguments: str, host: Host | None = None) -> str:
+    with pytest.raises(OperatorError) as caught:
+        configured(*arguments, host=host)
+    return str(caught.value)
+
+
+def test_defaults_need_only_a_directory() -> None:
+    settings = configured("--pod-manifest-path=/etc/kubernetes/manifests").settings
+    assert settings.source is not None
+    assert (settings.source.path, settings.source.check_seconds) == (Path("/etc/kubernetes/manifests"), 20.0)
+    assert (settings.node.name, settings.node.ip, settings.node.pod_cidr, settings.node.max_pods) == (
+        "node1",
+        "",
+        "",
+        300,
+    )
+    assert (settings.runtime.endpoint, settings.runtime.sandbox_image, settings.strict) == ("", "", False)
+    assert settings.paths.socket == Path("/run/podstead/podstead.sock")
+    assert (settings.verbosity, settings.unused) == (2, ())
+    assert "--pod-manifest-path=/etc/kubernetes/manifests, or staticPodPath" in refused()
+
+
+def test_everything_lies_under_the_root(tmp_path: Path) -> None:
+    settings = configured("--pod-manifest-path=/m", "--root-dir", str(tmp_path)).settings
+    assert settings.paths.root == settings.paths.run == tmp_path
+    assert settings.paths.socket == tmp_path / "podstead.sock"
+    assert settings.paths.pod_logs == tmp_path / "log" / "pods"
+    moved = configured("--pod-manifest-path=/m", f"--root-dir={tmp_path}", "--socket=/tmp/s.sock").settings
+    assert (moved.paths.socket, moved.paths.root) == (Path("/tmp/s.sock"), tmp_path)
+
+
+def test_a_kubelet_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(
+        KUBELET
+        + """\
+authentication: {webhook: {enabled: true}}
+cgroupDriver: systemd
+staticPodPath: manifests
+podLogsDir: /var/log/elsewhere
+fileCheckFrequency: 1m30s
+syncFrequency: 0s
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+runtimeRequestTimeout: 0s
+clusterDNS: [10.96.0.10]
+clusterDomain: cluster.local
+resolvConf: /run/systemd/resolve/resolv.conf
+maxPods: 110
+podCIDR: 10.244.1.7/24
+allowedUnsafeSysctls: ["net.core.*"]
+crashLoopBackOff: {maxContainerRestartPeriod: 5s}
+maxParallelImagePulls: 5
+"""
+    )
+    settings = configured("--config", str(file)).settings
+    assert settings.source is not None
+    assert (settings.source.path, settings.source.check_seconds) == (tmp_path / "manifests", 90.0)
+    assert settings.paths.pod_logs == Path("/var/log/elsewhere")
+    assert (settings.runtime.endpoint, settings.runtime.request_seconds) == (
+        "unix:///run/containerd/containerd.sock",
+        120.0,
+    )
+    node = settings.node
+    assert (node.cluster_dns, node.cluster_domain, node.resolv_conf) == (
+        ("10.96.0.10",),
+        "cluster.local",
+        "/run/systemd/resolve/resolv.conf",
+    )
+    assert (node.max_pods, node.pod_cidr, node.allowed_unsafe_sysctls) == (110, "10.244.1.0/24", ("net.core.*",))
+    assert (settings.restart.initial_seconds, settings.restart.max_seconds) == (5.0, 5.0)
+    assert settings.images.parallel_pulls == 5
+    assert settings.unused == ("authentication", "cgroupDriver", "syncFrequency")
+
+
+def test_flags_win_over_files(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.json"
+    file.write_text(
+        '{"apiVersion":"kubelet.config.k8s.io/v1beta1","kind":"KubeletConfiguration","staticPodPath":"/of-file",'
+        '"fileCheckFrequency":"5s","maxPods":7,"resolvConf":"/r","clusterDNS":["10.0.0.1"],"podCIDR":"10.1.0.0/24"}'
+    )
+    settings = configured(
+        *("--config", str(file), "--pod-manifest-path=/of-flag", "--file-check-frequency=3s", "--max-pods=9"),
+        *("--resolv-conf=", "--cluster-dns=10.0.0.2,10.0.0.3", "--pod-cidr=10.2.0.0/16"),
+    ).settings
+    assert settings.source is not None
+    assert (settings.source.path, settings.source.check_seconds) == (Path("/of-flag"), 3.0)
+    assert (settings.node.max_pods, settings.node.resolv_conf) == (9, "")
+    assert (settings.node.cluster_dns, settings.node.pod_cidr) == (("10.0.0.2", "10.0.0.3"), "10.2.0.0/16")
+
+
+def test_all_problems_of_a_file_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(
+        "kind: KubeletConfig\n"
+        "staticpodpath: /x\n"
+        "maxPods: many\n"
+        "maxPods: 5\n"
+        "fileCheckFrequency: 20\n"
+        "clusterDNS: [10.0.0.1, nope]\n"
+        "podCIDR: fd00::/64\n"
+        "frobnicate: 1\n"
+        "crashLoopBackOff: {maxContainerRestartPeriod: 1h, other: 2}\n"
+    )
+    lines = refused("--config", str(file), "--pod-manifest-path=/m").splitlines()
+    assert lines[0] == f"cannot use the configuration {file}: 10 problems"
+    assert [line.removeprefix(f"{file}:") for line in lines[1:]] == [
+        "1:1: apiVersion: must be kubelet.config.k8s.io/v1beta1",
+        "1:7: kind: must be KubeletConfiguration",
+        "2:1: staticpodpath: is not a field here: did you mean staticPodPath?",
+        "4:1: maxPods: it stands here twice",
+        "5:21: fileCheckFrequency: must be a string, got an integer: put it into quotes",
+        "6:13: clusterDNS: must be an IP address such as 192.0.2.10",
+        "7:10: podCIDR: must be an IPv4 range such as 10.244.0.0/16: pods have IPv4 addresses in this version",
+        "8:1: frobnicate: is not a field here",
+        "9:47: crashLoopBackOff.maxContainerRestartPeriod: must be between 1s and 5m",
+        "9:51: crashLoopBackOff.other: is not a field here",
+    ]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a: *x", "\x00", "- list\n", "a: 1\n---\nb: 2\n"])
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(text)
+    assert refused("--config", str(file), "--pod-manifest-path=/m").startswith(f"cannot read the configuration {file}")
+
+
+def test_a_missing_kubelet_file_is_forgiven_only_where_the_flags_say_enough(tmp_path: Path) -> None:
+    missing = tmp_path / "config.yaml"
+    assert "there is no such file" in refused(f"--config={missing}")
+    found = configured(f"--config={missing}", "--pod-manifest-path=/m")
+    assert len(found.remarks) == 1
+    assert found.remarks[0].startswith(f"WARNING: --config {missing} does not exist")
+    assert refused(f"--config={tmp_path}", "--pod-manifest-path=/m").endswith("Is a directory")
+
+
+def test_our_own_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"""\
+registries:
+- host: docker.io
+  mirrors: ["mirror.example:5000", "https://other.example"]
+  ca: ca.pem
+- {{host: "registry.lan:5000", plainHTTP: true, skipVerify: true}}
+credentialsFile: /root/auth.json
+proxy: {{http: "http://u:{CANARY}@proxy:3128", https: "", noProxy: "10.0.0.0/8"}}
+ociRuntime: runc
+strict: yes
+shareRuntime: true
+parallelPulls: 2
+crashLoopBackOff: {{initial: 1s, max: 20s, reset: 2m}}
+imageBackOff: {{initial: 2s, max: 30s}}
+"""
+    )
+    settings = configured("--pod-manifest-path=/m", "--podstead-config", str(file)).settings
+    images = settings.images
+    assert images.registries == (
+        Registry(
+            host="docker.io", mirrors=("mirror.example:5000", "https://other.example"), ca_file=str(tmp_path / "ca.pem")
+        ),
+        Registry(host="registry.lan:5000", plain_http=True, skip_verify=True),
+    )
+    assert (images.credentials_file, images.no_proxy, images.parallel_pulls) == ("/root/auth.json", "10.0.0.0/8", 2)
+    assert images.http_proxy == f"http://u:{CANARY}@proxy:3128"
+    assert (images.backoff_seconds, images.max_backoff_seconds) == (2.0, 30.0)
+    assert (settings.runtime.oci_runtime, settings.runtime.share_runtime, settings.strict) == ("runc", True, True)
+    restart = settings.restart
+    assert (restart.initial_seconds, restart.max_seconds, restart.reset_seconds) == (1.0, 20.0, 120.0)
+    flags = configured("--pod-manifest-path=/m", "--podstead-config", str(file), "--oci-runtime=crun", "--strict=false")
+    assert (flags.settings.runtime.oci_runtime, flags.settings.strict) == ("crun", False)
+
+
+def test_problems_of_our_own_file_hold_no_values(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"registries:\n- {{hots: x}}\n- {{host: 'https://x/{CANARY}'}}\nproxy: {{http: [{CANARY}], https: 12}}\n"
+        f"ociRuntime: {CANARY}\nparallelPulls: 0\nimageBackOff: {{initial: 1m, max: 2s}}\nstrict: {CANARY}\n"
+    )
+    text = refused("--pod-manifest-path=/m", f"--podstead-config={file}")
+    assert text.splitlines()[0].endswith(": 9 problems")
+    for part in (
+        "2:3: registries[0].host: is missing",
+        "2:4: registries[0].hots: is not a field here: did you mean host?",
+        "3:10: registries[1].host: must be a host",
+        "4:15: proxy.http: must be a string, got a list",
+        "proxy.https: must be a string, got an integer: put it into quotes",
+        "5:13: ociRuntime: must be crun or runc",
+        "6:16: parallelPulls: must be a whole number of at least 1",
+        "7:25: imageBackOff.initial: must not be longer than max",
+        "8:9: strict: must be true or false, got a string",
+    ):
+        assert part in text
+    assert CANARY not in text
+    assert "there is no such file" in refused("--pod-manifest-path=/m", f"--podstead-config={tmp_path}/none")
+
+
+def test_proxies_of_the_environment(tmp_path: Path) -> None:
+    host = Host(
+        name="n", environ={"https_proxy": "http://a", "HTTPS_PROXY": "http://b", "no_proxy": "c"}, own_file=NONE
+    )
+    images = configured("--pod-manifest-path=/m", host=host).settings.images
+    assert (images.http_proxy, images.https_proxy, images.no_proxy) == ("", "http://b", "c")
+    file = tmp_path / "config.yaml"
+    file.write_text("proxy: {http: http://d}\n")
+    images = configured("--pod-manifest-path=/m", f"--podstead-config={file}", host=host).settings.images
+    assert (images.http_proxy, images.https_proxy, images.no_proxy) == ("http://d", "", "")
+
+
+def test_the_nodes_name_and_address() -> None:
+    def node(*flags: str, name: str = "node1") -> tuple[str, str]:
+        settings = configured("--pod-manifest-path=/m", *flags, host=Host(name=name, own_file=NONE)).settings
+        return settings.node.name, settings.node.ip
+
+    assert node("--hostname-override= Node3 ") == ("node3", "")
+    assert node(name="Web.Example.COM") == ("web.example.com", "")
+    assert node("--node-ip=192.0.2.1") == ("node1", "192.0.2.1")
+    assert node("--node-ip=fd00::1,192.0.2.1") == ("node1", "192.0.2.1")
+    assert node("--node-ip=::") == ("node1", "")
+    both = configured("--pod-manifest-path=/m", "--node-ip=192.0.2.1,fd00::1")
+    assert both.remarks == ("--node-ip: using 192.0.2.1, and not fd00::1: a node has one address in this version",)
+    labels = configured("--pod-manifest-path=/m", "--node-labels=a=b,example.com/c=").settings.node.labels
+    assert labels == (("a", "b"), ("example.com/c", ""))
+
+
+@pytest.mark.parametrize(
+    ("flag", "part"),
+    [
+        ("--hostname-override=my_node", "'my-node' would be one"),
+        ("--node-ip=node1", "--node-ip must be an IP address"),
+        ("--node-ip=192.0.2.1,192.0.2.2,192.0.2.3", "one of IPv4 and one of IPv6"),
+        ("--pod-cidr=10.0.0.0/33", "--pod-cidr must be an address range"),
+        ("--pod-cidr=10.0.0.0/30", "at least 8 addresses"),
+        ("--cluster-dns=x", "--cluster-dns must be an IP address"),
+        ("--max-pods=-1", "--max-pods must be a whole number"),
+        ("--max-pods=١٢", "--max-pods must be a whole number"),
+        ("--v=much", "--v must be a whole number"),
+        ("--file-check-frequency=soon", "--file-check-frequency: 'soon' is not a duration"),
+        ("--oci-runtime=youki", "--oci-runtime must be crun or runc"),
+        ("--node-labels=-x=y", "--node-labels: the label '-x=y'"),
+        ("--strict=maybe", "flag --strict is true or false"),
+    ],
+)
+def test_flags_that_cannot_be_meant(flag: str, part: str) -> None:
+    text = refused("--pod-manifest-path=/m", flag)
+    assert part in text
+    assert len(text.splitlines()) == 1
+
+
+def test_a_host_name_that_is_none() -> None:
+    assert "give the node a name with --hostname-override" in refused(
+        "--pod-manifest-path=/m", host=Host(name="a_b", own_file=NONE)
+    )
+
+
+def test_the_tables_of_kubelet_fields() -> None:
+    assert not USED_FIELDS & UNUSED_FIELDS
+    assert len(USED_FIELDS | UNUSED_FIELDS) > 110
