@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from podstead.sources.timing import Timing
 from tests.unit.sources.viewer import Viewer, data_of, settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+MEMORY = Path("/dev/shm")  # a hundred thousand files on a busy disk measure the disk
 
 FLOOD = """
 import os, sys, time
@@ -25,6 +32,14 @@ while time.monotonic() < end:
     for path in paths:
         os.chmod(path, 0o600)
 """
+
+
+@pytest.fixture
+def manifests() -> Iterator[Path]:
+    """A directory in memory where the machine has one."""
+    made = Path(tempfile.mkdtemp(prefix="ps-", dir=MEMORY if MEMORY.is_dir() else None))
+    yield made
+    shutil.rmtree(made)
 
 
 class Lag:
