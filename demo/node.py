@@ -116,15 +116,18 @@ class Node:
 
     def pod(self) -> v1.Pod | None:
         """Return the article's pod; None when there is none."""
-        for item in self._items(f"/api/v1/namespaces/{NAMESPACE}/pods"):
-            pod = msgspec.json.decode(item, type=v1.Pod)
-            if pod.metadata.labels.get("run") == POD:
-                return pod
-        return None
+        of_article = (NAMESPACE, POD)
+        return next(
+            (p for p in self.pods() if (p.metadata.namespace, p.metadata.labels.get("run")) == of_article), None
+        )
 
-    def pod_log(self, name: str) -> str:
-        """Return what the pod's container has printed."""
-        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/log"
+    def pods(self) -> list[v1.Pod]:
+        """Return every pod."""
+        return [msgspec.json.decode(item, type=v1.Pod) for item in self._items("/api/v1/pods")]
+
+    def pod_log(self, name: str, namespace: str = NAMESPACE) -> str:
+        """Return what a pod's only container has printed."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}/log"
         return self._client.get(path).decode("utf-8", errors="replace")
 
     def command(self, *words: str, say: Callable[[str], None] | None = None, seconds: float = 120.0) -> str:
