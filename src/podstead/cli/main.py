@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import GLOBAL_OPTIONS, Command, help_text, option_lines
@@ -17,6 +20,7 @@ from podstead.k8s.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 DEBUG_ENV = "PODSTEAD_DEBUG"
 VERSION = Option(name="version", help="print the version and exit")
@@ -61,21 +65,37 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for what went wrong, 2 for a wrong command line."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _open_streams()
     try:
         code = run_command(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # What reads our output has enough (`| head`). The interpreter would still try to flush at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()  # what reads it has enough (`| head`)
         return 128 + signal.SIGPIPE
     except Exception as error:  # noqa: BLE001 - the border: no traceback ever reaches a user
         return _explain(error)
     return code
+
+
+def _open_streams() -> None:
+    """See that both outputs are there and take every character: a closed one is None, an ASCII one would raise."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _drop_output() -> None:
+    """Let what was not written go: the interpreter would try again at its end, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -138,6 +158,7 @@ def _explain(error: Exception) -> int:
         case PodsteadError():
             text = str(error)
         case OSError():
+            _drop_output()
             text = f"cannot {'use ' + str(error.filename) if error.filename else 'go on'}: {error.strerror or error}"
         case _:
             text = (

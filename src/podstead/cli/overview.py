@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from podstead.k8s import core_v1 as v1
 
+INSTANCE_DIGITS = 8
 SHOWN = 10
 """Of pods, files and problems no more are listed: it is one screen."""
 
@@ -72,7 +73,7 @@ def _facts(status: Status) -> Outline:
     address = f" ({status.address})" if status.address else ""
     outline.add("Node", f"{status.node}{address}, {'ready' if status.ready else 'NOT READY'}")
     since = f", since {local_time(status.started_at)}" if status.started_at else ""
-    outline.add("Agent", f"podstead {status.version}, instance {status.instance}{since}")
+    outline.add("Agent", f"podstead {status.version}, instance {status.instance[:INSTANCE_DIGITS]}{since}")
     outline.add("Root", status.root)
     outline.add("Runtime", _runtime(status.runtime))
     outline.add("Directory", f"{status.directory or 'none'}: {_counted(status.files, 'file')}")

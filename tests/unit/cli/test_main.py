@@ -124,6 +124,27 @@ async def test_a_closed_pipe_is_quiet(shell: Shell) -> None:
     assert process.returncode in {0, 128 + signal.SIGPIPE}
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code", "err"),
+    [
+        (">/dev/full", 1, "error: cannot go on: No space left on device\n"),
+        (">&-", 0, ""),
+        ("2>&- >/dev/null", 0, ""),
+    ],
+)
+def test_outputs_that_take_nothing(redirection: str, code: int, err: str) -> None:
+    command = f"{sys.executable} -m podstead help {redirection}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr) == (code, err)
+
+
+def test_an_ascii_terminal_gets_escapes() -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "podstead", "get", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=20)
+    assert done.stdout.startswith("usage: podstead get RESOURCE [NAME\\u2026]\n")
+
+
 async def test_interruption_is_quiet(shell: Shell) -> None:
     fill(shell.node)
     process = await asyncio.create_subprocess_exec(
