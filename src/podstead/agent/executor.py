@@ -183,8 +183,8 @@ class Executor:
             took = self._clock.now().boot - begun
             text = f'Successfully pulled image "{step.image}" in {took:.1f}s. Image size: {image.size} bytes.'
             self._recorder.event(session.key, session.uid, "Pulled", text)
-        else:
-            image = await self._images.ensure(step.image, step.policy)
+        elif image is None:
+            image = await self._images.ensure(step.image, step.policy)  # Never: says what to do
         session.images[step.image] = image.id
         session.pulled.add((step.image, step.revision))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.session import Flight
 from podstead.errors import PodsteadError
-from podstead.reconcile.actions import FinishIncarnation, Promote, PullImage, StopContainer
+from podstead.reconcile.actions import FinishIncarnation, PrepareVolumes, Promote, PullImage, StopContainer
 from podstead.reconcile.backoff import step_delay
 from podstead.reconcile.plan import compute_pod_actions
 from podstead.state.observed import TaskFailure
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # A plan that asks for itself again is run at most this often: a mistake of ours costs little CPU.
 MIN_REPLAN_SECONDS = 0.02
+# Steps that change nothing of what the runtime lists of a pod: after them there is nothing to look at.
+UNSEEN = (PullImage, PrepareVolumes, Promote, FinishIncarnation)
 
 
 class StepRunner(Protocol):
@@ -126,7 +128,7 @@ class PodWorker:
 
     async def _fly(self, step: Step, key: str) -> None:
         session = self.session
-        look = not isinstance(step, PullImage | Promote | FinishIncarnation)
+        look = not isinstance(step, UNSEEN)
         try:
             await self._runner.run(step, session)
         except PodsteadError as fault:
