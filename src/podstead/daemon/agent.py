@@ -69,8 +69,6 @@ class Agent:
 
     async def run(self) -> None:
         """Run until told to stop. Raises OperatorError when it cannot start."""
-        for flag in self._settings.unused:
-            log.info("%s is accepted and means nothing here", flag)
         stores = await Stores.open(self._settings, self._clock)
         self._keep_name(stores.node_name)
         recorder = EventRecorder(stores.events, self._settings.node.name)

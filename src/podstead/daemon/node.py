@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead import __version__
+from podstead.clock import read_boot_id
 from podstead.k8s import core_v1 as v1
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Machine:
     os_image: str
     kernel: str
     machine_id: str
+    boot_id: str
 
 
 def read_machine() -> Machine:
@@ -40,6 +42,7 @@ def read_machine() -> Machine:
         os_image=_os_release().get("PRETTY_NAME", "Linux"),
         kernel=platform.release(),
         machine_id=_first_line(Path("/etc/machine-id")),
+        boot_id=read_boot_id(),
     )
 
 
@@ -113,7 +116,7 @@ def node_object(
             addresses=(*addresses, v1.NodeAddress(type="Hostname", address=view.name)),
             node_info=v1.NodeSystemInfo(
                 architecture=machine.architecture,
-                boot_id="",
+                boot_id=machine.boot_id,
                 container_runtime_version=f"{runtime.name}://{runtime.version}" if runtime else "",
                 kernel_version=machine.kernel,
                 kube_proxy_version="",
