@@ -29,7 +29,7 @@ class Machine:
     os_image: str
     kernel: str
     machine_id: str
-    boot_id: str
+    boot_id: str = ""
 
 
 def read_machine() -> Machine:
