@@ -65,10 +65,10 @@ class AgentUnderTest(InstanceUnderTest):
 
     # The process.
 
-    def launch(self, *, die_at: int = 0) -> subprocess.Popen[bytes]:
+    def launch(self) -> subprocess.Popen[bytes]:
         """Start the agent's process without waiting for it."""
         assert self.process is None or self.process.poll() is not None, "an agent runs already"
-        argument = encode(AgentStart(settings=self.settings, boot_id=self.boot_id, die_at=die_at))
+        argument = encode(AgentStart(settings=self.settings, boot_id=self.boot_id))
         enter = ["nsenter", f"--net={self.net_namespace}"] if self.net_namespace else []
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -80,9 +80,9 @@ class AgentUnderTest(InstanceUnderTest):
             )
         return self.process
 
-    def start(self, *, die_at: int = 0) -> None:
+    def start(self) -> None:
         """Start the agent and wait until it is ready."""
-        self.launch(die_at=die_at)
+        self.launch()
         self.wait("the agent is ready", self.is_ready, START_SECONDS)
 
     def is_ready(self) -> bool:
@@ -105,11 +105,11 @@ class AgentUnderTest(InstanceUnderTest):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
 
-    def restart(self, *, die_at: int = 0) -> None:
+    def restart(self) -> None:
         """Kill the agent and start it again."""
         if self.process is not None and self.process.poll() is None:
             self.kill9()
-        self.start(die_at=die_at)
+        self.start()
 
     def wait_dead(self, seconds: float) -> bool:
         """Return whether the agent's process ended within this time."""
@@ -120,12 +120,16 @@ class AgentUnderTest(InstanceUnderTest):
             return False
         return True
 
-    def arm(self, *, armed: bool = True) -> None:
-        """Let crash points count from now on, or no more."""
+    def arm(self, die_at: int = 0) -> None:
+        """Count crash points from now on, and kill the agent at the one with this number; 0 only counts."""
         passed_file(self.root).unlink(missing_ok=True)
+        temporary = self.root / "arming"
+        temporary.write_text(str(die_at), encoding="ascii")
+        temporary.replace(armed_file(self.root))
+
+    def disarm(self) -> None:
+        """Count crash points no more."""
         armed_file(self.root).unlink(missing_ok=True)
-        if armed:
-            armed_file(self.root).touch()
 
     def points_passed(self) -> list[str]:
         """Return the crash points passed since they were armed."""

@@ -36,24 +36,29 @@ CHANGING = frozenset(
 
 
 class CrashPoints:
-    """Counts points while the file `armed` exists and dies at the chosen one; 0 never dies."""
+    """Counts points while the file `armed` exists, from its writing on, and dies at the one whose number it holds."""
 
-    def __init__(self, armed: Path, passed: Path, die_at: int) -> None:
+    def __init__(self, armed: Path, passed: Path) -> None:
         self._armed = armed
         self._passed = passed
-        self._die_at = die_at
+        self._written = 0
         self._count = 0
         self._lock = threading.Lock()
 
     def reach(self, what: str) -> None:
         """Pass a point; its name is on disk before the process dies."""
         with self._lock:
-            if not self._armed.exists():
+            try:
+                written = self._armed.stat().st_mtime_ns
+                die_at = int(self._armed.read_text(encoding="ascii"))
+            except FileNotFoundError:
                 return
+            if written != self._written:
+                self._written, self._count = written, 0
             self._count += 1
             with self._passed.open("a", encoding="utf-8") as file:
                 file.write(f"{self._count} {what}\n")
-            if self._count == self._die_at:
+            if self._count == die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, function: Callable[..., Any], name: Callable[..., str]) -> Callable[..., Any]:

@@ -20,11 +20,10 @@ from tests.support.crash_points import CrashPoints
 
 
 class AgentStart(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent's settings, the boot it believes to live in (empty: the machine's), and where it dies (0: nowhere)."""
+    """The agent's settings, and the boot it believes to live in (empty: the machine's)."""
 
     settings: Settings
     boot_id: str = ""
-    die_at: int = 0
 
 
 class OtherBootClock(SystemClock):
@@ -42,7 +41,7 @@ def encode(start: AgentStart) -> str:
 
 
 def armed_file(root: Path) -> Path:
-    """Return the file whose existence arms the crash points."""
+    """Return the file that arms the crash points; it holds the number of the deadly one, 0 for none."""
     return root / "crash-points-armed"
 
 
@@ -59,7 +58,7 @@ def main(argument: str) -> int:
     """Run until told to stop."""
     start = msgspec.json.decode(argument, type=AgentStart, dec_hook=_path)
     root = start.settings.paths.root
-    CrashPoints(armed_file(root), passed_file(root), start.die_at).install()
+    CrashPoints(armed_file(root), passed_file(root)).install()
     if start.boot_id:
         OtherBootClock.boot_id = start.boot_id
         run.SystemClock = OtherBootClock  # type: ignore[attr-defined]  # the seam

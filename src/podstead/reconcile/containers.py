@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from podstead.state.probes import PodProbes
     from podstead.state.records import PodHistory, Revision
 
+# What containerd notes of a container whose start failed, and of a call whose caller went away (Go's context package).
+START_ERROR_CODE = 128
+CANCELLED = "context canceled"
+
 # Stands in a start that is planned before its sandbox exists; such starts are looked at, never carried out.
 _NO_SANDBOX = SandboxID("")
 
@@ -125,6 +129,9 @@ class ContainerPass:
         if self.drift.container(found):
             self._start(found.name, sandbox, out, restart_count=count, new_revision=True)
             return
+        if _start_was_cut(found):
+            self._start(found.name, sandbox, out, restart_count=count)
+            return
         if not self._restarts(found, killed=memory.killed_attempt == found.attempt):
             return
         if sandbox is None or found.sandbox_id != sandbox.id:
@@ -216,3 +223,11 @@ class ContainerPass:
             seen[found.name] = seen.get(found.name, 0) + 1
             if found.name in names and seen[found.name] > 2 and found.state is ContainerState.EXITED:
                 out.steps.append(RemoveContainer(id=found.id))
+
+
+def _start_was_cut(found: ObservedContainer) -> bool:
+    """Return whether the container never ran because its start lost its caller: an agent that died meanwhile.
+
+    containerd cancels a call whose connection breaks, with this code, reason and text; that is no crash.
+    """
+    return found.exit_code == START_ERROR_CODE and found.reason == "StartError" and CANCELLED in found.message

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from podstead.config import RestartSettings
-from podstead.identity import ContainerID
+from podstead.identity import ContainerID, SandboxID
 from podstead.k8s import core_v1 as v1
 from podstead.reconcile.actions import (
     FinishIncarnation,
     PrepareVolumes,
     Promote,
     PullImage,
+    RemoveSandbox,
     RunSandbox,
     StartContainer,
     StopContainer,
@@ -274,3 +275,31 @@ def test_a_finished_pod_is_not_run_again_after_its_sandbox_is_gone() -> None:
     )
     assert world.plan().steps == ()
     assert not any(isinstance(s, FinishIncarnation | StopSandbox) for s in world.log)
+
+
+def test_a_start_that_lost_its_caller_is_no_restart() -> None:
+    world = World(effective=R1)
+    world.settle()
+    (started,) = world.containers
+    text = "failed to create containerd task: failed to create shim task: context canceled: unknown"
+    cut = replace(started, state=ContainerState.EXITED, exit_code=128, reason="StartError", message=text)
+
+    world.containers[:] = [cut]
+    (again,) = (s for s in world.plan().steps if isinstance(s, StartContainer))
+    assert (again.attempt, again.restart_count, again.crash_level) == (1, 0, None)
+
+    # A start that failed by itself backs off as every crash does.
+    world.containers[:] = [replace(cut, message='exec: "nosuch": executable file not found')]
+    (again,) = (s for s in world.plan().steps if isinstance(s, StartContainer))
+    assert (again.restart_count, again.crash_level) == (1, 0)
+
+
+def test_a_stopped_sandbox_stays_only_while_it_holds_a_record() -> None:
+    world = World(effective=R1)
+    world.settle()
+    old = replace(sandbox(0, ready=False), id=SandboxID("old"))
+    world.sandboxes.append(old)
+    assert world.plan().steps == (RemoveSandbox(id=old.id),)
+
+    world.containers.append(container(attempt=-1, state=ContainerState.EXITED, inside="old"))
+    assert world.plan().steps == ()

@@ -1,0 +1,139 @@
+"""The agent dies before and after every durable write and every changing runtime call (foundation 16).
+
+For N = 1, 2, … the agent is killed at the N-th point of creating a pod, then of editing it, then of removing it; the
+next agent must bring each to its end. The series ends when every phase has passed without reaching its N-th point.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.manifests import container_status, is_running, manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.agent import AgentUnderTest
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+MAX_POINTS = 60
+"""More points than any phase has: the bound of the series."""
+
+
+@dataclass
+class Bystander:
+    """A pod that nothing may touch."""
+
+    agent: AgentUnderTest
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        pod = self.agent.pod("calm")
+        return {
+            "id": self.agent.container_id("calm"),
+            "ip": pod["status"]["podIP"],
+            "restarts": container_status(pod)["restartCount"],
+            "uid": pod["metadata"]["annotations"]["kubernetes.io/config.hash"],
+            "boxes": [s.id for s in self.agent.sandboxes("calm")],
+        }
+
+    def check(self) -> None:
+        assert self.facts() == self.seen
+
+
+def version(number: int) -> str:
+    env = [{"name": "VERSION", "value": str(number)}]
+    volumes = [{"name": "d", "emptyDir": {}}]
+    mounts = [{"name": "d", "mountPath": "/d"}]
+    return manifest(
+        "web",
+        hostNetwork=False,
+        volumes=volumes,
+        container={"env": env, "volumeMounts": mounts, "ports": [{"containerPort": 80, "hostPort": 18082}]},
+    )
+
+
+def runs_version(agent: AgentUnderTest, number: int) -> bool:
+    """Return whether exactly one container of the right content runs in exactly one ready sandbox."""
+    pod = agent.pod("web")
+    if not pod or not is_running(pod):
+        return False
+    running = agent.containers("web", running=True)
+    ready = [s for s in agent.sandboxes("web") if s.ready]
+    if len(running) != 1 or len(ready) != 1:
+        return False
+    return agent.exec("web", "sh", "-c", "echo $VERSION").strip() == str(number)
+
+
+def nothing_left(agent: AgentUnderTest) -> bool:
+    """Return whether only the bystander is in the runtime and on disk."""
+    uids = {s.uid for s in agent.sandboxes()} | {c.uid for c in agent.containers()}
+    on_disk = {path.name for path in agent.settings.paths.pods.iterdir()}
+    return len(uids) == 1 and on_disk <= uids and not agent.pod("web")
+
+
+def phase(agent: AgentUnderTest, number: int, act: Callable[[], object], done: Callable[[], bool]) -> bool:
+    """Let the agent die at a point of one phase, and the next one finish it; returns whether the point was reached."""
+    agent.arm(die_at=number)
+    act()
+
+    def over() -> bool:
+        assert agent.process is not None
+        if agent.process.poll() is not None:
+            return True
+        try:
+            return done()
+        except OSError:  # it died while it was asked
+            return False
+
+    agent.wait("the phase is over", over, 20)
+    died = agent.wait_dead(0)
+    points = agent.points_passed()
+    agent.disarm()
+    if died:
+        assert len(points) == number, points
+        agent.start()
+        try:
+            agent.wait("the next agent ends what was begun", done, 25)
+        except AssertionError as error:
+            raise AssertionError(f"died at {points[-1]}: {error}") from None
+    return died
+
+
+def test_death_at_every_point_of_a_pods_life(own_agent: AgentUnderTest) -> None:
+    agent = own_agent
+    agent.write("calm.yaml", manifest("calm", hostNetwork=False))
+    agent.wait_running("calm")
+    bystander = Bystander(agent)
+    bystander.seen = bystander.facts()
+    alive = {"create": True, "edit": True, "remove": True}
+    reached = dict.fromkeys(alive, 0)
+
+    for number in range(1, MAX_POINTS):
+        steps: list[tuple[str, Callable[[], object], Callable[[], bool]]] = [
+            ("create", lambda: agent.write("web.yaml", version(1)), lambda: runs_version(agent, 1)),
+            ("edit", lambda: agent.write("web.yaml", version(2)), lambda: runs_version(agent, 2)),
+            ("remove", lambda: agent.remove("web.yaml"), lambda: nothing_left(agent)),
+        ]
+        for name, act, done in steps:
+            if alive[name]:
+                alive[name] = phase(agent, number, act, done)
+                reached[name] += alive[name]
+            else:
+                act()
+                agent.wait(f"{name} without a death", done, 20)
+            if name != "remove":
+                restarts = container_status(agent.pod("web"))["restartCount"]
+                assert restarts == 0, (name, agent.points_passed())
+        bystander.check()
+        if not any(alive.values()):
+            break
+
+    assert not any(alive.values()), alive
+    # A phase of fewer points would mean that the points are not counted any more.
+    assert min(reached.values()) >= 8, json.dumps(reached)
