@@ -14,7 +14,6 @@ from podstead.server.selectors import SelectorError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from podstead.server.resources import ApiObject
 
 POD_FIELDS = frozenset(
     {
@@ -50,6 +49,9 @@ EVENT_FIELDS = frozenset(
     }
 )
 NAME_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
+
+ApiObject = v1.Pod | v1.Node | v1.Event | v1.Namespace
+"""What the API serves as objects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import msgspec
 
 from podstead.k8s import core_v1 as v1
 from podstead.server import field_selectors as fields
+from podstead.server.field_selectors import ApiObject
 from podstead.server.printers import events, namespaces, nodes, pods
 from podstead.store import changes
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from podstead.store.changes import Kind
 
 KINDS: dict[type[msgspec.Struct], str] = {v1.Pod: "Pod", v1.Node: "Node", v1.Event: "Event", v1.Namespace: "Namespace"}
-ApiObject = v1.Pod | v1.Node | v1.Event | v1.Namespace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from podstead.clock import Clock
+    from podstead.server.field_selectors import ApiObject
     from podstead.server.handlers.watch import WatchHandler
-    from podstead.server.resources import ApiObject
     from podstead.server.routing import PathValues
     from podstead.store.objects import ObjectStore
 

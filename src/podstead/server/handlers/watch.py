@@ -14,7 +14,7 @@ from podstead.server.faults import ApiError, status_of
 from podstead.server.messages import JSON, Reply, Request, StreamingResponse
 from podstead.server.negotiation import Representation, include_object, representation
 from podstead.server.parameters import flag, whole_number
-from podstead.server.resources import ApiObject, Resource, Selection, meta_of, typed
+from podstead.server.resources import Resource, Selection, meta_of, typed
 from podstead.server.tables import Include, PartialObject, render
 from podstead.store.changes import Change, ChangeType, Expired
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from podstead.clock import Clock
+    from podstead.server.field_selectors import ApiObject
     from podstead.store.objects import ObjectStore
 
 BOOKMARK_SECONDS = 60.0
