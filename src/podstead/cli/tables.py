@@ -33,10 +33,11 @@ class RowMeta(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str] = {}
 
 
-class RowObject(msgspec.Struct, frozen=True):
-    """The object of a row, as far as it is printed."""
+class RowObject(msgspec.Struct, frozen=True, rename="camel"):
+    """The object of a row, as far as it is printed or orders the rows."""
 
     metadata: RowMeta = RowMeta()
+    last_timestamp: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -35,8 +35,11 @@ class Calls:
         self, method: Unary[RequestT, ReplyT], request: RequestT, action: str, deadline_seconds: float | None = None
     ) -> ReplyT:
         """Make one call; `action` completes "cannot …" in a fault."""
+        seconds = deadline_seconds or self._request_seconds
+        if method.most_seconds is not None:
+            seconds = min(seconds, method.most_seconds)
         try:
-            return await self._transport.unary(method, request, deadline_seconds or self._request_seconds)
+            return await self._transport.unary(method, request, seconds)
         except CallError as error:
             raise fault(error, action, method.reason) from error
 

@@ -19,12 +19,16 @@ ReplyT = TypeVar("ReplyT", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[RequestT, ReplyT]):
-    """One call. `reason` is the CamelCase word under which a refusal appears (kubelet's words where it has one)."""
+    """One call. `reason` is the CamelCase word under which a refusal appears (kubelet's words where it has one).
+
+    `most_seconds` bounds the deadline of calls that the runtime answers from its memory.
+    """
 
     path: str
     request_type: type[RequestT]
     reply_type: type[ReplyT]
     reason: str = "RuntimeError"
+    most_seconds: float | None = None
 
     @property
     def name(self) -> str:
@@ -48,8 +52,12 @@ RUNTIME = "/runtime.v1.RuntimeService/"
 IMAGES = "/runtime.v1.ImageService/"
 EVENTS = "/containerd.services.events.v1.Events/"
 
-VERSION = Unary(RUNTIME + "Version", pb.VersionRequest, pb.VersionResponse)
-STATUS = Unary(RUNTIME + "Status", pb.StatusRequest, pb.StatusResponse)
+MEMORY_SECONDS = 15.0
+"""A busy containerd lists thousands of containers within a second. One that stays silent this long hangs, and the node
+must say so: with the usual deadline of two minutes a stopped runtime looked ready for as long (tried with SIGSTOP)."""
+
+VERSION = Unary(RUNTIME + "Version", pb.VersionRequest, pb.VersionResponse, most_seconds=MEMORY_SECONDS)
+STATUS = Unary(RUNTIME + "Status", pb.StatusRequest, pb.StatusResponse, most_seconds=MEMORY_SECONDS)
 RUNTIME_CONFIG = Unary(RUNTIME + "RuntimeConfig", pb.RuntimeConfigRequest, pb.RuntimeConfigResponse)
 
 RUN_SANDBOX = Unary(
@@ -60,7 +68,9 @@ REMOVE_SANDBOX = Unary(RUNTIME + "RemovePodSandbox", pb.RemovePodSandboxRequest,
 SANDBOX_STATUS = Unary(
     RUNTIME + "PodSandboxStatus", pb.PodSandboxStatusRequest, pb.PodSandboxStatusResponse, "FailedPodSandBoxStatus"
 )
-LIST_SANDBOXES = Unary(RUNTIME + "ListPodSandbox", pb.ListPodSandboxRequest, pb.ListPodSandboxResponse)
+LIST_SANDBOXES = Unary(
+    RUNTIME + "ListPodSandbox", pb.ListPodSandboxRequest, pb.ListPodSandboxResponse, most_seconds=MEMORY_SECONDS
+)
 UPDATE_SANDBOX_RESOURCES = Unary(
     RUNTIME + "UpdatePodSandboxResources", pb.UpdatePodSandboxResourcesRequest, pb.UpdatePodSandboxResourcesResponse
 )
@@ -75,7 +85,9 @@ STOP_CONTAINER = Unary(
     RUNTIME + "StopContainer", pb.StopContainerRequest, pb.StopContainerResponse, "KillContainerError"
 )
 REMOVE_CONTAINER = Unary(RUNTIME + "RemoveContainer", pb.RemoveContainerRequest, pb.RemoveContainerResponse)
-LIST_CONTAINERS = Unary(RUNTIME + "ListContainers", pb.ListContainersRequest, pb.ListContainersResponse)
+LIST_CONTAINERS = Unary(
+    RUNTIME + "ListContainers", pb.ListContainersRequest, pb.ListContainersResponse, most_seconds=MEMORY_SECONDS
+)
 CONTAINER_STATUS = Unary(RUNTIME + "ContainerStatus", pb.ContainerStatusRequest, pb.ContainerStatusResponse)
 UPDATE_RESOURCES = Unary(
     RUNTIME + "UpdateContainerResources", pb.UpdateContainerResourcesRequest, pb.UpdateContainerResourcesResponse

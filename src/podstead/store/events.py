@@ -90,6 +90,7 @@ class EventStore:
         # By uid, in the order of their last occurrence: the first is the one to drop.
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._by_identity: dict[_Identity, str] = {}
+        self._named_at = 0
         database.attach(self._dump)
 
     async def load(self) -> None:
@@ -165,11 +166,12 @@ class EventStore:
         self, involved: v1.ObjectReference, type_: EventType, reason: str, message: str, identity: _Identity
     ) -> None:
         at, uid, now = self._timestamp(), str(uuid4()), self._clock.now()
+        self._named_at = max(int(now.wall * 1e9), self._named_at + 1)
         event = v1.Event(
             api_version="v1",
             kind="Event",
             metadata=v1.ObjectMeta(
-                name=_event_name(involved.name or "", uid),
+                name=_event_name(involved.name or "", self._named_at),
                 namespace=involved.namespace or "default",
                 uid=uid,
                 creation_timestamp=at,
@@ -247,7 +249,10 @@ def _seen_at(event: v1.Event) -> float:
     return datetime.fromisoformat(event.last_timestamp or "1970-01-01T00:00:00Z").timestamp()
 
 
-def _event_name(involved: str, uid: str) -> str:
-    """Return a name as Kubernetes' own components make it: the object's, a dot, sixteen hex digits."""
+def _event_name(involved: str, nanoseconds: int) -> str:
+    """Return a name as Kubernetes' own components make it: the object's, a dot, the time in sixteen hex digits.
+
+    A list, which is in the order of names, so tells each object's events in the order in which they began.
+    """
     stem = re.sub(r"[^a-z0-9.-]", "-", involved.lower())[:MAX_NAME].strip("-.")
-    return f"{stem or 'unnamed'}.{uid.replace('-', '')[:16]}"
+    return f"{stem or 'unnamed'}.{nanoseconds:016x}"

@@ -51,6 +51,17 @@ async def test_describe_pod(shell: Shell) -> None:
     assert CANARY not in text
 
 
+async def test_describe_tells_the_latest_event_last(shell: Shell) -> None:
+    fill(shell.node)
+    old = event("mysql-node1.zz", "an old one")
+    shell.node.store.put(EVENTS, msgspec.structs.replace(old, last_timestamp="2026-09-21T13:20:00Z"))
+    lines = (await shell("describe", "pod", "mysql", "-n", "kube-system")).out.splitlines()
+    assert [line.rpartition("  ")[2] for line in lines[-2:]] == [
+        "an old one",
+        "Liveness probe failed: connection refused",
+    ]
+
+
 async def test_describe_tells_the_last_state(shell: Shell) -> None:
     ended = v1.ContainerStateTerminated(
         exit_code=137, reason="OOMKilled", message="out of memory", finished_at="2026-09-21T13:00:00Z"

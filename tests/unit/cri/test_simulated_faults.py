@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.clock import SystemClock
+from podstead.cri.methods import MEMORY_SECONDS
 from podstead.errors import DeadlineFault, NameReservedFault, NotFoundFault, RuntimeFault
 from podstead.state.observed import ContainerState
 from tests.simulators.cri_faults import Fault
@@ -118,6 +120,28 @@ async def test_a_hanging_call_meets_its_deadline(runtime: SimulatedRuntime, faul
     with pytest.raises(DeadlineFault):
         await calls.run_sandbox(sandbox_request())
     assert len(await calls.sandboxes()) == made
+
+
+class HurriedClock(SystemClock):
+    """A thousand times as fast as the real one; keeps what was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await super().sleep(seconds / 1000)
+
+
+@pytest.mark.parametrize("call", ["sandboxes", "containers", "version", "info"])
+async def test_a_runtime_that_hangs_is_found_out_long_before_the_usual_deadline(call: str) -> None:
+    clock = HurriedClock()
+    async with SimulatedRuntime(clock=clock) as hung:
+        hung.faults.add(Fault.HANG)
+        with pytest.raises(DeadlineFault):
+            await getattr(client(hung, request_seconds=120), call)()
+    assert clock.waits == [MEMORY_SECONDS]
 
 
 async def test_a_slow_call_succeeds_late(runtime: SimulatedRuntime) -> None:

@@ -60,6 +60,14 @@ async def test_an_event_is_what_kubectl_expects(store: EventStore, objects: Obje
     assert objects.list(EVENTS).items == (event,)
 
 
+async def test_an_objects_events_are_listed_in_the_order_in_which_they_began(
+    store: EventStore, objects: ObjectStore
+) -> None:
+    for reason in ("Pulled", "Created", "Started", "BackOff"):
+        store.record(POD, type_="Normal", reason=reason, message="x")
+    assert [event.reason for event in objects.list(EVENTS).items] == ["Pulled", "Created", "Started", "BackOff"]
+
+
 async def test_equal_events_are_one_counted(store: EventStore, objects: ObjectStore, clock: StillClock) -> None:
     for _ in range(4):
         store.record(POD, type_="Normal", reason="Pulled", message="m")

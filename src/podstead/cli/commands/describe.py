@@ -93,15 +93,15 @@ def _nodes(client: AgentClient, names: tuple[str, ...]) -> list[Outline]:
 
 
 def _add_events(client: AgentClient, outline: Outline, about: list[tuple[str, str]]) -> None:
-    """Add the events about an object; their ages are the server's, so its clock counts."""
+    """Add the events about an object, the latest last; their ages are the server's, so its clock counts."""
     terms = ",".join(f"involvedObject.{field}={_escaped(value)}" for field, value in about)
-    table = decode_table(client.get(EVENTS.path(), [("fieldSelector", terms)], TABLE))
+    table = decode_table(client.get(EVENTS.path(), [("fieldSelector", terms), ("includeObject", "Object")], TABLE))
     if not table.rows:
         outline.add("Events")
         return
     places = {column.name: index for index, column in enumerate(table.column_definitions)}
     rows = [("Type", "Reason", "Age", "From", "Message")]
-    for row in table.rows:
+    for row in sorted(table.rows, key=lambda row: row.object.last_timestamp if row.object else ""):
         cells = {name: row.cells[index] for name, index in places.items() if index < len(row.cells)}
         count = cells.get("Count", "1")
         age = cells.get("Last Seen", "")
