@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, assert_never
 
+from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, NotFoundFault, PodsteadError, RuntimeFault
 from podstead.reconcile.actions import (
     FinishIncarnation,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from podstead.agent.slots import Rank, StartSlots
     from podstead.clock import Clock
     from podstead.identity import PodUID, RevisionID
+    from podstead.k8s import core_v1 as v1
     from podstead.reconcile.actions import Step
     from podstead.state.records import ContainerHistory, PodHistory, PodRecord, Revision
     from podstead.state.runtime import ContainerRequest, Image, SandboxRequest
@@ -254,13 +256,13 @@ class Executor:
                     await self._await_reserved(session, step)
                     return  # the next plan starts what was created
                 except RuntimeFault as fault:
-                    raise _as(fault, "CreateContainerError") from fault
+                    raise _as(fault, "CreateContainerError", spec) from fault
                 self._recorder.event(session.key, session.uid, "Created", f"Created container {step.name}")
             self._advance(step, session)
             try:
                 await self._runtime.start_container(container)
             except RuntimeFault as fault:
-                raise _as(fault, "RunContainerError") from fault
+                raise _as(fault, "RunContainerError", spec) from fault
         session.started[container] = self._clock.now().boot
         self._recorder.event(session.key, session.uid, "Started", f"Started container {step.name}")
 
@@ -297,9 +299,9 @@ def _revision(session: PodSession, identifier: str) -> Revision:
     return revision
 
 
-def _as(fault: RuntimeFault, reason: str) -> RuntimeFault:
+def _as(fault: RuntimeFault, reason: str, container: v1.Container) -> RuntimeFault:
     """Return the fault under the waiting reason of the stage it came from; transient ones keep being so."""
-    return RuntimeFault(str(fault), transient=fault.transient, reason=reason)
+    return RuntimeFault(without_values(str(fault), container), transient=fault.transient, reason=reason)
 
 
 async def _gone_is_fine(call: Awaitable[None]) -> None:

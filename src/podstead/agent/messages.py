@@ -1,9 +1,10 @@
-"""What a container left as its termination message (spec/kubelet-static-pods.md 5.8)."""
+"""What is told of a container's end: its termination message (spec/kubelet-static-pods.md 5.8), the runtime's words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.text import blotted
 from podstead.logs.paths import log_directory, log_path
 from podstead.logs.reader import last_lines
 from podstead.volumes.home import wants_log
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.agent.table import PodTable
+    from podstead.k8s import core_v1 as v1
     from podstead.state.observed import ObservedContainer
     from podstead.volumes.home import PodVolumes
 
@@ -28,7 +30,7 @@ class TerminationMessages:
         self._pod_logs = pod_logs
 
     async def of(self, exited: ObservedContainer) -> str:
-        """Return the message, empty where there is none or the pod is not known."""
+        """Return the message, or else the runtime's; empty where there is none or the pod is not known."""
         session = self._table.by_uid(exited.uid)
         revision = session.revision(exited.revision) if session else None
         spec = next((c for c in revision.pod.spec.containers if c.name == exited.name), None) if revision else None
@@ -38,4 +40,15 @@ class TerminationMessages:
         if wants_log(spec, exited.exit_code, message):
             log = log_directory(self._pod_logs, session.key, exited.uid) / log_path(exited.name, exited.attempt)
             message = (await last_lines(log, LOG_LINES, LOG_BYTES)).decode("utf-8", "replace")
-        return message
+        return message or without_values(exited.message, spec)
+
+
+def without_values(text: str, container: v1.Container) -> str:
+    """Return a runtime's words without the values of a container's env, command and args that they repeat (foundation 24).
+
+    A runtime quotes the program that it cannot find; the label says which field of the manifest to look at.
+    """
+    values = [(entry.value, f"[env {entry.name}]") for entry in container.env if entry.value]
+    for field, words in (("command", container.command), ("args", container.args)):
+        values += [(word, f"[{field}[{index}]]") for index, word in enumerate(words)]
+    return blotted(text, values)

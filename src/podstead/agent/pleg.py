@@ -1,7 +1,11 @@
 """The pod lifecycle event generator: keeps the last view of every pod, fed by events and a slow relist.
 
 An exit event marks the container as exited at once, before the runtime's own state follows (about 50 ms later,
-spec/cri.md 4); a listing that still says Running does not take that back. Details of an exit are asked for once.
+spec/cri.md 4); a listing that still says Running does not take that back. An exit that is told before anybody has
+seen its container is kept until then. Details of an exit are asked for once.
+
+Looks overlap: a pod's own after each step, and the slow list of all. Each has a number from its beginning, and what
+a look found never replaces what a later one did: an old list must not undo a start.
 """
 
 from __future__ import annotations
@@ -9,25 +13,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
 from podstead.state.runtime import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from podstead.agent.ports import EventStream, Runtime
     from podstead.clock import Clock
-    from podstead.identity import ContainerID, PodUID
+    from podstead.identity import ContainerID, PodUID, SandboxID
     from podstead.state.runtime import RuntimeEvent
 
 log = logging.getLogger(__name__)
 
-# The runtime's state follows its exit event by about 50 ms; ten looks 30 ms apart are ample.
-DETAIL_TRIES = 10
-DETAIL_SECONDS = 0.03
+Observed = TypeVar("Observed", ObservedSandbox, ObservedContainer)
+
+# The runtime's state follows its exit event by about 50 ms, on a loaded machine later.
+STATE_LOOKS_SECONDS = (0.03, 0.03, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
+# How soon a look that failed is repeated; doubled up to the slow list's period.
+RETRY_SECONDS = 0.25
+# A program that ends at once may end before its start is looked at: so many such exits are kept until then. Two starts
+# a core are under way at a time; what is beyond that is of other agents.
+EARLY_EXITS = 256
 
 
 async def _say_nothing(_: ObservedContainer) -> str:
@@ -65,6 +75,14 @@ class Pleg:
         """Full status of running containers, by id: asked for once."""
         self._addresses: dict[str, ObservedSandbox] = {}
         self._owner: dict[str, PodUID] = {}
+        self._early: dict[str, RuntimeEvent] = {}
+        """Exits told of containers and sandboxes that no look has shown yet, oldest first, by id."""
+        self._looks = 0
+        self._seen: dict[PodUID, int] = {}
+        """The look that a pod's view is from."""
+        self._due = asyncio.Event()
+        self._doubtful = False
+        """Whether a look has failed since the last whole list."""
         self._group: asyncio.TaskGroup | None = None
         self.connected = False
         self.on_connection: Callable[[bool], None] = lambda _: None
@@ -86,14 +104,10 @@ class Pleg:
 
     def forget(self, uid: PodUID) -> None:
         """Drop what is known of a pod that has ended."""
+        self._seen[uid] = self._begin()  # looks that began before this know nothing any more
         view = self._views.pop(uid, None)
-        for container in view.containers if view else ():
-            self._exits.pop(container.id, None)
-            self._details.pop(container.id, None)
-            self._owner.pop(container.id, None)
-        for sandbox in view.sandboxes if view else ():
-            self._addresses.pop(sandbox.id, None)
-            self._owner.pop(sandbox.id, None)
+        if view is not None:
+            self._drop(_ids(view))
 
     async def run(self, relist_seconds: float) -> None:
         """Follow events and relist slowly, for ever."""
@@ -104,31 +118,38 @@ class Pleg:
 
     async def _follow(self) -> None:
         async for event in self._events.events():
-            try:
-                await self._take(event)
-            except RuntimeFault as fault:
-                log.warning("cannot take a runtime event: %s", fault)
+            self._take(event)
 
     async def _relist_slowly(self, seconds: float) -> None:
+        pause = RETRY_SECONDS
         while True:
-            await self._clock.sleep(seconds)
+            try:
+                async with asyncio.timeout(pause if self._doubtful else seconds):
+                    await self._due.wait()
+            except TimeoutError:
+                pass
+            if self._doubtful and self._due.is_set():
+                await self._clock.sleep(pause)
+            self._due.clear()
             await self.relist()
+            pause = min(2 * pause, seconds) if self._doubtful else RETRY_SECONDS
 
     async def relist(self) -> bool:
         """List everything of this instance; returns whether the runtime answered."""
         self.relists += 1
+        look = self._begin()
+        self._doubtful = False
         try:
-            sandboxes = await self._runtime.sandboxes(instance=self._instance)
-            containers = await self._runtime.containers(instance=self._instance)
-            listed = {s.uid for s in sandboxes} | {c.uid for c in containers}
-            unknown = listed - set(self._views)
-            uids = listed | set(self._views)
-            for uid in uids:
-                mine = [s for s in sandboxes if s.uid == uid]
-                await self._keep(uid, mine, [c for c in containers if c.uid == uid])
+            sandboxes = _by_uid(await self._runtime.sandboxes(instance=self._instance))
+            containers = _by_uid(await self._runtime.containers(instance=self._instance))
+            listed = sandboxes.keys() | containers.keys()
+            unknown = listed - self._views.keys()
+            for uid in listed | self._views.keys():
+                await self._keep(uid, look, sandboxes.get(uid, ()), containers.get(uid, ()))
         except RuntimeFault as fault:
             self.lost(str(fault))
             return False
+        self._seen = {uid: seen for uid, seen in self._seen.items() if uid in self._views or seen > look}
         if not self.connected:
             self.connected = True
             self.on_connection(True)  # noqa: FBT003 - the port is a plain callable
@@ -137,46 +158,93 @@ class Pleg:
         return True
 
     async def refresh(self, uid: PodUID) -> None:
-        """Look at one pod again."""
+        """Look at one pod again; a look that fails makes its view stale and is repeated soon."""
+        look = self._begin()
         try:
             sandboxes = await self._runtime.sandboxes(uid=uid, instance=self._instance)
             containers = await self._runtime.containers(uid=uid, instance=self._instance)
-            await self._keep(uid, sandboxes, containers)
+            await self._keep(uid, look, sandboxes, containers)
         except RuntimeFault as fault:
-            log.info("cannot look at pod %s: %s", uid, fault)
-            old = self.view(uid)
-            self._set(uid, PodView(old.sandboxes, old.containers, fresh=False))
+            self._doubt(uid, look, fault)
+            self._due.set()
 
     def lost(self, why: str) -> None:
         """Take every view for stale until the next list succeeds."""
+        self._doubtful = True
+        self._due.set()
         if self.connected:
             log.warning("the runtime is lost: %s", why)
             self.connected = False
             self.on_connection(False)  # noqa: FBT003 - the port is a plain callable
+        look = self._begin()
         for uid, view in list(self._views.items()):
-            self._set(uid, PodView(view.sandboxes, view.containers, fresh=False))
+            self._show(uid, look, PodView(view.sandboxes, view.containers, fresh=False))
+
+    def _begin(self) -> int:
+        """Return the number of a look that begins now."""
+        self._looks += 1
+        return self._looks
 
     async def _keep(
-        self, uid: PodUID, sandboxes: Iterable[ObservedSandbox], containers: Iterable[ObservedContainer]
+        self, uid: PodUID, look: int, sandboxes: Iterable[ObservedSandbox], containers: Iterable[ObservedContainer]
     ) -> None:
-        known = [await self._with_address(s) for s in sandboxes]
-        full = [c for found in containers if (c := await self._with_details(found)) is not None]
-        self._set(uid, PodView(known, full, fresh=True))
+        """Complete what a list shows of a pod and take it over. Raises transient RuntimeFaults only."""
+        try:
+            known = [s for found in sandboxes if (s := await self._with_address(found)) is not None]
+            full = [c for found in containers if (c := await self._with_details(found)) is not None]
+        except RuntimeFault as fault:
+            if fault.transient:
+                raise
+            # The runtime answers, only not about this pod: the others go on.
+            self._doubt(uid, look, fault)
+        else:
+            self._show(uid, look, PodView(known, full, fresh=True))
+            self._settle(uid)
+
+    def _doubt(self, uid: PodUID, look: int, fault: RuntimeFault) -> None:
+        log.info("cannot look at pod %s: %s", uid, fault)
+        self._doubtful = True
+        old = self.view(uid)
+        self._show(uid, look, PodView(old.sandboxes, old.containers, fresh=False))
+
+    def _show(self, uid: PodUID, look: int, view: PodView) -> None:
+        """Take a look's view over unless a later look has shown another."""
+        if look > self._seen.get(uid, 0):
+            self._seen[uid] = look
+            self._set(uid, view)
 
     def _set(self, uid: PodUID, view: PodView) -> None:
         old = self._views.get(uid)
         self._views[uid] = view
-        self._owner.update((s.id, uid) for s in view.sandboxes)
-        self._owner.update((c.id, uid) for c in view.containers)
+        self._owner.update(dict.fromkeys(_ids(view), uid))
+        if old is not None:
+            self._drop(_ids(old) - _ids(view))
         if old is None or (old.sandboxes, old.containers, old.fresh) != (view.sandboxes, view.containers, view.fresh):
             self._on_change(uid)
 
-    async def _with_address(self, sandbox: ObservedSandbox) -> ObservedSandbox:
+    def _drop(self, ids: Iterable[str]) -> None:
+        """Forget objects that are no more."""
+        for one in ids:
+            self._exits.pop(one, None)
+            self._details.pop(one, None)
+            self._addresses.pop(one, None)
+            self._owner.pop(one, None)
+
+    def _settle(self, uid: PodUID) -> None:
+        """Let exits count that were told before this look showed who has ended."""
+        view = self.view(uid)
+        for one in _ids(view) & self._early.keys():
+            self._ended(uid, self._early.pop(one))
+
+    async def _with_address(self, sandbox: ObservedSandbox) -> ObservedSandbox | None:
         if sandbox.host_network or not sandbox.ready:
             return sandbox
         known = self._addresses.get(sandbox.id)
         if known is None or not known.ips:
-            known = await self._runtime.sandbox_status(sandbox.id)
+            try:
+                known = await self._runtime.sandbox_status(sandbox.id)
+            except NotFoundFault:
+                return None  # removed between the list and this look
             self._addresses[sandbox.id] = known
         return replace(sandbox, ips=known.ips, host_network=known.host_network)
 
@@ -202,23 +270,30 @@ class Pleg:
             full = self._exits[full.id] = await self._described(replace(full, exit_seen=seen))
         return full
 
-    async def _take(self, event: RuntimeEvent) -> None:
+    def _take(self, event: RuntimeEvent) -> None:
         if event.kind is EventKind.RECONNECTED:
-            await self.relist()
-            return
-        uid = self._owner.get(event.container_id)
-        if uid is None or event.kind is not EventKind.EXITED:
-            return
-        container = next((c for c in self.view(uid).containers if c.id == event.container_id), None)
-        if container is None:
-            await self.refresh(uid)  # a sandbox has ended
-        else:
-            self._exited(uid, container, event)
+            self._due.set()
+        elif event.kind is EventKind.EXITED:
+            uid = self._owner.get(event.container_id)
+            if uid is not None:
+                self._ended(uid, event)
+            elif event.container_id not in self._early:
+                self._early[event.container_id] = event
+                if len(self._early) > EARLY_EXITS:
+                    del self._early[next(iter(self._early))]
 
-    def _exited(self, uid: PodUID, container: ObservedContainer, event: RuntimeEvent) -> None:
-        if container.id in self._exits:
-            return  # delivered twice after a restart of the runtime
-        code = event.exit_code or 0
+    def _ended(self, uid: PodUID, event: RuntimeEvent) -> None:
+        view = self.view(uid)
+        container = next((c for c in view.containers if c.id == event.container_id), None)
+        sandbox = next((s for s in view.sandboxes if s.id == event.container_id), None)
+        if container is not None and container.id not in self._exits:  # an exit may be delivered twice
+            if event.exit_code is not None:
+                self._exited(uid, container, event, event.exit_code)
+            self._spawn(self._complete(uid, container.id), f"exit-{container.id[:12]}")
+        elif sandbox is not None and sandbox.ready:
+            self._spawn(self._await_end(uid, sandbox.id), f"end-{sandbox.id[:12]}")
+
+    def _exited(self, uid: PodUID, container: ObservedContainer, event: RuntimeEvent, code: int) -> None:
         exited = replace(
             container,
             state=ContainerState.EXITED,
@@ -226,34 +301,66 @@ class Pleg:
             finished_at=event.finished_at or int(self._clock.now().wall * 1e9),
             exit_seen=self._clock.now().boot,
         )
-        self._exits[container.id] = exited
-        self._details.pop(container.id, None)
         self._replace(uid, exited)
-        if self._group is not None:
-            self._group.create_task(self._complete(uid, container.id), name=f"exit-{container.id[:12]}")
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        if self._group is None:
+            work.close()
+            self._due.set()  # before the loops run the first list tells it all
+        else:
+            self._group.create_task(work, name=name)
+
+    async def _await_end(self, uid: PodUID, sandbox: SandboxID) -> None:
+        """Look at a pod until the runtime's own state says that this sandbox has ended."""
+        for seconds in STATE_LOOKS_SECONDS:
+            if sandbox in self._owner:
+                await self.refresh(uid)
+            if all(s.id != sandbox or not s.ready for s in self.view(uid).sandboxes):
+                return
+            await self._clock.sleep(seconds)
 
     async def _complete(self, uid: PodUID, container: ContainerID) -> None:
         """Wait for the runtime's own view of an exit: it alone knows the reason."""
-        for _ in range(DETAIL_TRIES):
-            await self._clock.sleep(DETAIL_SECONDS)
+        for seconds in STATE_LOOKS_SECONDS:
+            await self._clock.sleep(seconds)
             try:
                 full = await self._runtime.container_status(container)
+            except NotFoundFault:
+                return  # what the event said must do
             except RuntimeFault:
-                return  # removed, or the runtime is gone: what the event said must do
+                continue
             if full.state is ContainerState.EXITED:
                 exited = self._exits.get(container)
-                full = replace(full, exit_seen=exited.exit_seen if exited else self._clock.now().boot)
-                full = self._exits[container] = await self._described(full)
+                seen = exited.exit_seen if exited else self._clock.now().boot
+                full = await self._described(replace(full, exit_seen=seen))
                 self._replace(uid, full)
                 return
 
     async def _described(self, exited: ObservedContainer) -> ObservedContainer:
-        message = await self.describe(exited)
+        try:
+            message = await self.describe(exited)
+        except OSError as error:
+            log.warning("cannot read the termination message of container %s: %s", exited.id, error)
+            return exited
         return replace(exited, message=message) if message else exited
 
     def _replace(self, uid: PodUID, container: ObservedContainer) -> None:
+        """Take a container's exit over where its pod still has it."""
         view = self._views.get(uid)
         if view is None or all(c.id != container.id for c in view.containers):
             return
+        self._exits[container.id] = container
+        self._details.pop(container.id, None)
         containers = [container if c.id == container.id else c for c in view.containers]
         self._set(uid, PodView(view.sandboxes, containers, fresh=view.fresh))
+
+
+def _ids(view: PodView) -> set[str]:
+    return {*(s.id for s in view.sandboxes), *(c.id for c in view.containers)}
+
+
+def _by_uid(found: Iterable[Observed]) -> dict[PodUID, list[Observed]]:
+    grouped: dict[PodUID, list[Observed]] = {}
+    for one in found:
+        grouped.setdefault(one.uid, []).append(one)
+    return grouped

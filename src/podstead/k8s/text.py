@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SECRET_LENGTH = 6
+"""Values at least this long are blotted out; shorter ones are everyday words, and no password worth the name."""
+
 
 def printable(text: str) -> str:
     r"""Return `text` with everything that could steer a terminal or mislead a reader written as an escape.
@@ -14,3 +22,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def blotted(text: str, values: Iterable[tuple[str, str]]) -> str:
+    """Return `text` with each of these values that it repeats replaced by its label (`[PASSWORD]`), the longest first."""
+    for value, label in sorted(values, key=lambda pair: -len(pair[0])):
+        if len(value) >= SECRET_LENGTH:
+            text = text.replace(value, label)
+    return text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from podstead.errors import DeadlineFault, RuntimeFault
 from podstead.identity import ContainerID
 from podstead.k8s.expansion import expand
+from podstead.k8s.text import blotted
 from podstead.probes.attempt import MAX_OUTPUT, SUCCEEDED, Attempt, Result
 from podstead.state.runtime import ExecResult
 
@@ -21,8 +22,6 @@ DeadlineFault when the time ran out."""
 
 ANSWER_SECONDS = 10.0
 """How long after the command's own time the runtime may still take to say so; then the runtime is at fault."""
-SECRET_LENGTH = 6
-"""Values of the environment at least this long are blotted out of outputs; shorter ones are everyday words."""
 
 
 async def probe(
@@ -52,9 +51,6 @@ async def probe(
 
 
 def _redact(text: str, command: tuple[str, ...], env: Mapping[str, str]) -> str:
-    """Return the text without environment values and arguments that it repeats (foundation 24)."""
-    words = [(value, f"[{name}]") for name, value in env.items()] + [(word, "[argument]") for word in command[1:]]
-    for word, blot in sorted(words, key=lambda pair: -len(pair[0])):
-        if len(word) >= SECRET_LENGTH:
-            text = text.replace(word, blot)
-    return text
+    """Return the text without environment values and words of the command that it repeats (foundation 24)."""
+    labels = ("[command]", *("[argument]" for _ in command[1:]))
+    return blotted(text, [*((value, f"[{name}]") for name, value in env.items()), *zip(command, labels, strict=True)])
