@@ -51,6 +51,11 @@ class PodTable:
         if (worker := self._workers.get(uid)) is not None:
             worker.wake()
 
+    def wake_all(self) -> None:
+        """Let every pod be planned again: the runtime is back."""
+        for worker in self._workers.values():
+            worker.wake()
+
     def retry_all(self) -> None:
         """Let every failed step be tried again now."""
         for worker in self._workers.values():

@@ -133,6 +133,8 @@ def build_parts(ground: Ground) -> Parts:
 
     def connected(is_back: bool) -> None:
         (prober.runtime_back if is_back else prober.runtime_lost)()
+        if is_back:  # also those whose pods the runtime has nothing of yet
+            table.wake_all()
 
     table.on_end = ended
     pleg.on_connection = connected

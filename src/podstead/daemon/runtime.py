@@ -135,7 +135,8 @@ class RuntimeSetup:
         while True:
             if connection.private is None or connection.running is None:
                 await self._clock.sleep(WATCH_SECONDS)
-                if connection.exits.trouble is not None:
+                # Without events there is the slow list; only a runtime that cannot be reached is lost.
+                if connection.exits.trouble is not None and connection.exits.trouble.transient:
                     lost(str(connection.exits.trouble))
                 continue
             await _ended(connection.running.pid)

@@ -1,0 +1,1 @@
+"""The agent's real loops, in this process, against the simulated runtime: no root, no containerd, no network."""

@@ -1,0 +1,42 @@
+"""A simulated runtime and a node on it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.manifests import IMAGE, OTHER_IMAGE
+from tests.functional.node import SimulatedNode
+from tests.simulators.cri_runtime import SimulatedRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="ps-", dir="/tmp"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+async def runtime() -> AsyncIterator[SimulatedRuntime]:
+    async with SimulatedRuntime() as made:
+        made.add_image(IMAGE)
+        made.add_image(OTHER_IMAGE)
+        yield made
+
+
+@pytest.fixture
+async def node(root: Path, runtime: SimulatedRuntime) -> AsyncIterator[SimulatedNode]:
+    """A node whose agent has been started."""
+    made = SimulatedNode(root, runtime)
+    await made.start()
+    yield made
+    if made.present:
+        await made.stop()
