@@ -46,12 +46,13 @@ class LocalAPI:
     socket: Path
     timeout_seconds: float = 20.0
 
-    def ask(self, method: str, target: str, body: Any = None) -> Reply:
+    def ask(self, method: str, target: str, body: Any = None, *, accept: str = "application/json") -> Reply:
         """Send a request and read the whole answer."""
         connection = _UnixConnection(self.socket, self.timeout_seconds)
         try:
             data = b"" if body is None else json.dumps(body).encode()
-            connection.request(method, target, data, {"content-type": "application/json"} if data else {})
+            kind = {"content-type": "application/json"} if data else {}
+            connection.request(method, target, data, {"accept": accept, **kind})
             reply = connection.getresponse()
             return Reply(reply.status, reply.read())
         finally:

@@ -1,0 +1,21 @@
+"""A password that must not get out, and a text that must not steer a terminal (foundation 24)."""
+
+from __future__ import annotations
+
+CANARY = "canary-9c41-Passw0rd"
+HOSTILE = "\x1b[31m\nrow-of-its-own\x1b]0;title\x07\u202egpj\u200b\u009b<script>alert(1)</script>"
+ROW = "row-of-its-own"
+"""Stands after the newline of HOSTILE: a line that begins so was broken by it."""
+
+
+def leaks(text: str) -> list[str]:
+    """Return what is wrong with an output meant for people; empty is how it must be."""
+    found = [f"the canary: …{text[max(0, text.index(CANARY) - 80) :][:160]!r}"] if CANARY in text else []
+    return found + steering(text)
+
+
+def steering(text: str) -> list[str]:
+    """Return what of an output would steer a terminal or break its rows."""
+    strange = sorted({c for c in text if not c.isprintable() and c not in "\n\t"})
+    found = [f"the characters {strange}"] if strange else []
+    return found + [f"the line {line!r}" for line in text.splitlines() if line.startswith(ROW)]
