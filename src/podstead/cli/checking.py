@@ -68,7 +68,8 @@ def check_files(
 
 def _entry(path: Path, *, node_name: str, strict: bool, as_kubelet: bool) -> Checked | Unreadable:
     """Return the verdict on an entry of a directory, by the rules of the agent's directory."""
-    mode = path.lstat().st_mode
+    status = path.lstat()
+    mode = status.st_mode
     if not is_manifest_name(path.name):
         reason, text = why_ignored(path.name, is_directory=stat.S_ISDIR(mode))
         return Checked(path=str(path), verdict="Ignored", reason=reason, messages=(_warning(text),))
@@ -76,6 +77,9 @@ def _entry(path: Path, *, node_name: str, strict: bool, as_kubelet: bool) -> Che
         reason = "SymbolicLink" if stat.S_ISLNK(mode) else "NotAFile"
         text = "it is a symbolic link, and links are never followed" if stat.S_ISLNK(mode) else "it is not a plain file"
         return Checked(path=str(path), verdict="Rejected", reason=reason, messages=(_error(text),))
+    if status.st_nlink > 1:
+        text = f"it has {status.st_nlink} hard links, so another name can change it: copy it instead"
+        return Checked(path=str(path), verdict="Rejected", reason="HardLink", messages=(_error(text),))
     try:
         data = _read(path, str(path))
     except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
 
 INSTANCE_DIGITS = 8
+_OWN_COMMAND = re.compile(r"(?:^|(?<=or: ))podstead ")
 SHOWN = 10
 """Of pods, files and problems no more are listed: it is one screen."""
 
@@ -29,15 +32,18 @@ class Status(NodeStatusReport, frozen=True, kw_only=True, rename="camel"):
     pods_ready: int = 0
 
 
-def overview(status: Status, files: Sequence[FileReport], pods: Sequence[v1.Pod]) -> list[str]:
-    """Return the screen."""
+def overview(status: Status, files: Sequence[FileReport], pods: Sequence[v1.Pod], flags: str = "") -> list[str]:
+    """Return the screen. `flags` are those that name this agent; what to type next needs them as well."""
     refused = [report for report in files if report.verdict == "Rejected"]
     waiting = [(pod, why) for pod in pods if (why := why_not_ready(pod))]
     lines = list(_facts(status).lines())
     lines += _section("Not ready", [f"{_key(pod)}: {why}" for pod, why in waiting])
     lines += _section("Files that are not run", [_file(report) for report in refused])
     lines += _section("Wrong", [f"{problem.reason}: {problem.message}" for problem in status.problems])
-    return [*lines, *_section("Next", list(_advice(status, refused, [pod for pod, _ in waiting])))]
+    advice = _advice(status, refused, [pod for pod, _ in waiting])
+    if flags:
+        advice = (_OWN_COMMAND.sub(lambda _: f"podstead {flags} ", text) for text in advice)
+    return [*lines, *_section("Next", list(advice))]
 
 
 def why_not_ready(pod: v1.Pod) -> str:
@@ -130,6 +136,7 @@ def _advice(status: Status, refused: Sequence[FileReport], waiting: Sequence[v1.
         if any(container.restart_count for container in (pod.status.container_statuses if pod.status else ())):
             yield f"podstead logs --previous {name}"
     for report in refused[:1]:
-        yield f"podstead check {report.path}"
+        judged_alone = any(message.line for message in report.messages)
+        yield f"podstead check {shlex.quote(report.path)}" if judged_alone else "podstead get files -o wide"
     if not (status.problems or waiting or refused):
         yield "podstead get pods -A" if sum(status.pods.values()) else f"cp pod.yaml {status.directory or 'DIR'}/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import TYPE_CHECKING
 
 from podstead.daemon.node import NodeView, node_object
@@ -92,7 +93,9 @@ class Housekeeping:
         found = []
         if info is None or not info.ready:
             why = info.message if info else "the runtime does not answer"
-            found.append(Problem(reason="RuntimeNotReady", message=why, advice="podstead status"))
+            log = ground.settings.paths.containerd / "containerd.log"
+            advice = "podstead describe node" if ground.settings.runtime.endpoint else f"tail {shlex.quote(str(log))}"
+            found.append(Problem(reason="RuntimeNotReady", message=why, advice=advice))
         if board.degraded:
             advice = "mount or restore the directory, or: podstead accept-directory"
             found.append(Problem(reason="ManifestDirectoryDegraded", message=board.degraded, advice=advice))

@@ -20,6 +20,9 @@ SOURCE_FILE = "file"
 """Value of the annotation kubernetes.io/config.source on pods that came from a file."""
 PROGRESS_DEADLINE = "podstead.io/progress-deadline-seconds"
 """Annotation that is to gate updates on readiness; known, and not honoured yet."""
+LOG_NAME_MAX = 255 - len("__") - 36
+"""Characters that namespace and full name may have together: NAMESPACE_NAME_UID is the directory of a pod's logs, the
+kubelet's layout (spec 5.8), and a file name has 255 at most (NAME_MAX). Beyond that no container ever starts."""
 _OWN_ANNOTATIONS = (labels.CONFIG_HASH, labels.CONFIG_SEEN)
 _NO_EXECUTE = v1.Toleration(operator="Exists", effect="NoExecute")
 
@@ -49,7 +52,7 @@ def static_pod(pod: v1.Pod, node_name: str) -> v1.Pod:
 def identity_findings(given: v1.Pod, node_name: str, places: Places) -> Iterator[Finding]:
     """Yield what is wrong, or has no effect, in the identity that a manifest gives its pod."""
     node_name = node_name.strip().lower()
-    if (text := _name_problem(given.metadata.name or "", node_name)) is not None:
+    if (text := _name_problem(given.metadata, node_name)) is not None:
         yield places.finding_at("metadata.name", Code.WRONG_TYPE, text)
     for key, value in given.metadata.annotations.items():
         if key in _OWN_ANNOTATIONS or (key == labels.CONFIG_SOURCE and value != SOURCE_FILE):
@@ -62,11 +65,20 @@ def identity_findings(given: v1.Pod, node_name: str, places: Places) -> Iterator
         yield places.finding_at("spec.nodeName", Code.IGNORED, f"the pod runs on this node, {node_name}")
 
 
-def _name_problem(name: str, node_name: str) -> str | None:
+def _name_problem(given: v1.ObjectMeta, node_name: str) -> str | None:
     """Return what the node's suffix does to a name that would be one without it."""
-    reason = names.dns1123_subdomain(f"{name}-{node_name}")
-    if reason is None or names.dns1123_subdomain(name) is not None:
+    name = given.name or ""
+    full = f"{name}-{node_name}"
+    if names.dns1123_subdomain(name) is not None:
         return None
-    room = names.SUBDOMAIN_MAX - len(node_name) - 1
-    mend = f"shorten it to {room}" if 0 < room < len(name) else "start the agent with another node name"
-    return f"with the node's suffix '-{node_name}' the name {reason}: {mend}"
+    if (reason := names.dns1123_subdomain(full)) is not None:
+        room = names.SUBDOMAIN_MAX - len(node_name) - 1
+        mend = f"shorten it to {room}" if 0 < room < len(name) else "start the agent with another node name"
+        return f"with the node's suffix '-{node_name}' the name {reason}: {mend}"
+    spare = LOG_NAME_MAX - len(given.namespace or DEFAULT_NAMESPACE) - len(full)
+    if spare < 0:
+        return (
+            f"with the namespace and the node's suffix '-{node_name}' the name is too long for the directory of the"
+            f" pod's logs: shorten it to {len(name) + spare}"
+        )
+    return None

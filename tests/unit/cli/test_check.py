@@ -79,6 +79,8 @@ def test_a_directory_is_judged_as_the_agent_would(local: LocalShell, tmp_path: P
         (tmp_path / name).write_text(GOOD)
     (tmp_path / "d.yaml").symlink_to("a.yaml")
     os.mkfifo(tmp_path / "e.yaml")
+    (tmp_path / "f.yaml").write_text(GOOD)
+    (tmp_path / "g.bak").hardlink_to(tmp_path / "f.yaml")
     result = local("check", str(tmp_path), "--node-name", "n", "-ojson")
     verdicts = {
         report["path"].rsplit("/", 1)[-1]: (report["verdict"], report["reason"]) for report in json.loads(result.out)
@@ -89,6 +91,8 @@ def test_a_directory_is_judged_as_the_agent_would(local: LocalShell, tmp_path: P
         "c.yaml.bak": ("Ignored", "BackupFile"),
         "d.yaml": ("Rejected", "SymbolicLink"),
         "e.yaml": ("Rejected", "NotAFile"),
+        "f.yaml": ("Rejected", "HardLink"),
+        "g.bak": ("Ignored", "BackupFile"),
     }
     assert result.code == 1
 

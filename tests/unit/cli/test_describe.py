@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.cli.describe_container import probe_text
+from podstead.cli.overview import Status, overview
 from podstead.k8s import core_v1 as v1
+from podstead.manifest.reading import Message, Severity
+from podstead.server.port import FileReport, Problem
 from podstead.store.changes import EVENTS, PODS
 from tests.unit.cli.objects import CANARY, HOSTILE, container_status, event, fill, mysql, waiting_pod
 
@@ -123,8 +126,30 @@ async def test_status_is_one_screen(shell: Shell) -> None:
         "",
         "Next:",
         "  hostnamectl set-hostname node1",
-        "  podstead describe pod -n shop web-node1",
-        "  podstead check /etc/manifests/bad.yaml",
+        f"  podstead --socket {shell.node.socket} describe pod -n shop web-node1",
+        f"  podstead --socket {shell.node.socket} check /etc/manifests/bad.yaml",
+    ]
+
+
+def _said(line: int) -> Message:
+    return Message(line=line, column=1, field="", severity=Severity.ERROR, message="x")
+
+
+def test_advice_names_the_agent_as_the_asker_did_and_leads_to_the_reason() -> None:
+    problems = (
+        Problem(reason="ManifestDirectoryDegraded", message="x", advice="mount it, or: podstead accept-directory"),
+    )
+    linked = FileReport(path="/m/a b.yaml", verdict="Rejected", reason="HardLink", messages=(_said(0),))
+    wrong = FileReport(path="/m/a b.yaml", verdict="Rejected", reason="NotAPod", messages=(_said(2),))
+    status = Status(node="node1", version="1", instance="i", problems=problems)
+    flags = "--root-dir /tmp/podstead"
+    assert overview(status, (linked,), (), flags)[-2:] == [
+        "  mount it, or: podstead --root-dir /tmp/podstead accept-directory",
+        "  podstead --root-dir /tmp/podstead get files -o wide",
+    ]
+    assert overview(status, (wrong,), ())[-2:] == [
+        "  mount it, or: podstead accept-directory",
+        "  podstead check '/m/a b.yaml'",
     ]
 
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from podstead.identity import PodKey
+from podstead.identity import PodKey, PodUID
 from podstead.k8s import core_v1 as v1
+from podstead.logs.paths import log_directory
 from podstead.manifest.read import UndecodableDocumentError, read_document, read_manifest
 from podstead.manifest.reading import Severity
 from tests.unit.manifest.writing import NODE, manifest, read, told
@@ -112,6 +114,11 @@ def test_a_generated_name_is_no_name() -> None:
         ),
         ("web", "node_1", "with the node's suffix '-node_1' the name must be lower-case letters"),
         ("web", "n" * 253, "start the agent with another node name"),
+        (
+            "x" * 206,  # with default, two underscores, the suffix and a uid 257 characters
+            "node1",
+            "the name is too long for the directory of the pod's logs: shorten it to 204",
+        ),
     ],
 )
 def test_names_that_break_with_the_nodes_suffix(name: str, node: str, part: str) -> None:
@@ -119,6 +126,12 @@ def test_names_that_break_with_the_nodes_suffix(name: str, node: str, part: str)
     (message,) = reading.messages
     assert (reading.reason, message.field, message.line) == ("InvalidManifest", "metadata.name", 4)
     assert part in message.message
+
+
+def test_the_longest_name_whose_logs_have_a_directory() -> None:
+    reading = read_manifest(manifest(name="x" * 204).encode(), node_name="node1")
+    (pod,) = reading.pods
+    assert len(log_directory(Path("/l"), pod.key, PodUID(str(UUID(int=0)))).name) == 255
 
 
 def test_several_documents() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,7 +40,9 @@ def run(given: Given, endpoint: Endpoint) -> int:
         return 0
     files = decode(client.get(FILES.path()), _Files).items
     pods = decode(client.get(PODS.path()), _Pods).items
-    say(overview(decode(body, Status), files, pods))
+    named = (("root-dir", given.value("root-dir")), ("socket", given.value("socket")))
+    flags = " ".join(f"--{name} {shlex.quote(value)}" for name, value in named if value)
+    say(overview(decode(body, Status), files, pods, flags))
     return 0
 
 
