@@ -9,11 +9,11 @@ import msgspec
 
 from podstead.k8s import core_v1 as v1
 from podstead.server import field_selectors as fields
-from podstead.server.field_selectors import ApiObject
 from podstead.server.printers import events, namespaces, nodes, pods
 from podstead.store import changes
 
 if TYPE_CHECKING:
+    from podstead.server.field_selectors import ApiObject
     from podstead.server.selectors import Requirement
     from podstead.server.tables import Printer
     from podstead.store.changes import Kind
