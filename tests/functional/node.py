@@ -247,7 +247,9 @@ class SimulatedNode:
         lines = [f"calls: {Counter(self.runtime.calls).most_common(12)}"]
         for c in self.runtime.world.containers.values():
             state = pb.ContainerState.Name(c.state)
-            lines.append(f"{c.sandbox.config.metadata.name}/{c.config.metadata.name}#{c.config.metadata.attempt} {state}")
+            lines.append(
+                f"{c.sandbox.config.metadata.name}/{c.config.metadata.name}#{c.config.metadata.attempt} {state}"
+            )
         for s in self.runtime.world.sandboxes.values():
             lines.append(f"sandbox {s.config.metadata.name}#{s.config.metadata.attempt} ready={s.ready}")
         for session in self.parts.table.sessions():
@@ -255,7 +257,9 @@ class SimulatedNode:
             lines.append(f"  flights {list(session.flights)} failures {session.failures}")
             lines.append(f"  blocked {session.blocked} preempted {session.preempted} stray {session.stray}")
             view = self.parts.pleg.view(session.uid)
-            lines.append(f"  view fresh={view.fresh} {len(view.sandboxes)} {[(c.name, c.state) for c in view.containers]}")
+            lines.append(
+                f"  view fresh={view.fresh} {len(view.sandboxes)} {[(c.name, c.state) for c in view.containers]}"
+            )
         for event in self.ground.stores.objects.list(EVENTS).items:
             lines.append(f"event {event.involved_object.name} {event.reason} x{event.count} {event.message}")
         return "\n".join(lines)

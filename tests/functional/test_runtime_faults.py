@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.cri._pb import cri_pb2 as pb
+from podstead.cri.errors import CallError, Code
 from tests.functional.manifests import OTHER_IMAGE, manifest
 from tests.simulators.cri_faults import Fault
-from tests.simulators.cri_runtime import Moment, Program
+from tests.simulators.cri_runtime import Moment
+from tests.simulators.cri_world import Program
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+
+    from podstead.cri._pb import cri_pb2 as pb
 
     from tests.functional.node import SimulatedNode
     from tests.simulators.cri_runtime import SimulatedRuntime
@@ -207,8 +210,6 @@ async def test_a_container_whose_state_cannot_be_had_does_not_stop_the_others(no
 
 def raise_error(request: pb.ContainerStatusRequest) -> None:
     """Fail as containerd does for a container whose image it cannot read."""
-    from podstead.cri.errors import CallError, Code
-
     raise CallError(Code.UNKNOWN, f"failed to get image of {request.container_id}")
 
 
@@ -219,10 +220,11 @@ async def test_a_sandbox_that_goes_while_everything_is_listed(node: SimulatedNod
     other = await node.running_pod("other")
     node.parts.pleg._addresses.clear()
 
-    async def status(request: Message) -> pb.PodSandboxStatusResponse:
+    async def status(request: Message) -> Message:
         node.runtime.vanish(other.sandbox.id)
         node.runtime._handlers["PodSandboxStatus"] = handler
-        return await handler(request)  # type: ignore[no-any-return]  # the simulator's table is untyped
+        reply: Message = await handler(request)
+        return reply
 
     handler = node.runtime._handlers["PodSandboxStatus"]
     node.runtime._handlers["PodSandboxStatus"] = status

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.slots import Rank, StartSlots
     from podstead.clock import Clock
-    from podstead.identity import PodUID, RevisionID
+    from podstead.identity import PodUID, RevisionID, SandboxID
     from podstead.k8s import core_v1 as v1
     from podstead.reconcile.actions import Step
     from podstead.state.records import ContainerHistory, PodHistory, PodRecord, Revision
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 # A name stays reserved while an earlier call with it is under way: look for its outcome this often, at most 10 s.
 RESERVED_LOOKS_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.7)
+
+# A network plugin that answers has given the address already; a sandbox that still has none gets another chance.
+ADDRESS_LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.4)
 
 FAILURE_EVENTS = {
     PullImage: "Failed",
@@ -216,9 +219,23 @@ class Executor:
                 self._recorder.event(session.key, session.uid, "SandboxChanged", text)
             await self._stop_earlier(session, step.attempt)
             try:
-                await self._runtime.run_sandbox(request)
+                sandbox = await self._runtime.run_sandbox(request)
             except NameReservedFault:
                 await self._await_reserved(session, step)
+            else:
+                if step.attempt > 0 and not revision.pod.spec.host_network:
+                    await self._await_address(sandbox)
+
+    async def _await_address(self, sandbox: SandboxID) -> None:
+        """Wait until a sandbox has an address; that it has none is a failure of its making, and is backed off from.
+
+        Not asked of a pod's first sandbox, as that would delay every start: one without an address is made again.
+        """
+        for seconds in ADDRESS_LOOKS_SECONDS:
+            if (await self._runtime.sandbox_status(sandbox)).ips:
+                return
+            await self._clock.sleep(seconds)
+        raise RuntimeFault(f"sandbox {sandbox} got no address from the network plugin", reason="FailedCreatePodSandBox")
 
     async def _stop_earlier(self, session: PodSession, attempt: int) -> None:
         """Free the addresses and host ports of earlier sandboxes: one whose process was killed still holds them."""
@@ -277,7 +294,7 @@ class Executor:
         self._put(session, step.name, after_start(step, memory, self._clock.now()))
 
     async def _stop_container(self, step: StopContainer, session: PodSession) -> None:
-        if step.probe_failure:
+        if not session.record.terminating:
             memory = session.history.of(step.name)
             self._put(session, step.name, replace(memory, killed_attempt=step.attempt))
         self._recorder.event(session.key, session.uid, step.reason, step.message)

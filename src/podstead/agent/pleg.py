@@ -35,6 +35,8 @@ Observed = TypeVar("Observed", ObservedSandbox, ObservedContainer)
 STATE_LOOKS_SECONDS = (0.03, 0.03, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 # How soon a look that failed is repeated; doubled up to the slow list's period.
 RETRY_SECONDS = 0.25
+# How soon a sandbox that shows no address is asked once more before it is said to have none.
+ADDRESS_SECONDS = 0.1
 # A program that ends at once may end before its start is looked at: so many such exits are kept until then. Two starts
 # a core are under way at a time; what is beyond that is of other agents.
 EARLY_EXITS = 256
@@ -243,6 +245,9 @@ class Pleg:
         if known is None or not known.ips:
             try:
                 known = await self._runtime.sandbox_status(sandbox.id)
+                if not known.ips and not known.host_network:
+                    await self._clock.sleep(ADDRESS_SECONDS)  # an answer from the midst of its making
+                    known = await self._runtime.sandbox_status(sandbox.id)
             except NotFoundFault:
                 return None  # removed between the list and this look
             self._addresses[sandbox.id] = known

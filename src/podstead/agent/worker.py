@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.session import Flight
-from podstead.errors import PodsteadError
+from podstead.errors import DeadlineFault, PodsteadError, RuntimeFault
 from podstead.reconcile.actions import FinishIncarnation, PrepareVolumes, Promote, PullImage, StopContainer
 from podstead.reconcile.backoff import step_delay
 from podstead.reconcile.plan import compute_pod_actions
@@ -132,7 +132,9 @@ class PodWorker:
         try:
             await self._runner.run(step, session)
         except PodsteadError as fault:
-            self._failed(step, getattr(fault, "reason", type(fault).__name__), str(fault))
+            unreachable = isinstance(fault, RuntimeFault) and fault.transient and not isinstance(fault, DeadlineFault)
+            reason = getattr(fault, "reason", type(fault).__name__)
+            self._failed(step, reason, str(fault), unreachable=unreachable)
         except asyncio.CancelledError:
             look = False
             if not isinstance(step, PullImage):
@@ -148,12 +150,13 @@ class PodWorker:
             session.flights.pop(key, None)
             self.wake()
 
-    def _failed(self, step: Step, reason: str, message: str) -> None:
+    def _failed(self, step: Step, reason: str, message: str, *, unreachable: bool = False) -> None:
         now = self._clock.now().boot
         before = self.session.failures.get(step.key)
         count = before.count + 1 if before else 1
+        delay = step_delay(step.key, count, unreachable=unreachable)
         self.session.failures[step.key] = TaskFailure(
-            reason=reason, message=message, since=now, retry_at=now + step_delay(step.key, count), count=count
+            reason=reason, message=message, since=now, retry_at=now + delay, count=count
         )
 
     async def _rest(self, requeue_at: float | None) -> None:

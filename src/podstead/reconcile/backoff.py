@@ -23,9 +23,12 @@ PULL_INITIAL_SECONDS = 10.0
 PULL_MAX_SECONDS = 300.0
 
 
-def step_delay(key: str, count: int) -> float:
-    """Return the seconds to wait before a step that has failed `count` times in a row is tried again."""
-    if key.startswith("pull:"):
+def step_delay(key: str, count: int, *, unreachable: bool = False) -> float:
+    """Return the seconds to wait before a step that has failed `count` times in a row is tried again.
+
+    `unreachable`: the runtime was away, so that nothing is known of the registry.
+    """
+    if key.startswith("pull:") and not unreachable:
         return float(min(PULL_INITIAL_SECONDS * 2 ** min(count - 1, 10), PULL_MAX_SECONDS))
     return STEP_RETRY_SECONDS[min(count, len(STEP_RETRY_SECONDS)) - 1]
 

@@ -213,7 +213,7 @@ class ContainerPass:
             out.steps += stops
             if stops:
                 out.unfinished = True
-            elif found.name not in names:
+            elif found.name not in names or found.state is ContainerState.CREATED:
                 out.steps.append(RemoveContainer(id=found.id))
 
     def _prune(self, names: set[str], out: ContainerPlan) -> None:

@@ -47,9 +47,10 @@ def image_needs(
     for container in containers:
         image = container.image or ""
         policy = container.image_pull_policy or "IfNotPresent"
-        present = image in observed.images
         ran_before = any(c.name == container.name and c.revision == revision.id for c in observed.containers)
-        if present and (policy != "Always" or ran_before or (image, revision.id) in observed.pulled):
+        if policy == "Always" and (ran_before or (image, revision.id) in observed.pulled):
+            policy = "IfNotPresent"
+        if image in observed.images and policy != "Always":
             continue
         pull = PullImage(image=image, revision=revision.id, policy=policy)
         _await_pull(container.name, pull, observed.failures.get(pull.key), needs, now)
@@ -66,4 +67,7 @@ def _await_pull(name: str, pull: PullImage, failure: TaskFailure | None, needs: 
         fresh = now.boot - failure.since < FRESH_FAILURE_SECONDS
         reason = failure.reason if fresh or failure.reason in LASTING else "ImagePullBackOff"
         needs.waiting[name] = Waiting(reason=reason, message=failure.message)
-        needs.later(failure.since + FRESH_FAILURE_SECONDS if fresh else max(failure.retry_at, now.boot))
+        if fresh:
+            needs.later(failure.since + FRESH_FAILURE_SECONDS)
+        elif now.boot < failure.retry_at:
+            needs.later(failure.retry_at)

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from podstead.config import RestartSettings
 from podstead.manifest.compare import compare
-from podstead.reconcile.actions import PodActions, PrepareVolumes, Promote, RunSandbox, StopSandbox, Waiting
+from podstead.reconcile.actions import (
+    PodActions,
+    PrepareVolumes,
+    Promote,
+    RemoveSandbox,
+    RunSandbox,
+    StopSandbox,
+    Waiting,
+)
 from podstead.reconcile.changes import Drift
 from podstead.reconcile.containers import ContainerPass
 from podstead.reconcile.images import image_needs
@@ -161,7 +169,7 @@ def _plan_effective(
 
 
 def _only_starts(made: PodActions) -> bool:
-    return all(isinstance(step, RunSandbox) for step in made.steps)
+    return all(isinstance(step, RunSandbox | RemoveSandbox) for step in made.steps)
 
 
 def _readiness_of(plan: ContainerPlan, effective: Revision, observed: ObservedPod, now: Instant) -> PodActions:

@@ -58,9 +58,15 @@ def plan_leftovers(observed: ObservedPod, keep: ObservedSandbox, grace: int) -> 
         steps += stops
         if sandbox.ready and not stops:
             steps.append(StopSandbox(id=sandbox.id))
-        if not sandbox.ready and not inside:
-            steps.append(RemoveSandbox(id=sandbox.id))
-    return steps
+    return [*steps, *_remove_empty(observed)]
+
+
+def _remove_empty(observed: ObservedPod) -> list[Step]:
+    """Return the removal of stopped sandboxes without a record; one that is being made may look like that too."""
+    if starting(observed):
+        return []
+    holding = {c.sandbox_id for c in observed.containers}
+    return [RemoveSandbox(id=s.id) for s in observed.sandboxes if not s.ready and s.id not in holding]
 
 
 def plan_new_sandbox(
@@ -78,10 +84,11 @@ def plan_new_sandbox(
     ready = [s for s in observed.sandboxes if s.ready]
     if ready:
         return PodActions(steps=tuple(StopSandbox(id=s.id, reset_volumes=changed) for s in ready))
+    empty = _remove_empty(observed)
     attempt = 1 + max(history.sandbox_attempt, *(s.attempt for s in observed.sandboxes), -1)
     step = RunSandbox(revision=effective.id, attempt=attempt)
     failure = observed.failures.get(step.key)
     if failure and now.boot < failure.retry_at:
         stuck = Waiting(reason=failure.reason, message=failure.message)
-        return PodActions(requeue_at=failure.retry_at, stuck=stuck)
-    return PodActions(steps=(step,))
+        return PodActions(steps=tuple(empty), requeue_at=failure.retry_at, stuck=stuck)
+    return PodActions(steps=(*empty, step))

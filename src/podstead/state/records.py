@@ -68,7 +68,8 @@ class ContainerHistory:
     started_attempt: int = -1
     """The attempt of the last start that succeeded."""
     killed_attempt: int = -1
-    """The attempt that the agent ended for a failed probe: it restarts under OnFailure whatever its exit code."""
+    """The attempt that the agent itself ended (a failed probe, a lost sandbox, a preemption): it restarts under
+    OnFailure whatever its exit code."""
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None

@@ -209,9 +209,8 @@ class World:
             case StopContainer():
                 assert step.grace_seconds >= 2
                 self._exit(step.id, 143)
-                if step.probe_failure:
-                    memory = replace(self.history.of(step.name), killed_attempt=step.attempt)
-                    self._remember(step.name, memory)
+                memory = replace(self.history.of(step.name), killed_attempt=step.attempt)
+                self._remember(step.name, memory)
             case RemoveContainer():
                 gone = next(c for c in self.containers if c.id == step.id)
                 assert gone.state is not ContainerState.RUNNING
