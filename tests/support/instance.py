@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from podstead.config import Settings
     from podstead.cri.client import CRIClient
+    from podstead.identity import SandboxID
     from podstead.state.observed import ObservedContainer, ObservedSandbox
     from podstead.state.runtime import ExecResult
 
@@ -129,6 +130,15 @@ class InstanceUnderTest:
         if not found:
             raise LookupError(f"container {container} of pod {name} does not run")
         return found[0].id
+
+    def sandbox_pid(self, sandbox: SandboxID) -> int:
+        """Return the process of a sandbox."""
+
+        async def ask(client: CRIClient) -> int:
+            return await client.sandbox_pid(sandbox)
+
+        pid: int = self._ask_runtime(ask)
+        return pid
 
     def pid_of(self, container_id: str) -> int:
         """Return the process of a container: the first of its cgroup."""

@@ -16,7 +16,7 @@ from podstead.cri.events import ExitSource
 from podstead.cri.node import NodeFacts
 from podstead.network import fib
 from podstead.network.cidr import choose_pod_cidr
-from podstead.network.conflist import pod_network, write_conflist
+from podstead.network.conflist import pod_network, write_conflist, written_cidr
 from podstead.network.host import HostNetwork
 from podstead.store.facts import POD_CIDR
 
@@ -90,7 +90,9 @@ class RuntimeSetup:
         running = await private.ensure_running()
         client = connect(running.endpoint, request_seconds=runtime.request_seconds, node=node)
         await private.wait_ready(client.version)
-        await private.ensure_sandbox_image(present=lambda name: _present(client, name), pull=client.pull_image)
+        await private.ensure_sandbox_image(
+            present=lambda name: _present(client, name), pull=client.pull_image, say=say
+        )
         return RuntimeConnection(
             client=client,
             exits=ExitSource(client.transport, self._clock),
@@ -113,16 +115,18 @@ class RuntimeSetup:
         )
 
     async def _network(self, private: PrivateContainerd, say: Callable[[str], None]) -> HostNetwork:
-        network = await self._pod_network()
+        network = await self._pod_network(private)
         await asyncio.to_thread(write_conflist, network, private.cni_conf)
         host = HostNetwork(network, locate.require_program("iptables"))
         for change in await asyncio.to_thread(host.prepare):
             say(change.message)
         return host
 
-    async def _pod_network(self) -> PodNetwork:
+    async def _pod_network(self, private: PrivateContainerd) -> PodNetwork:
         """Return the pods' network: as given, else as pinned, else one that nothing here uses."""
         cidr = self._settings.node.pod_cidr or self._facts.get(POD_CIDR) or ""
+        if not cidr:  # a lost memory must not give running pods' successors another network
+            cidr = await asyncio.to_thread(written_cidr, private.cni_conf)
         if not cidr:
             used = fib.used_networks(await asyncio.to_thread(fib.read_text, fib.FIB_TRIE))
             cidr = str(choose_pod_cidr(self._instance.id, used))

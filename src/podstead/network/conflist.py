@@ -102,3 +102,15 @@ def write_conflist(network: PodNetwork, directory: Path) -> None:
     temporary = directory / f".{CONFLIST_NAME}.new"  # CNI reads *.conf, *.conflist and *.json only
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(target)
+
+
+def written_cidr(directory: Path) -> str:
+    """Return the network of the conflist in containerd's conf_dir, empty where none can be read.
+
+    It is where the pods' addresses can be found again when the instance's own memory of them is lost.
+    """
+    try:
+        conflist = json.loads((directory / CONFLIST_NAME).read_text(encoding="utf-8"))
+        return str(ipaddress.IPv4Network(conflist["plugins"][0]["ipam"]["ranges"][0][0]["subnet"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
