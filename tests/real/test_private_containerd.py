@@ -155,6 +155,13 @@ async def test_several_instances_live_side_by_side(private_node: PrivateNode) ->
     assert await private_node.containerd.running_pid() == private_node.running.pid
 
 
+async def test_a_sandbox_image_that_no_registry_gives_is_stood_in_for() -> None:
+    name = "registry.invalid/google_containers/pause:3.2"
+    with make_node(sandbox_image=name) as node:
+        async with node.client() as client, running_pod(client, node, "web", host_network=True):
+            assert await client.image(name) is not None
+
+
 async def test_stop_leaves_nothing_even_of_running_pods() -> None:
     with make_node() as node:
         async with node.client() as runtime:

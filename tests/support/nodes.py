@@ -79,7 +79,9 @@ def _in_own_loop(work: Coroutine[None, None, _Value]) -> _Value:
 
 
 @contextlib.contextmanager
-def make_node(*, net_namespace: Path | None = None, oci_runtime: str = "") -> Iterator[PrivateNode]:
+def make_node(
+    *, net_namespace: Path | None = None, oci_runtime: str = "", sandbox_image: str = ""
+) -> Iterator[PrivateNode]:
     """Start a node below a short directory in /tmp; whatever happens, nothing of it is left behind.
 
     In a network namespace of its own nothing of the machine's network is touched. Without one, pods with own
@@ -93,6 +95,7 @@ def make_node(*, net_namespace: Path | None = None, oci_runtime: str = "") -> It
         images=ImageSettings(),
         cgroup_parent=f"/podstead-{short}",
         oci_runtime=oci_runtime,
+        sandbox_image=sandbox_image,
         net_namespace=net_namespace,
     )
     containerd = PrivateContainerd(settings)

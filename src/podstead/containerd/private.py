@@ -29,6 +29,8 @@ READY_SECONDS = 30.0
 """An empty containerd answers after 50 ms, one with 20 pods after 220 ms (spec/cri.md 5, 9)."""
 POLL_SECONDS = 0.02
 STOP_SECONDS = 10.0
+SANDBOX_PULL_SECONDS = 15.0
+"""A pause image is some hundred kilobytes: a registry that needs longer is taken for one that does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,24 +127,37 @@ class PrivateContainerd:
         *,
         present: Callable[[str], Awaitable[bool]],
         pull: Callable[[str], Awaitable[str]],
+        say: Callable[[str], None] = lambda _: None,
     ) -> str:
-        """Make sure that the pause image built here is in the running containerd; return the sandbox image's name.
+        """Make sure that the sandbox image is in the running containerd; return its name.
 
-        A configured image is left to containerd, which pulls it itself when a sandbox needs it.
+        A configured one is pulled. Where no registry gives it, the pause image of this machine stands in under its
+        name, and `say` is told: no pod of a node may wait for a registry to get its sandbox.
 
         Raises:
-            OperatorError: it cannot be built or imported.
-            RuntimeFault: `present` or `pull` failed.
+            OperatorError: the pause image cannot be built or imported.
+            RuntimeFault: `present` failed.
         """
-        if self._settings.sandbox_image:
-            return self._settings.sandbox_image
         catatonit = locate.require_program("catatonit")
-        name = await asyncio.to_thread(pause_image_name, catatonit)
-        if not await present(name):
-            archive = self._settings.paths.containerd / "pause.tar"
-            await asyncio.to_thread(build_pause_image, catatonit, archive)
-            await self.importer.import_image(archive, pull=pull)
-            archive.unlink()
+        name = self._settings.sandbox_image or await asyncio.to_thread(pause_image_name, catatonit)
+        if await present(name):
+            return name
+        if self._settings.sandbox_image:
+            try:
+                async with asyncio.timeout(SANDBOX_PULL_SECONDS):
+                    await pull(name)
+            except (RuntimeFault, TimeoutError) as fault:
+                if "@" in name:  # a digest names exact bytes, which nothing else can stand in for
+                    say(f"sandbox image {name} cannot be pulled: pods wait for it")
+                    return name
+                why = str(fault) or f"no answer within {SANDBOX_PULL_SECONDS:g} s"
+                say(f"sandbox image {name} cannot be pulled ({why}): this machine's own pause image stands in for it")
+            else:
+                return name
+        archive = self._settings.paths.containerd / "pause.tar"
+        await asyncio.to_thread(build_pause_image, catatonit, archive)
+        await self.importer.import_image(archive, pull=pull, names=[name])
+        archive.unlink()
         return name
 
     async def running_pid(self) -> int | None:
