@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from demo.errors import DemoError
 from demo.packages import read_package_source
-from demo.stand_in import IMAGE, StandIns, recipes
+from demo.stand_in import IMAGE, BuiltStandIn, StandIns, recipes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from demo.node import Node
-    from demo.stand_in import BuiltStandIn, Recipe
+    from demo.stand_in import Recipe
 
 PULL_SECONDS = 600.0
 """A real image is 150 MB; containerd itself gives up on a registry that does not answer."""
@@ -39,12 +39,15 @@ class Images:
         self._stand_ins = stand_ins
         self._say = say
 
-    def present(self) -> Image | None:
-        """Return the image when the runtime has it."""
+    def present(self, data: Path | None = None) -> Image | None:
+        """Return the image when the runtime has it; a stand-in is known by its id, else by the data that it made."""
         held = next((image for image in self._node.images() if IMAGE in image.tags), None)
         if held is None:
             return None
-        return Image(stand_in=next((one for one in self._stand_ins.known() if one.image == held.id), None))
+        known = next((one for one in self._stand_ins.known() if one.image == held.id), None)
+        if known is None and data is not None and (family := data_family(data)):
+            known = BuiltStandIn(image=held.id, server=f"{family} from Debian")
+        return Image(stand_in=known)
 
     def pull(self) -> str:
         """Pull the real image; return why that failed, or an empty text."""

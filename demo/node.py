@@ -13,7 +13,10 @@ import msgspec
 
 from demo.errors import DemoError
 from podstead.cli.client import OWN, AgentClient, AgentUnreachableError, ApiRefusedError
+from podstead.identity import PodKey, PodUID
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.labels import CONFIG_HASH
+from podstead.logs.paths import log_directory
 from podstead.server.port import FileReport, ImageReport, NodeStatusReport
 
 if TYPE_CHECKING:
@@ -124,6 +127,17 @@ class Node:
     def pods(self) -> list[v1.Pod]:
         """Return every pod."""
         return [msgspec.json.decode(item, type=v1.Pod) for item in self._items("/api/v1/pods")]
+
+    def log_directories(self) -> list[Path]:
+        """Return where the pods' logs are."""
+        return [
+            log_directory(
+                self._places.pod_logs,
+                PodKey(pod.metadata.namespace or "", pod.metadata.name or ""),
+                PodUID(pod.metadata.annotations.get(CONFIG_HASH, "none")),
+            )
+            for pod in self.pods()
+        ]
 
     def pod_log(self, name: str, namespace: str = NAMESPACE) -> str:
         """Return what a pod's only container has printed."""

@@ -95,8 +95,13 @@ class Run:
                 )
             return status
         progress.step("starting the agent with its private containerd")
-        trees = (places.state, places.socket.parent, places.pod_logs, places.log.parent)
-        self._record.add(trees=tuple(path for path in trees if not path.exists()), files=(places.log,))
+        trees = (places.state, places.socket.parent, places.log.parent)
+        self._record.add(
+            trees=tuple(path for path in trees if not path.exists()),
+            # Other agents of this machine may keep their pods' logs there later.
+            directories=() if places.pod_logs.exists() else (places.pod_logs,),
+            files=(places.log,),
+        )
         self._record.set_agent(ours=True)
         status = self._node.wait_ready(self._node.start())
         runtime = status.runtime
@@ -115,7 +120,7 @@ class Run:
             progress.step(f"importing {self._wish.archive}")
             image: Image | None = self._images.from_archive(self._wish.archive)
         else:
-            image = self._images.present()
+            image = self._images.present(places.data)
         if image is None:
             image = self._fetch_image(data_family(places.data))
         progress.headline(_headline(image))

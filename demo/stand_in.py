@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -123,9 +124,11 @@ class StandIns:
         Raises:
             DemoError: the packages cannot be had or do not install here.
         """
-        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The root file system is made in the cache: /tmp may be in memory.
+        self._cache.mkdir(parents=True, exist_ok=True)
+        self._cache.chmod(0o755)  # apt fetches as a user of its own
+        # Two file systems of half a gigabyte are made in the cache: /tmp may be in memory.
         with tempfile.TemporaryDirectory(prefix="building-", dir=self._cache) as working:
+            Path(working).chmod(0o755)
             layer, version = self._layer(recipe, source, Path(working))
             self._say("stacking the image")
             server = f"{recipe.family} {version} from Debian {recipe.release}"
@@ -168,26 +171,32 @@ class StandIns:
             str(layer),
             f"deb {source.mirror} {recipe.release} main",
         ]
-        self._run(command, recipe)
+        self._run(command, recipe, working)
         return layer, parse_version(told.read_text(encoding="utf-8"))
 
-    def _run(self, command: list[str], recipe: Recipe) -> None:
+    def _run(self, command: list[str], recipe: Recipe, working: Path) -> None:
         lines: list[str] = []
         try:
-            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            with subprocess.Popen(
+                command,
+                env={**os.environ, "TMPDIR": str(working)},
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as process:
                 assert process.stderr is not None
                 for line in process.stderr:
                     kind, _, text = line.strip().partition(": ")
-                    if kind == "I" and text.endswith("..."):
+                    if kind == "I" and text.endswith("...") and not text.startswith(("removing", "main()")):
                         self._say(text.removesuffix("..."))
-                    elif kind in {"E", "W", "Err"} or line.startswith("E:"):
-                        lines.append(text)
+                    elif kind in {"E", "W"}:
+                        lines.append(line.strip())
         except OSError as error:
             raise DemoError(f"cannot run mmdebstrap: {error.strerror}; run 'make setup' first") from error
         if process.returncode != 0:
             raise DemoError(
                 f"cannot build a stand-in from {', '.join(recipe.packages)} of Debian {recipe.release}: "
-                f"{lines[0] if lines else f'mmdebstrap ended with {process.returncode}'}"
+                f"{main_complaint(lines) or f'mmdebstrap ended with {process.returncode}'}"
             )
 
     def _drop_older(self, newest: Path, recipe: Recipe) -> None:
@@ -195,6 +204,16 @@ class StandIns:
         for path in self._cache.glob(f"stand-in-{recipe.family.lower()}-*.tar"):
             if path != newest:
                 path.unlink()
+
+
+def main_complaint(lines: list[str]) -> str:
+    """Return the line that says most, of apt's and mmdebstrap's warnings and errors; empty without any.
+
+    What could not be fetched is a warning to apt; the error that follows says only that something failed.
+    """
+    ranks = ("Failed to fetch", "E: ", "")
+    found = next((line for rank in ranks for line in lines if rank in line), "")
+    return found.partition(": ")[2]
 
 
 def parse_version(told: str) -> str:

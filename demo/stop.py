@@ -28,6 +28,8 @@ def stop(places: Places, say: Callable[[str], None]) -> int:
         say("nothing to stop: the demo was not run here")
         return 0
     if made.agent:
+        if node.running():
+            record.add(trees=tuple(node.log_directories()))
         if (places.state / "instance.json").exists():
             node.command("stop-all", "--yes", say=say)
             node.wait_ended()

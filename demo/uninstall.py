@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +31,7 @@ def uninstall(places: Places, say: Callable[[str], None]) -> int:
         for path in sorted(map(Path, made.trees), key=lambda path: path == places.mysql):
             _remove_tree(path, say)
         for path in sorted(map(Path, made.directories), key=lambda path: -len(path.parts)):
-            with contextlib.suppress(FileNotFoundError):
-                _remove_directory(path, say)
+            _remove_directory(path, say)
     else:
         say("the demo was not run here")
     if places.root is None and SHARED_CACHE.exists():
@@ -53,6 +51,8 @@ def _remove_tree(path: Path, say: Callable[[str], None]) -> None:
 def _remove_directory(path: Path, say: Callable[[str], None]) -> None:
     try:
         path.rmdir()
+    except FileNotFoundError:
+        return
     except OSError:
         say(f"{path} stays: there is something of others in it")
     else:

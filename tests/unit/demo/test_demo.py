@@ -17,7 +17,7 @@ from demo.places import ARTICLE_DATA, CONFIGURATION, MANIFEST, Places, places_fo
 from demo.ports import find_listener, listening_inodes
 from demo.progress import Progress
 from demo.record import Made, Record
-from demo.stand_in import parse_version
+from demo.stand_in import main_complaint, parse_version
 from demo.uninstall import mounts_below
 from demo.verification import EXPECTATIONS, Finding, left_out, table, verify
 
@@ -164,6 +164,22 @@ def test_the_mirror_is_the_machines_own() -> None:
 )
 def test_the_version_is_read_from_the_servers_words(told: str, version: str) -> None:
     assert parse_version(told) == version
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (
+            ["W: old", "W: Failed to fetch http://m/ no such host", "E: Some index files failed"],
+            "Failed to fetch http://m/ no such host",
+        ),
+        (["W: unsandboxed", "E: Unable to locate package x", "E: apt-get failed"], "Unable to locate package x"),
+        (["W: something"], "something"),
+        ([], ""),
+    ],
+)
+def test_of_many_complaints_the_one_that_says_most_is_shown(lines: list[str], complaint: str) -> None:
+    assert main_complaint(lines) == complaint
 
 
 def test_listening_sockets_are_told_from_others() -> None:
