@@ -165,5 +165,7 @@ class Settings:
     restart: RestartSettings = field(default_factory=RestartSettings)
     strict: bool = False
     verbosity: int = 2
+    files: tuple[Path, ...] = ()
+    """The configuration files that were read: whoever may write them is root at the next start."""
     unused: tuple[str, ...] = ()
     """Kubelet flags and fields that were given and mean nothing here; said once at start."""

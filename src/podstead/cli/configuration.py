@@ -25,7 +25,7 @@ from podstead.errors import OperatorError
 from podstead.k8s.names import dns1123_subdomain, label_value, qualified_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from podstead.cli.run_flags import RunFlags
 
@@ -72,6 +72,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
         restart=_restart(kubelet, own),
         strict=given.switch("strict", own.strict),
         verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
+        files=tuple(_files(given, host)),
         unused=(*flags.unused, *kubelet.unused),
     )
     return Configured(settings=settings, remarks=(*remarks, *more))
@@ -107,6 +108,13 @@ def _own_file(given: FlagValues, host: Host) -> OwnConfiguration:
         raise OperatorError(f"cannot read --podstead-config {path}: there is no such file") from None
     except OSError as error:
         raise OperatorError(f"cannot read the configuration {path or host.own_file}: {error.strerror}") from error
+
+
+def _files(given: FlagValues, host: Host) -> Iterator[Path]:
+    """Yield the configuration files that there are."""
+    for path in (given.path("config"), given.path("podstead-config") or host.own_file):
+        if path is not None and path.exists():
+            yield path
 
 
 def _paths(given: FlagValues, kubelet: KubeletConfiguration) -> Paths:

@@ -11,6 +11,7 @@ import msgspec
 from podstead.cli.outline import Outline
 from podstead.cli.times import local_time
 from podstead.k8s.text import printable
+from podstead.manifest.reading import foremost
 from podstead.server.port import FileReport, NodeStatusReport, RuntimeReport
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ def _key(pod: v1.Pod) -> str:
 def _file(report: FileReport) -> str:
     text = f"{report.path.rsplit('/', 1)[-1]}: {report.reason}"
     if report.messages:
-        first = report.messages[0]
-        place = f"{first.line}:{first.column}: " if first.line else ""
-        text += f": {place}{first.field + ': ' if first.field else ''}{first.message}"
+        text += f": {foremost(report.messages)[0].placed}"
     return text + (f" (revision {report.running} goes on)" if report.running else "")
 
 

@@ -22,6 +22,7 @@ from podstead.agent.slots import StartSlots
 from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
+from podstead.cri.transport import socket_path
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, node_labels
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
@@ -177,10 +178,22 @@ def _prober(ground: Ground, table: Callable[[], PodTable]) -> Prober:
 
 
 def _volumes(ground: Ground) -> PodVolumes:
-    settings = ground.settings
-    directory = [settings.source.path] if settings.source is not None else []
-    protected = [settings.paths.root, settings.paths.run, *directory]
-    return PodVolumes(settings.paths, SystemMounter(), protected=protected, memory_bytes=ground.machine.memory_bytes)
+    paths, protected = ground.settings.paths, guarded(ground.settings)
+    return PodVolumes(paths, SystemMounter(), protected=protected, memory_bytes=ground.machine.memory_bytes)
+
+
+def guarded(settings: Settings) -> list[Path]:
+    """Return what no pod may mount: with any of it a container could make itself root of the node."""
+    paths, credentials, endpoint = settings.paths, settings.images.credentials_file, settings.runtime.endpoint
+    return [
+        paths.root,
+        paths.run,
+        paths.socket,
+        *([settings.source.path] if settings.source is not None else ()),
+        *settings.files,
+        *([Path(credentials)] if credentials else ()),
+        *([Path(socket_path(endpoint))] if endpoint else ()),
+    ]
 
 
 def _puller(ground: Ground) -> Puller:

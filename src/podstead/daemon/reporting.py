@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
+from podstead.manifest.reading import foremost
 from podstead.server.port import FileReport
 from podstead.state.reports import Verdict
 from podstead.status.times import rfc3339
@@ -95,7 +96,7 @@ class Board:
         self.degraded, self.problem, self.overflow = snapshot.degraded, problem, snapshot.overflow
         for verdict in verdicts:
             if verdict.verdict is Verdict.REJECTED:
-                text = "; ".join(m.message for m in verdict.messages[:3]) or verdict.reason
+                text = "; ".join(m.placed for m in foremost(verdict.messages)[:3]) or verdict.reason
                 self._recorder.file_event(verdict.name, verdict.reason, text)
 
     def counts(self) -> dict[str, int]:

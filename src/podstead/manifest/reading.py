@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from podstead.identity import PodKey, RevisionID
     from podstead.k8s import core_v1 as v1
 
@@ -30,6 +32,17 @@ class Message:
     field: str
     severity: Severity
     message: str
+
+    @property
+    def placed(self) -> str:
+        """The message behind its place and its field, as far as it has them."""
+        place = f"{self.line}:{self.column}: " if self.line else ""
+        return f"{place}{self.field + ': ' if self.field else ''}{self.message}"
+
+
+def foremost(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return the messages with the errors first: where few are shown, they must say why a file is refused."""
+    return tuple(sorted(messages, key=lambda message: message.severity is not Severity.ERROR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from podstead.cli.configuration import Configured, Host, configure
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.run_flags import parse_run_flags
 from podstead.config import Registry
+from podstead.daemon.parts import guarded
 from podstead.errors import OperatorError
 from tests.unit.cli.objects import CANARY
 
@@ -50,6 +51,17 @@ def test_everything_lies_under_the_root(tmp_path: Path) -> None:
     assert settings.paths.pod_logs == tmp_path / "log" / "pods"
     moved = configured("--pod-manifest-path=/m", f"--root-dir={tmp_path}", "--socket=/tmp/s.sock").settings
     assert (moved.paths.socket, moved.paths.root) == (Path("/tmp/s.sock"), tmp_path)
+
+
+def test_what_leads_to_the_agent_is_guarded(tmp_path: Path) -> None:
+    kubelet, own = tmp_path / "kubelet.yaml", tmp_path / "own.yaml"
+    kubelet.write_text(KUBELET + "containerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n")
+    own.write_text(f"credentialsFile: {tmp_path}/docker.json\n")
+    flags = ("--pod-manifest-path=/m", "--root-dir=/r", "--socket=/s/podstead.sock", "--config", str(kubelet))
+    settings = configured(*flags, host=Host(name="node1", own_file=own)).settings
+    names = ("/r", "/s/podstead.sock", "/m", kubelet, own, tmp_path / "docker.json", "/run/containerd/containerd.sock")
+    assert set(guarded(settings)) == {Path(name) for name in names}
+    assert configured("--pod-manifest-path=/m").settings.files == ()
 
 
 def test_a_kubelet_configuration(tmp_path: Path) -> None:

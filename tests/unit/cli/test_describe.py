@@ -11,6 +11,7 @@ from podstead.cli.overview import Status, overview
 from podstead.k8s import core_v1 as v1
 from podstead.manifest.reading import Message, Severity
 from podstead.server.port import FileReport, Problem
+from podstead.server.printers.files import file_cells
 from podstead.store.changes import EVENTS, PODS
 from tests.unit.cli.objects import CANARY, HOSTILE, container_status, event, fill, mysql, waiting_pod
 
@@ -126,13 +127,21 @@ async def test_status_is_one_screen(shell: Shell) -> None:
         "",
         "Next:",
         "  hostnamectl set-hostname node1",
-        f"  podstead --socket {shell.node.socket} describe pod -n shop web-node1",
-        f"  podstead --socket {shell.node.socket} check /etc/manifests/bad.yaml",
+        f"  podstead --socket {shell.node.path} describe pod -n shop web-node1",
+        f"  podstead --socket {shell.node.path} check /etc/manifests/bad.yaml",
     ]
 
 
-def _said(line: int) -> Message:
-    return Message(line=line, column=1, field="", severity=Severity.ERROR, message="x")
+def _said(line: int, text: str = "x", severity: Severity = Severity.ERROR) -> Message:
+    return Message(line=line, column=1, field="", severity=severity, message=text)
+
+
+def test_a_refused_file_is_shown_with_an_error_rather_than_a_remark() -> None:
+    messages = (_said(1, "a remark", Severity.WARNING), _said(2, "why"))
+    report = FileReport(path="/m/a.yaml", verdict="Rejected", reason="InvalidManifest", messages=messages)
+    status = Status(node="node1", version="1", instance="i")
+    assert "  a.yaml: InvalidManifest: 2:1: why" in overview(status, (report,), ())
+    assert file_cells(report, 0.0).texts[-1] == "2:1: why (and 1 more)"
 
 
 def test_advice_names_the_agent_as_the_asker_did_and_leads_to_the_reason() -> None:

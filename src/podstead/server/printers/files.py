@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.manifest.reading import foremost
 from podstead.server.ages import age_since
 from podstead.server.tables import NONE, Cells, Column, Printer
 
@@ -20,7 +21,7 @@ COLUMNS = (
     Column("Owner", description="Owner of the file"),
     Column("Age", description="Time since the file was changed"),
     Column("Path", priority=1, description="Whole path"),
-    Column("Message", priority=1, description="First remark, with its line and column"),
+    Column("Message", priority=1, description="First error or remark, with its line and column"),
 )
 
 
@@ -32,11 +33,8 @@ def file_name(report: FileReport) -> str:
 def _message(report: FileReport) -> str:
     if not report.messages:
         return NONE
-    first = report.messages[0]
-    place = f"{first.line}:{first.column}: " if first.line else ""
-    field = f"{first.field}: " if first.field else ""
     more = f" (and {len(report.messages) - 1} more)" if len(report.messages) > 1 else ""
-    return f"{place}{field}{first.message}{more}"
+    return f"{foremost(report.messages)[0].placed}{more}"
 
 
 def file_cells(report: FileReport, now: float) -> Cells:
