@@ -119,6 +119,9 @@ class Agent:
         front = AgentFront(ground, parts, lambda: self._halt(ground, parts))
         api = build_http(build_api(front, ground.stores.objects, self._clock, self._settings.node.name))
         local = listen_local(self._settings.paths.socket)
+        watched = self._settings.source.path if self._settings.source else "no directory"
+        log.info("node %s watches %s, answers at %s", self._settings.node.name, watched, local.path)
+        log.info("runtime %s %s", ground.connection.endpoint, ground.connection.handler)
         try:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(api.serve(local.listener, local_door(self._cgroup_root)), name="api")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.text import printable
 from podstead.manifest.reading import foremost
 from podstead.server.port import FileReport
 from podstead.state.reports import Verdict
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from podstead.store.events import EventStore
     from podstead.store.objects import ObjectStore
 
+log = logging.getLogger(__name__)
+
 # Verdicts are said again as events while they last, as often as the directory is looked at anyway.
 SYSTEM_NAMESPACES = ("default", "kube-system")
 
@@ -36,10 +40,12 @@ class EventRecorder:
         """Record one event about a pod; its uid is the incarnation's, as kubectl asks for mirror pods."""
         involved = v1.ObjectReference(api_version="v1", kind="Pod", namespace=key.namespace, name=key.name, uid=uid)
         self._events.record(involved, type_="Warning" if warning else "Normal", reason=reason, message=message)
+        log.info("%s: %s: %s", key, reason, printable(message))
 
     def node_event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record one event about the node."""
         self._events.record(self._node, type_="Warning" if warning else "Normal", reason=reason, message=message)
+        log.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, printable(message))
 
     def file_event(self, name: str, reason: str, message: str) -> None:
         """Record that a file of the manifest directory is not what it should be."""
