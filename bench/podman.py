@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.agent import remove_cgroup
 from bench.pods import BenchError, BenchPod, now
 from bench.subjects import kill_container
 from podstead.containerd.pause import build_pause_image, pause_image_name
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 COMMAND_SECONDS = 60.0
 COMMANDS_AT_ONCE = 2 * (os.cpu_count() or 1)
 CATATONIT = Path("/usr/bin/catatonit")
+CGROUP, CGROUP_MOUNT = "/libpod_parent", Path("/sys/fs/cgroup")
+"""Where podman puts its pods; it leaves the empty cgroup behind."""
 NOFILE = 1048576
 """Podman's limit of open files in a container."""
 
@@ -134,6 +137,7 @@ async def ready_podman(root: Path, oci_runtime: str, image: Path, mounts_of: int
     build_pause_image(CATATONIT, pause)
     (root / "containers.conf").write_text(_settings(root, oci_runtime), encoding="utf-8")
     _write_hook(root / "hooks")
+    had_cgroup = any(CGROUP_MOUNT.glob(f"*{CGROUP}"))
     podman = Podman(root, manifests, mounts_of)
     try:
         await podman.run("load", "--input", str(image))
@@ -145,6 +149,8 @@ async def ready_podman(root: Path, oci_runtime: str, image: Path, mounts_of: int
     finally:
         with contextlib.suppress(BenchError):  # nothing was made if the storage could not be
             await podman.run("system", "reset", "--force")
+        if not had_cgroup:
+            await asyncio.to_thread(remove_cgroup, CGROUP)
 
 
 def _settings(root: Path, oci_runtime: str) -> str:
