@@ -137,7 +137,7 @@ async def ready_podman(root: Path, oci_runtime: str, image: Path, mounts_of: int
     build_pause_image(CATATONIT, pause)
     (root / "containers.conf").write_text(_settings(root, oci_runtime), encoding="utf-8")
     _write_hook(root / "hooks")
-    had_cgroup = any(CGROUP_MOUNT.glob(f"*{CGROUP}"))
+    had_cgroup = _has_cgroup()
     podman = Podman(root, manifests, mounts_of)
     try:
         await podman.run("load", "--input", str(image))
@@ -151,6 +151,10 @@ async def ready_podman(root: Path, oci_runtime: str, image: Path, mounts_of: int
             await podman.run("system", "reset", "--force")
         if not had_cgroup:
             await asyncio.to_thread(remove_cgroup, CGROUP)
+
+
+def _has_cgroup() -> bool:
+    return any(CGROUP_MOUNT.glob(f"*{CGROUP}"))
 
 
 def _settings(root: Path, oci_runtime: str) -> str:
