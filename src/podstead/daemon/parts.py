@@ -102,17 +102,7 @@ def build_parts(ground: Ground) -> Parts:
     prober = _prober(ground, lambda: table)
     volumes = _volumes(ground)
     puller = _puller(ground)
-    executor = Executor(
-        ground.connection.client,
-        puller,
-        PodHomes(volumes, ground.cgroups, settings.paths.pod_logs),
-        StoreBooks(stores.records, stores.history, clock),
-        RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view),
-        recorder,
-        StartSlots(SLOTS_PER_CPU * ground.machine.cpus),
-        clock,
-        slot_rank,
-    )
+    executor = _executor(ground, puller, volumes, pleg)
 
     def identity() -> NodeIdentity:
         return NodeIdentity(name=settings.node.name, ip=ground.state.address, runtime="containerd")
@@ -151,6 +141,20 @@ def build_parts(ground: Ground) -> Parts:
         shelf=shelf,
         source=source,
         sync=sync,
+    )
+
+
+def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -> Executor:
+    return Executor(
+        ground.connection.client,
+        puller,
+        PodHomes(volumes, ground.cgroups, ground.settings.paths.pod_logs),
+        StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
+        RequestBuilder(_request_facts(ground), volumes, ground.recorder, pleg.view),
+        ground.recorder,
+        StartSlots(SLOTS_PER_CPU * ground.machine.cpus),
+        ground.clock,
+        slot_rank,
     )
 
 

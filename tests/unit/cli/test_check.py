@@ -140,7 +140,7 @@ def test_standard_input_and_shell_pipes(tmp_path: Path) -> None:
     assert substituted.stdout.endswith(": Accepted: default/web-n\n")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.root
 def test_any_user_may_and_is_told_what_he_may_not(short_directory: Path) -> None:
     short_directory.chmod(0o755)
     secret, shown = short_directory / "secret.yaml", short_directory / "shown.yaml"

@@ -1,0 +1,64 @@
+"""An idle minute makes six list calls at most (foundation 19), counted with every period made thirty times shorter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from podstead.config import RuntimeSettings, SourceSettings
+from podstead.daemon import agent, housekeeping, runtime
+from tests.functional.manifests import manifest
+from tests.functional.node import SimulatedNode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.simulators.cri_runtime import SimulatedRuntime
+
+FASTER = 30.0
+MINUTE = 60.0 / FASTER
+PODS = 5
+
+
+def hurry(node: SimulatedNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every period of the agent shorter by the same factor."""
+    source = SourceSettings(path=node.directory)
+    node.settings = replace(
+        node.settings,
+        source=replace(source, check_seconds=source.check_seconds / FASTER, absence_seconds=0.1),
+        runtime=replace(node.settings.runtime, relist_seconds=RuntimeSettings().relist_seconds / FASTER),
+    )
+    for module, names in (
+        (agent, ("REMEMBER_SECONDS", "LOOP_RESTART_SECONDS")),
+        (housekeeping, ("PERIOD_SECONDS", "STARTING_SECONDS")),
+        (runtime, ("WATCH_SECONDS", "RESTART_SECONDS")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name) / FASTER)
+
+
+async def test_an_idle_minute_lists_six_times_at_most(
+    root: Path, runtime: SimulatedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = SimulatedNode(root, runtime)
+    hurry(node, monkeypatch)
+    await node.start()
+    for number in range(PODS):
+        node.write(f"web{number}.yaml", manifest(f"web{number}"))
+    for number in range(PODS):
+        await node.running_pod(f"web{number}")
+    await asyncio.sleep(MINUTE / 6)  # what the starts still asked for is over
+
+    before = Counter(runtime.calls)
+    await asyncio.sleep(MINUTE)
+    made = Counter(runtime.calls) - before
+
+    await node.stop()
+    lists = sum(count for name, count in made.items() if name.startswith("List"))
+    assert 2 <= lists <= 6, made
+    assert made["Status"] >= 3  # the housekeeping of that minute was counted too
+    assert set(made) <= {"ListPodSandbox", "ListContainers", "Status", "Version"}, made
