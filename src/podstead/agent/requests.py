@@ -67,6 +67,8 @@ class NodeFacts:
     dns: ClusterDNS
     memory_bytes: int
     ip: Callable[[], str]
+    private_mounts: bool = False
+    """Whether the runtime lives in a mount namespace of its own: mounts made later on one side stay there."""
 
 
 class RequestBuilder:
@@ -108,6 +110,8 @@ class RequestBuilder:
         pod, uid = revision.pod, session.uid
         spec = next(c for c in pod.spec.containers if c.name == step.name)
         _refuse_root(spec, pod, image)
+        if self._node.private_mounts:
+            refuse_propagation(spec, pod)
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
         ips = inside.ips if inside else ()
         shown = (self._node.ip(),) if pod.spec.host_network and self._node.ip() else ips
@@ -143,6 +147,18 @@ class RequestBuilder:
         if name is None:
             raise RuntimeFault("setHostnameAsFQDN: the full name is longer than 64 characters", reason=CONFIG_ERROR)
         return name
+
+
+def refuse_propagation(container: v1.Container, pod: v1.Pod) -> None:
+    """Refuse mount propagation that would be silently without effect (foundation 5); raises RuntimeFault."""
+    of_host = {volume.name for volume in pod.spec.volumes if volume.host_path is not None}
+    for mount in container.volume_mounts:
+        if mount.name in of_host and mount.mount_propagation in {"HostToContainer", "Bidirectional"}:
+            raise RuntimeFault(
+                f"container {container.name} wants mountPropagation {mount.mount_propagation} for volume {mount.name}, "
+                "and mounts do not pass between this machine and its containers (see podstead get nodes): write None",
+                reason=CONFIG_ERROR,
+            )
 
 
 def _refuse_root(container: v1.Container, pod: v1.Pod, image: Image) -> None:

@@ -219,6 +219,7 @@ def _request_facts(ground: Ground) -> RequestFacts:
         dns=ClusterDNS(servers=node.cluster_dns, domain=node.cluster_domain),
         memory_bytes=ground.machine.memory_bytes,
         ip=lambda: ground.state.address,
+        private_mounts=ground.connection.mends is not None and ground.connection.mends.private_mounts,
     )
 
 
