@@ -24,6 +24,8 @@ def ipv4_range_reason(text: str) -> str | None:
         return "must be an IPv4 range such as 10.244.0.0/16: pods have IPv4 addresses in this version"
     if network.prefixlen > 29:
         return "must hold at least 8 addresses (/29)"
+    if network.is_loopback or network.is_link_local or network.is_multicast or network.is_unspecified:
+        return "must be a range that can be routed, such as 10.244.0.0/16"
     return None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from podstead.cli.checks import ip_reason, ipv4_range_reason
 from podstead.cli.flag_values import FlagValues
 from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubelet_configuration
+from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
 from podstead.config import (
     ImageSettings,
@@ -57,7 +58,7 @@ class Configured:
 
 
 def configure(flags: RunFlags, host: Host) -> Configured:
-    """Return the settings; raises OperatorError for whatever cannot be meant."""
+    """Return the settings; raises UsageError for flags that cannot be meant, and OperatorError for files and the host."""
     given = FlagValues(flags)
     kubelet, remarks = _kubelet_file(given)
     own = _own_file(given, host)
@@ -128,7 +129,7 @@ def _paths(given: FlagValues, kubelet: KubeletConfiguration) -> Paths:
 def _source(given: FlagValues, kubelet: KubeletConfiguration) -> SourceSettings:
     path = given.path("pod-manifest-path") or kubelet.static_pod_path
     if path is None:
-        raise OperatorError(NO_DIRECTORY)
+        raise UsageError(NO_DIRECTORY)
     seconds = given.seconds("file-check-frequency") or kubelet.check_seconds
     return SourceSettings(path=path) if seconds is None else SourceSettings(path=path, check_seconds=seconds)
 
@@ -155,7 +156,8 @@ def _name(given: FlagValues, host: Host) -> str:
     name = (given.text("hostname-override") or host.name).strip().lower()
     if (problem := dns1123_subdomain(name)) is not None:
         origin = "--hostname-override" if given.text("hostname-override") else "the host name, used as the node's name,"
-        raise OperatorError(f"{origin} {problem}, got {name!r}: give the node a name with --hostname-override")
+        text = f"{origin} {problem}, got {name!r}: give the node a name with --hostname-override"
+        raise UsageError(text) if given.text("hostname-override") else OperatorError(text)
     return name
 
 
@@ -164,9 +166,9 @@ def _address(given: FlagValues) -> tuple[str, tuple[str, ...]]:
     words = given.words("node-ip")
     for word in words:
         if (problem := ip_reason(word)) is not None:
-            raise OperatorError(f"--node-ip {problem}, got {word!r}")
+            raise UsageError(f"--node-ip {problem}, got {word!r}")
     if len(words) > 2:
-        raise OperatorError("--node-ip takes one address, or one of IPv4 and one of IPv6")
+        raise UsageError("--node-ip takes one address, or one of IPv4 and one of IPv6")
     found = [word for word in words if not ipaddress.ip_address(word).is_unspecified]
     found.sort(key=lambda word: ipaddress.ip_address(word).version)
     if len(found) > 1:
@@ -182,7 +184,7 @@ def _name_servers(given: FlagValues) -> tuple[str, ...]:
     words = given.words("cluster-dns")
     for word in words:
         if (problem := ip_reason(word)) is not None:
-            raise OperatorError(f"--cluster-dns {problem}, got {word!r}")
+            raise UsageError(f"--cluster-dns {problem}, got {word!r}")
     return words
 
 
@@ -192,7 +194,7 @@ def _labels(given: FlagValues) -> tuple[tuple[str, str], ...]:
         key, _, value = word.partition("=")
         problem = qualified_name(key) or label_value(value)
         if problem is not None:
-            raise OperatorError(f"--node-labels: the label {word!r} {problem}")
+            raise UsageError(f"--node-labels: the label {word!r} {problem}")
         labels[key] = value
     return tuple(labels.items())
 

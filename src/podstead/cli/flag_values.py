@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.durations import parse_duration
+from podstead.cli.options import UsageError
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MAX_DIGITS = 9
 
 
 class FlagValues:
-    """Reads texts; what cannot be read raises OperatorError with the flag's name. None: the flag was not given."""
+    """Reads texts; what cannot be read raises UsageError with the flag's name. None: the flag was not given."""
 
     def __init__(self, flags: RunFlags) -> None:
         self._flags = flags
@@ -44,7 +45,10 @@ class FlagValues:
 
     def seconds(self, name: str) -> float | None:
         """Return a duration; the kubelet's zero means the default, and so gives None."""
-        return parse_duration(self.text(name), f"--{name}") or None if self.text(name) else None
+        try:
+            return parse_duration(self.text(name), f"--{name}") or None if self.text(name) else None
+        except OperatorError as error:
+            raise UsageError(str(error)) from None
 
     def integer(self, name: str, least: int) -> int | None:
         """Return a whole number."""
@@ -52,7 +56,7 @@ class FlagValues:
         if text is None:
             return None
         if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS) or int(text) < least:
-            raise OperatorError(f"--{name} must be a whole number of at least {least}, got {text!r}")
+            raise UsageError(f"--{name} must be a whole number of at least {least}, got {text!r}")
         return int(text)
 
     def checked(self, name: str, reason: Callable[[str], str | None]) -> str:
@@ -60,5 +64,5 @@ class FlagValues:
         text = self.text(name)
         problem = reason(text) if text else None
         if problem is not None:
-            raise OperatorError(f"--{name} {problem}, got {text!r}")
+            raise UsageError(f"--{name} {problem}, got {text!r}")
         return text

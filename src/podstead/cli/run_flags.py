@@ -10,7 +10,7 @@ import difflib
 from dataclasses import dataclass, field
 
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
-from podstead.errors import OperatorError
+from podstead.cli.options import UsageError
 
 VALUE_FLAGS = {
     "pod-manifest-path": "directory of Pod manifests, or one manifest file",
@@ -53,7 +53,7 @@ class RunFlags:
 
 
 def parse_run_flags(arguments: list[str]) -> RunFlags:
-    """Read the arguments after `podstead run`; raises OperatorError for what the kubelet would not know either."""
+    """Read the arguments after `podstead run`; raises UsageError for what the kubelet would not know either."""
     values: dict[str, str] = {}
     switches: dict[str, bool] = {}
     unused: dict[str, None] = {}
@@ -70,14 +70,14 @@ def parse_run_flags(arguments: list[str]) -> RunFlags:
         elif name in VALUE_FLAGS or name in UNUSED_VALUE_FLAGS:
             if given is None:
                 if not rest:
-                    raise OperatorError(f"flag --{name} needs a value: write --{name}=VALUE")
+                    raise UsageError(f"flag --{name} needs a value: write --{name}=VALUE")
                 given = rest.pop(0)
             if name in VALUE_FLAGS:
                 values[name] = given
             else:
                 unused[f"--{name}"] = None
         else:
-            raise OperatorError(_unknown(argument, name))
+            raise UsageError(_unknown(argument, name))
     return RunFlags(values=values, switches=switches, unused=tuple(unused))
 
 
@@ -97,7 +97,7 @@ def _split(argument: str) -> tuple[str, str | None]:
         text = argument[2:].removeprefix("=")
         return "v", text or None
     if not argument.startswith("--") or argument == "--":
-        raise OperatorError(f"unexpected argument {argument!r}: flags begin with --, see 'podstead run --help'")
+        raise UsageError(f"unexpected argument {argument!r}: flags begin with --, see 'podstead run --help'")
     name, equals, value = argument[2:].partition("=")
     return name.replace("_", "-"), value if equals else None
 
@@ -107,7 +107,7 @@ def _truth(name: str, given: str | None) -> bool:
     if given is None:
         return True
     if given.lower() not in words:
-        raise OperatorError(f"flag --{name} is true or false, got {given!r}")
+        raise UsageError(f"flag --{name} is true or false, got {given!r}")
     return words[given.lower()]
 
 

@@ -25,7 +25,7 @@ from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
-from podstead.errors import PodsteadError
+from podstead.errors import OperatorError, PodsteadError, RuntimeFault
 from podstead.network.node_ip import find_node_ip
 from podstead.reconcile.termination import grace_seconds
 from podstead.server.access import local_door
@@ -94,8 +94,16 @@ class Agent:
             self._settings = replace(self._settings, node=replace(node, name=pinned))
 
     async def _check_foreign(self, connection: RuntimeConnection) -> None:
-        if connection.private is None and not self._settings.runtime.share_runtime:
-            check_runtime(connection.endpoint, await connection.client.sandboxes())
+        if connection.private is not None or self._settings.runtime.share_runtime:
+            return
+        try:
+            sandboxes = await connection.client.sandboxes()
+        except RuntimeFault as fault:
+            raise OperatorError(
+                f"no container runtime answers at {connection.endpoint} ({fault}): start it,"
+                " or leave its endpoint out: a private containerd is run then"
+            ) from fault
+        check_runtime(connection.endpoint, sandboxes)
 
     async def _ground(self, stores: Stores, connection: RuntimeConnection, recorder: EventRecorder) -> Ground:
         cgroups = CgroupTree(self._cgroup_root, await asyncio.to_thread(read_hierarchies))

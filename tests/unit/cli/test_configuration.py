@@ -8,10 +8,11 @@ import pytest
 
 from podstead.cli.configuration import Configured, Host, configure
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
+from podstead.cli.main import main
 from podstead.cli.run_flags import parse_run_flags
 from podstead.config import Registry
 from podstead.daemon.parts import guarded
-from podstead.errors import OperatorError
+from podstead.errors import PodsteadError
 from tests.unit.cli.objects import CANARY
 
 KUBELET = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
@@ -23,7 +24,7 @@ def configured(*arguments: str, host: Host | None = None) -> Configured:
 
 
 def refused(*arguments: str, host: Host | None = None) -> str:
-    with pytest.raises(OperatorError) as caught:
+    with pytest.raises(PodsteadError) as caught:
         configured(*arguments, host=host)
     return str(caught.value)
 
@@ -51,6 +52,20 @@ def test_everything_lies_under_the_root(tmp_path: Path) -> None:
     assert settings.paths.pod_logs == tmp_path / "log" / "pods"
     moved = configured("--pod-manifest-path=/m", f"--root-dir={tmp_path}", "--socket=/tmp/s.sock").settings
     assert (moved.paths.socket, moved.paths.root) == (Path("/tmp/s.sock"), tmp_path)
+
+
+def test_a_wrong_flag_is_the_command_lines_fault_and_a_wrong_file_is_not(tmp_path: Path) -> None:
+    def code(*arguments: str) -> int:
+        return main(["run", "--root-dir", str(tmp_path), *arguments])
+
+    wrong = ("--nope", "word", "--max-pods=-3", "--file-check-frequency=x", "--node-ip=x", "--pod-cidr=127.0.0.0/8")
+    assert {flag: code("--pod-manifest-path=/m", flag) for flag in wrong} == dict.fromkeys(wrong, 2)
+    assert code() == 2
+    assert code("--pod-manifest-path=/m", f"--config={tmp_path}") == 1
+
+
+def test_a_configuration_without_an_end_is_not_read_to_it() -> None:
+    assert "at most 1048576 are read" in refused("--config=/dev/zero")
 
 
 def test_what_leads_to_the_agent_is_guarded(tmp_path: Path) -> None:
@@ -265,6 +280,7 @@ def test_the_nodes_name_and_address() -> None:
         ("--node-ip=192.0.2.1,192.0.2.2,192.0.2.3", "one of IPv4 and one of IPv6"),
         ("--pod-cidr=10.0.0.0/33", "--pod-cidr must be an address range"),
         ("--pod-cidr=10.0.0.0/30", "at least 8 addresses"),
+        ("--pod-cidr=127.0.0.0/8", "a range that can be routed"),
         ("--cluster-dns=x", "--cluster-dns must be an IP address"),
         ("--max-pods=-1", "--max-pods must be a whole number"),
         ("--max-pods=١٢", "--max-pods must be a whole number"),

@@ -62,9 +62,10 @@ VALUES = st.recursive(
 @given(VALUES)
 @example({"a": [{"b": [], "c": {}}, [[1], "x\ny\n"], "text\nmore"]})
 @example([[["deep"]], {"k": None}])
+@example(["0\n"])
 def test_yaml_reads_back(value: Json) -> None:
     text = yaml_text(value)
-    assert yaml.safe_load(text) == value
+    assert yaml.safe_load(f"{text}\n") == value  # as it is printed
     assert all(line.isprintable() for line in text.split("\n"))
 
 

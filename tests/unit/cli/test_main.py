@@ -53,7 +53,7 @@ def test_no_command_is_an_overview(local: LocalShell) -> None:
 def test_what_is_not_known(local: LocalShell, words: tuple[str, ...], sentence: str) -> None:
     result = local(*words)
     assert (result.out, result.err) == ("", f"error: {sentence}\n")
-    assert result.code == (1 if words[0] == "run" else 2)
+    assert result.code == 2
 
 
 def test_no_agent_is_one_sentence(local: LocalShell, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from podstead.cli.commands import run as command
 from podstead.cli.durations import parse_duration
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
+from podstead.cli.options import UsageError
 from podstead.cli.run_flags import BOOLEAN_FLAGS, VALUE_FLAGS, parse_run_flags
 from podstead.errors import OperatorError
 
@@ -108,7 +109,7 @@ def test_forms_of_flags() -> None:
 
 @pytest.mark.parametrize("argument", ["manifests", "--", "--pod-manifest-path", "--pod-manifest-dir=/m", "-x", "-v"])
 def test_forms_that_are_refused(argument: str) -> None:
-    with pytest.raises(OperatorError) as caught:
+    with pytest.raises(UsageError) as caught:
         parse_run_flags([argument])
     assert len(str(caught.value).splitlines()) == 1
 
