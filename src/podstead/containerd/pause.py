@@ -6,11 +6,12 @@ import hashlib
 import io
 from typing import TYPE_CHECKING
 
-from podstead.containerd.oci_image import BuiltImage, ImageConfig, ImageFile, layer_from_files, write_image
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from podstead.containerd.oci_image import BuiltImage
 
 REPOSITORY = "podstead.invalid/pause"
 """The domain `.invalid` is never delegated (RFC 2606): where the image is missing, no stranger's can be pulled."""
@@ -34,6 +35,9 @@ def build_pause_image(catatonit: Path, target: Path) -> BuiltImage:
     Raises:
         OperatorError: the program cannot be read or is linked dynamically; the file cannot be written.
     """
+    # Loaded here: the image is built once in the life of a root directory.
+    from podstead.containerd.oci_image import ImageConfig, ImageFile, layer_from_files, write_image  # noqa: PLC0415
+
     program = _read(catatonit)
     if is_dynamic(program):
         raise OperatorError(

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from podstead.containerd import locate
 from podstead.containerd.config import ContainerdConfig, check_socket_path, render_config
-from podstead.containerd.image_import import ImageImporter
 from podstead.containerd.leftovers import end_leftovers
 from podstead.containerd.mounts import PinnedMountNamespace, mixed_cgroup2_mounts, read_mounts
 from podstead.containerd.pause import build_pause_image, pause_image_name
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.config import ImageSettings, Paths
+    from podstead.containerd.image_import import ImageImporter
 
 READY_SECONDS = 30.0
 """An empty containerd answers after 50 ms, one with 20 pods after 220 ms (spec/cri.md 5, 9)."""
@@ -77,11 +78,17 @@ class PrivateContainerd:
         self.cni_conf = paths.network / "net.d"
         """Where the CNI configuration must be before pods start; the network room renders it."""
         self.registry_hosts = RegistryHosts(paths.containerd / "certs.d", settings.images.registries)
-        self.importer = ImageImporter(self.registry_hosts, net_namespace=settings.net_namespace)
         self._namespace = PinnedMountNamespace(paths.containerd_run / "ns", paths.root)
         self._process = ContainerdProcess(
             lock=paths.containerd_run / "containerd.lock", socket_path=self.socket, log=self.log
         )
+
+    @cached_property
+    def importer(self) -> ImageImporter:
+        """Imports archives; loaded at its first use, as an agent that finds its images needs no archive reader."""
+        from podstead.containerd.image_import import ImageImporter  # noqa: PLC0415 - see above
+
+        return ImageImporter(self.registry_hosts, net_namespace=self._settings.net_namespace)
 
     async def ensure_running(self) -> RunningContainerd:
         """Adopt the running containerd, or start one that finds the pods of the last.

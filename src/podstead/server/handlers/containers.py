@@ -12,9 +12,6 @@ from podstead.server.faults import ApiError
 from podstead.server.messages import Reply, Request, StreamingResponse, Upgrade
 from podstead.server.parameters import flag, whole_number
 from podstead.server.port import ExecRequest, LogRequest
-from podstead.streaming.exec_bridge import ExecStreams, bridge_exec
-from podstead.streaming.remotecommand import WEBSOCKET_PROTOCOLS
-from podstead.streaming.websocket import ChannelSocket, choose_protocol, handshake_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -95,6 +92,11 @@ class ContainerHandlers:
         Everything that can be refused is refused before 101, and the command starts after it: a client that cannot
         open the WebSocket repeats the request in another protocol, and the command would run twice.
         """
+        # Loaded here: most agents never exec, and need not hold a megabyte of WebSocket and SPDY for it.
+        from podstead.streaming.exec_bridge import ExecStreams, bridge_exec  # noqa: PLC0415
+        from podstead.streaming.remotecommand import WEBSOCKET_PROTOCOLS  # noqa: PLC0415
+        from podstead.streaming.websocket import ChannelSocket, choose_protocol, handshake_headers  # noqa: PLC0415
+
         pod = self._objects.find_pod(path["namespace"], path["name"])
         wanted = self._exec_request(request, pod)
         protocol = choose_protocol(request.header("sec-websocket-protocol"), WEBSOCKET_PROTOCOLS)
