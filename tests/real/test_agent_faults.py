@@ -20,7 +20,7 @@ from podstead.state.observed import ContainerState
 from tests.support.manifests import OBEYING, container_status, is_running, manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.agent import AgentUnderTest
@@ -43,6 +43,11 @@ def state_of(agent: AgentUnderTest, *names: str) -> dict[str, Any]:
     }
 
 
+def restarted(count: int) -> Callable[[dict[str, Any]], bool]:
+    """Return a test for a running pod whose container was restarted so often."""
+    return lambda pod: is_running(pod) and container_status(pod)["restartCount"] == count
+
+
 def two_pods(agent: AgentUnderTest) -> dict[str, Any]:
     agent.write("host.yaml", manifest("host"))
     agent.write("own.yaml", manifest("own", hostNetwork=False))
@@ -55,11 +60,7 @@ def test_a_killed_container_is_restarted_and_backs_off(agent: AgentUnderTest) ->
     for count in (1, 2):
         old = agent.container_id("web")
         os.kill(agent.pid_of(old), signal.SIGKILL)
-        pod = agent.wait_pod(
-            "web",
-            lambda p, n=count: container_status(p)["restartCount"] == n and is_running(p),
-            what=f"restart {count}",
-        )
+        pod = agent.wait_pod("web", restarted(count), what=f"restart {count}")
         last = container_status(pod)["lastState"]["terminated"]
         assert (last["exitCode"], last["containerID"]) == (137, f"containerd://{old}")
     # The first restart is at once, the second waits: 0.5 s in these tests.
@@ -146,7 +147,7 @@ def test_kill_9_of_containerd_changes_no_pod(own_agent: AgentUnderTest) -> None:
 
     assert state_of(agent, "host", "own") == before
     os.kill(agent.pid_of(before["host"][0]), signal.SIGKILL)
-    agent.wait_pod("host", lambda p: container_status(p)["restartCount"] == 1 and is_running(p), 20)
+    agent.wait_pod("host", restarted(1), 20)
 
 
 def test_kill_9_of_both(own_agent: AgentUnderTest) -> None:
@@ -163,7 +164,7 @@ def test_kill_9_of_both(own_agent: AgentUnderTest) -> None:
     agent.kill_containerd()
     os.kill(dead, signal.SIGKILL)
     agent.start()
-    agent.wait_pod("host", lambda p: container_status(p)["restartCount"] == 1 and is_running(p), 20)
+    agent.wait_pod("host", restarted(1), 20)
     assert state_of(agent, "own") == {"own": before["own"]}
 
 
@@ -253,14 +254,14 @@ def check_full_disk(agent: AgentUnderTest, full: Path) -> None:
         assert "No space left" in problem
         assert agent.pod("new") == {}
         os.kill(agent.pid_of(before["host"][0]), signal.SIGKILL)
-        agent.wait_pod("host", lambda p: container_status(p)["restartCount"] == 1 and is_running(p), 15)
-        restarted = state_of(agent, "host", "own")
+        agent.wait_pod("host", restarted(1), 15)
+        after = state_of(agent, "host", "own")
         agent.restart()
-        assert state_of(agent, "host", "own") == restarted
-        assert restarted["own"] == before["own"]
+        assert state_of(agent, "host", "own") == after
+        assert after["own"] == before["own"]
     agent.wait_running("new", 20)
     agent.wait("the problem is over", lambda: "StateNotWritable" not in agent.problems(), 25)
-    assert state_of(agent, "host", "own") == restarted
+    assert state_of(agent, "host", "own") == after
 
 
 def test_a_full_disk_under_the_state_refuses_new_content_only(own_agent: AgentUnderTest) -> None:

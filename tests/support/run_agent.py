@@ -14,7 +14,7 @@ import msgspec
 
 from podstead.clock import Instant, SystemClock
 from podstead.config import Settings  # noqa: TC001 - msgspec resolves the annotation at run time
-from podstead.daemon import run
+from podstead.daemon import housekeeping, run
 from podstead.errors import OperatorError
 from tests.support.crash_points import CrashPoints
 
@@ -59,6 +59,8 @@ def main(argument: str) -> int:
     start = msgspec.json.decode(argument, type=AgentStart, dec_hook=_path)
     root = start.settings.paths.root
     CrashPoints(armed_file(root), passed_file(root)).install()
+    # Problems of the node are shown within this time; tests wait for them.
+    housekeeping.PERIOD_SECONDS = 0.5
     if start.boot_id:
         OtherBootClock.boot_id = start.boot_id
         run.SystemClock = OtherBootClock  # type: ignore[attr-defined]  # the seam

@@ -99,7 +99,8 @@ def build_parts(ground: Ground) -> Parts:
         table.wake(uid)
 
     pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
-    prober = _prober(ground, lambda: table)
+    memory = ProbeMemory(stores.history)
+    prober = _prober(ground, lambda: table, memory)
     volumes = _volumes(ground)
     puller = _puller(ground)
     executor = _executor(ground, puller, volumes, pleg)
@@ -111,7 +112,6 @@ def build_parts(ground: Ground) -> Parts:
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions), settings.node.name)
     board = Board(table, recorder)
-    memory = ProbeMemory(stores.history)
     source = _source(ground, table)
     sync = None if source is None else _sync(ground, source, table, pleg, shelf, board)
 
@@ -128,6 +128,8 @@ def build_parts(ground: Ground) -> Parts:
             table.wake_all()
 
     table.on_end = ended
+    if sync is not None:
+        mirror.on_room = sync.room_changed
     pleg.on_connection = connected
     pleg.describe = TerminationMessages(table, volumes, settings.paths.pod_logs).of
     return Parts(
@@ -170,15 +172,17 @@ def _sync(
     return SyncLoop(source, decoder, table, incarnations, room, board, clock)
 
 
-def _prober(ground: Ground, table: Callable[[], PodTable]) -> Prober:
+def _prober(ground: Ground, table: Callable[[], PodTable], memory: ProbeMemory) -> Prober:
     def probed(uid: PodUID, _container: str, _kind: ProbeKind, verdict: ProbeVerdict, text: str) -> None:
         session = table().by_uid(uid)
         if session is not None and text:
             fine = verdict.outcome is Outcome.SUCCESS and not verdict.failures
             ground.recorder.event(session.key, uid, "ProbeWarning" if fine else "Unhealthy", text, warning=True)
+        memory.save(uid, prober.results(uid))  # at once: an agent that dies now shall not make readiness flap
         table().wake(uid)
 
-    return Prober(ground.connection.client.exec_sync, ground.clock, probed)
+    prober = Prober(ground.connection.client.exec_sync, ground.clock, probed)
+    return prober
 
 
 def _volumes(ground: Ground) -> PodVolumes:

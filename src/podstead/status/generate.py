@@ -55,6 +55,8 @@ def generate_pod(
         container_status(c, observed, probes, history.of(c.name), actions, node.runtime) for c in spec.containers
     )
     phase = pod_phase(statuses, spec.restart_policy) if desired.effective else "Pending"
+    if desired.preempted and not any(s.state and s.state.running for s in statuses):
+        phase = "Pending"  # it made room and waits to come back (foundation 18)
     sandbox = next((s for s in observed.sandboxes if s.ready), None)
     ips = (node.ip,) if spec.host_network and sandbox else sandbox.ips if sandbox else ()
     conditions = pod_conditions(
