@@ -12,7 +12,7 @@ from podstead.k8s import core_v1 as v1
 def pod(propagation: str | None, volume: v1.Volume) -> v1.Pod:
     mount = v1.VolumeMount(name="data", mount_path="/data", mount_propagation=propagation)
     container = v1.Container(name="main", volume_mounts=(mount,))
-    return v1.Pod(spec=v1.PodSpec(containers=(container,), volumes=(volume,)))
+    return v1.Pod(metadata=v1.ObjectMeta(name="web"), spec=v1.PodSpec(containers=(container,), volumes=(volume,)))
 
 
 OF_HOST = v1.Volume(name="data", host_path=v1.HostPathVolumeSource(path="/mnt"))
