@@ -19,6 +19,7 @@ from podstead.config import ImageSettings
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.locate import find_programs
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
+from podstead.containerd.process import lock_holder
 from podstead.cri import methods
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.errors import RuntimeFault
@@ -86,7 +87,7 @@ class InstanceUnderTest:
 
     def containerd_pid(self) -> int | None:
         """Return the private containerd's process, None when it does not run."""
-        return apart(self.containerd.running_pid())
+        return lock_holder(self.settings.paths.containerd_run / "containerd.lock")
 
     def kill_containerd(self) -> None:
         """Kill the private containerd at once; its pods run on."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.admission.plan import plan_node, start_rank
+from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.values import NodePod
 from podstead.state.observed import ContainerState
 
@@ -36,11 +37,12 @@ class NodeRoom:
         sessions = {s.key: s for s in self._table.sessions() if not s.stray}
         plan = plan_node([self._node_pod(s) for s in self._table.sessions()], self._node)
         waits = False
-        for key, decision in plan.decisions.items():
+        for key, judged in plan.decisions.items():
             session = sessions.get(key)
             if session is None or session.record.terminating:
                 continue
-            waits = waits or not decision.admitted
+            decision = _still_preempted(session, judged)
+            waits = waits or not decision.admitted or decision.preempted
             if (session.blocked, session.preempted) != (decision.blocked, decision.preempted):
                 self._tell(session, decision)
         return waits
@@ -56,7 +58,7 @@ class NodeRoom:
     def _tell(self, session: PodSession, decision: Decision) -> None:
         blocked = decision.blocked
         if blocked is not None and session.blocked != blocked:
-            reason = "Preempting" if decision.preempted else blocked.reason
+            reason = "Preempting" if decision.preempted and not session.preempted else blocked.reason
             self._recorder.event(session.key, session.uid, reason, blocked.message, warning=True)
         session.blocked, session.preempted = blocked, decision.preempted
         self._table.wake(session.uid)
@@ -78,6 +80,14 @@ class NodeRoom:
             leaving=tuple(_leaving(session, view)),
             preempted=session.preempted,
         )
+
+
+def _still_preempted(session: PodSession, decision: Decision) -> Decision:
+    """Keep the reason of a pod that made room, as long as it has none to come back to."""
+    was = session.blocked is not None and session.blocked.reason == PREEMPTED
+    if not was or decision.blocked is None or not decision.preempted:
+        return decision
+    return replace(decision, blocked=replace(decision.blocked, reason=PREEMPTED))
 
 
 def _leaving(session: PodSession, view: PodView) -> Iterator[v1.Pod]:
