@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import select
 import signal
@@ -10,16 +11,22 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from podstead.containerd import launch
+from podstead.containerd.unit import unit_command
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 LAUNCH_SECONDS = 20
 """The launcher needs 50 ms; a loaded machine may take its time, a hanging file system may not take ours."""
+UNIT_POLL_SECONDS = 0.02
+"""How often the lock is looked at while systemd starts a unit."""
 MAX_LOG_BYTES = 8 << 20
 """At a start, a larger log is set aside as `.1`, so that two of these are the most the log ever holds at starts."""
 LOG_TAIL_BYTES = 4096
@@ -65,6 +72,21 @@ def log_tail(log: Path, *, lines: int = 3) -> str:
     except OSError:
         return ""
     return " | ".join(text.strip().splitlines()[-lines:])
+
+
+def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=LAUNCH_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OperatorError(f"cannot start containerd: {error}") from error
 
 
 def _ends_within(pidfd: int, seconds: float) -> bool:
@@ -119,23 +141,32 @@ class ContainerdProcess:
             launcher += ["--mount-namespace", str(mount_namespace)]
         if net_namespace is not None:
             launcher += ["--net-namespace", str(net_namespace)]
-        try:
-            done = subprocess.run(
-                [*launcher, "--", *command],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=LAUNCH_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise OperatorError(f"cannot start containerd: {error}") from error
+        if (pid := self._start_as_unit(launcher, command, environment)) is not None:
+            return pid
+        done = _run([*launcher, "--", *command], environment)
         if done.returncode != 0:
             raise OperatorError(f"cannot start containerd: {done.stderr.decode(errors='replace').strip()[:400]}")
         pid = lock_holder(self._lock)
         if pid is None:
             raise OperatorError(f"cannot start containerd: it ended at once: {log_tail(self._log)}")
+        return pid
+
+    def _start_as_unit(self, launcher: list[str], command: tuple[str, ...], environment: dict[str, str]) -> int | None:
+        """Start containerd as a unit of its own and return its pid; None where systemd does not run, or refuses."""
+        try:
+            unit = unit_command(environment, self._lock.with_name("containerd.env"))
+        except OSError as error:
+            raise OperatorError(f"cannot start containerd: {error}") from error
+        if not unit:
+            return None
+        done = _run([*unit, *launcher, "--foreground", "--", *command], dict(os.environ))
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip()[:400]
+            log.warning("systemd makes no unit for containerd, which is started without one: %s", said)
+            return None
+        deadline = time.monotonic() + LAUNCH_SECONDS
+        while (pid := lock_holder(self._lock)) is None and time.monotonic() < deadline:
+            time.sleep(UNIT_POLL_SECONDS)
         return pid
 
     def ended_because(self) -> str:
