@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Query: TypeAlias = Sequence[tuple[str, str]]
 
 ANSWER_SECONDS = 60.0
-"""How long a plain answer may take; the slowest, removing an image, waits for the runtime. Streams have no limit."""
+"""How long an answer may take; the slowest, removing an image, waits for the runtime. Of streams only the head counts."""
 JSON = "application/json"
 TABLE = (
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
@@ -95,7 +95,7 @@ class AgentClient:
             yield self._lines(response)
 
     def _whole(self, method: str, path: str, query: Query, accept: str) -> bytes:
-        with self._open(method, path, query, accept, timeout=ANSWER_SECONDS) as response, self._faults():
+        with self._open(method, path, query, accept, streamed=False) as response, self._faults():
             return response.read()
 
     def _lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -114,14 +114,18 @@ class AgentClient:
         query: Query,
         accept: str,
         body: bytes | None = None,
-        timeout: float | None = None,
+        *,
+        streamed: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
-        """Send a request and hand over its answer; what the caller raises meanwhile passes through untouched."""
+        """Send a request and hand over its answer; what the caller raises meanwhile passes through untouched.
+
+        The head of an answer must come in time even where its body, being streamed, may take for ever.
+        """
         target = f"{path}?{urlencode(list(query), errors='surrogateescape')}" if query else path
         headers = {"Accept": accept, "User-Agent": "podstead"}
         if body is not None:
             headers["Content-Type"] = JSON
-        connection = _UnixConnection(self._path, timeout)
+        connection = _UnixConnection(self._path, ANSWER_SECONDS)
         with contextlib.closing(connection):
             try:
                 connection.connect()
@@ -129,7 +133,10 @@ class AgentClient:
                 raise self.unreachable(error) from error
             with self._faults():
                 connection.request(method, target, body=body, headers=headers)
+                made = connection.sock
                 response = connection.getresponse()
+                if streamed:
+                    made.settimeout(None)
                 if response.status >= 300:
                     raise _refusal(response)
             with response:

@@ -48,6 +48,8 @@ READ_BYTES = 32 << 10
 MAX_UNSENT_BYTES = 256 << 10
 """Stdin is not read while more than this waits for the socket."""
 MAX_REFUSAL_BYTES = 64 << 10
+ACCEPT_SECONDS = 150
+"""An agent that is alive answers sooner, even with a runtime that hangs: its own calls end after two minutes."""
 LOST = "the connection to the agent ended before the command's result was known"
 
 
@@ -136,7 +138,10 @@ class _Session:
             ready.register(self._stdin, select.POLLIN)
         if self._accepted and self._streams.resize_fd is not None:
             ready.register(self._streams.resize_fd, select.POLLIN)
-        for descriptor, events in ready.poll():
+        happened = ready.poll(None if self._accepted else ACCEPT_SECONDS * 1000)
+        if not happened:
+            raise TimeoutError(f"it did not answer in {ACCEPT_SECONDS} s")
+        for descriptor, events in happened:
             if descriptor == self._socket.fileno():
                 if events & select.POLLOUT:
                     self._flush()
@@ -252,7 +257,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def run_exec(socket_path: Path, command: ExecCommand, streams: LocalStreams) -> ExecOutcome:
     """Run a command in a container through the agent at `socket_path` and return how it ended.
 
-    Raises `ExecRefusedError` when the agent does not start it, `OSError` when the agent cannot be reached, and
+    Raises `ExecRefusedError` when the agent does not start it, `OSError` when it cannot be reached or is silent, and
     `BrokenPipeError` when this side's stdout is closed.
     """
     with closing(socket.socket(socket.AF_UNIX)) as connection:

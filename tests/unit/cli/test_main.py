@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.cli import client
 from podstead.cli import main as border
 from podstead.cli.reference import markdown
+from podstead.streaming import exec_client
 from tests.unit.cli.objects import fill
 
 if TYPE_CHECKING:
@@ -97,6 +99,22 @@ def test_an_agent_that_hangs_up_is_one_sentence(local: LocalShell, short_directo
         result = local("status", "--socket", str(path))
         os.waitpid(child, 0)
     assert (result.code, result.err) == (1, f"error: the agent at {path} ended the connection before its answer\n")
+
+
+@pytest.mark.parametrize("words", ["get pods", "get pods -w", "logs web", "logs -f web", "exec web -- true"])
+def test_an_agent_that_stays_silent_is_not_waited_for_for_ever(
+    local: LocalShell, short_directory: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(exec_client, "ACCEPT_SECONDS", 0.1)
+    path = short_directory / "s"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        result = local("--socket", str(path), *words.split())
+    assert (result.code, result.out) == (1, "")
+    assert "did not answer in" in result.err
+    assert len(result.err.splitlines()) == 1
 
 
 def test_a_mistake_of_ours_is_one_sentence_and_a_hint(local: LocalShell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def _run(wanted: ExecCommand, endpoint: Endpoint, *, stdin: bool, namespace_give
         if error.code == 404 and not namespace_given:
             raise explain_missing(client, wanted.pod, refused) from error
         raise refused from error
-    except (FileNotFoundError, ConnectionRefusedError, PermissionError) as error:
+    except (FileNotFoundError, ConnectionRefusedError, PermissionError, TimeoutError) as error:
         raise client.unreachable(error) from error
     except ConnectionResetError as error:
         raise AgentUnreachableError("the agent ended the connection before the command's result was known") from error
