@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from podstead.k8s.text import printable
 from podstead.manifest.reading import Message, Severity
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class Places:
     def finding_at(self, path: str, code: Code, text: str) -> Finding:
         """Return a finding at the place of a path."""
         line, column = self.closest(path)
-        return Finding(code=code, field=path, text=text, line=line, column=column)
+        # A key of a map stands in the path as the file has it.
+        return Finding(code=code, field=printable(path), text=text, line=line, column=column)
 
     def finding(self, problem: FieldProblem) -> Finding:
         """Return a validation problem with its place."""

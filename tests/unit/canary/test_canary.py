@@ -1,0 +1,59 @@
+"""The password and the hostile text of tests/real/test_agent_canary.py in the rooms that make sentences (foundation 24)."""
+
+from __future__ import annotations
+
+import pytest
+
+from podstead.agent.messages import without_values
+from podstead.k8s import core_v1 as v1
+from podstead.k8s.text import SECRET_LENGTH, blotted
+from podstead.manifest.as_kubelet import explain
+from podstead.manifest.compare import compare
+from podstead.manifest.read import read_manifest
+from podstead.manifest.reading import Severity
+from podstead.server.port import FileReport
+from podstead.server.printers import files as files_printer
+from podstead.server.tables import render
+from tests.real.test_agent_canary import files
+from tests.support.canary import CANARY, HOSTILE, leaks
+
+
+@pytest.mark.parametrize("name", files())
+@pytest.mark.parametrize("strict", [False, True])
+def test_verdicts(name: str, strict: bool) -> None:
+    reading = read_manifest(files()[name].encode(), node_name="node1", strict=strict)
+    texts = [*(m.placed for m in reading.messages), *explain(files()[name].encode(), "node1")]
+    assert [leaks(text) for text in texts if leaks(text)] == []
+    assert reading.accepted is not any(m.severity is Severity.ERROR for m in reading.messages)
+    report = FileReport(path=f"/m/{HOSTILE}", verdict="Rejected", reason=reading.reason, messages=reading.messages)
+    cells = [str(cell) for row in render(files_printer.PRINTER, [report], now=0.0).rows for cell in row.cells]
+    assert [leaks(cell) for cell in cells if leaks(cell)] == []
+
+
+def test_differences() -> None:
+    """A comparison names fields, never what stands in them."""
+    text = files()["secret.yaml"]
+    (old,), (new,) = (
+        read_manifest(t.encode(), node_name="node1").pods for t in (text, text.replace(CANARY, f"{CANARY}-2"))
+    )
+    edit = compare(old.pod, new.pod)
+    assert edit.containers == {"main"}
+    assert [leaks(change.path) for change in edit.fields if leaks(change.path)] == []
+
+
+def test_what_a_runtime_quotes() -> None:
+    container = v1.Container(
+        name="main",
+        command=(f"/opt/{CANARY}/server", "run"),
+        args=(f"--password={CANARY}",),
+        env=(v1.EnvVar(name="PASSWORD", value=CANARY), v1.EnvVar(name="EMPTY"), v1.EnvVar(name="MODE", value="on")),
+    )
+    said = f'exec: "/opt/{CANARY}/server": not found on; argv run --password={CANARY}; env {CANARY}'
+    told = without_values(said, container)
+    assert told == 'exec: "[command[0]]": not found on; argv run [args[0]]; env [env PASSWORD]'
+    assert leaks(told) == []
+
+
+def test_short_values_are_words_and_long_ones_go_first() -> None:
+    assert blotted("on abcdefgh abcdef", [("on", "[MODE]"), ("abcdef", "[A]"), ("abcdefgh", "[B]")]) == "on [B] [A]"
+    assert len("abcdef") == SECRET_LENGTH
