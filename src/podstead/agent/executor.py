@@ -46,6 +46,9 @@ RESERVED_LOOKS_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.7)
 # A network plugin that answers has given the address already; a sandbox that still has none gets another chance.
 ADDRESS_LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.4)
 
+# containerd's own state follows an exit by about 50 ms (spec/cri.md 4).
+SETTLE_SECONDS = (0.05, 0.15)
+
 FAILURE_EVENTS = {
     PullImage: "Failed",
     PrepareVolumes: "FailedMount",
@@ -168,14 +171,15 @@ class Executor:
                 if step.reset_volumes:
                     await self._home.reset(session.uid)
                     session.prepared.clear()
-                await _gone_is_fine(self._runtime.stop_sandbox(step.id))
+                await self._stop_sandbox(step.id)
             case RemoveSandbox():
-                await _gone_is_fine(self._runtime.stop_sandbox(step.id))
+                await self._stop_sandbox(step.id)
                 await _gone_is_fine(self._runtime.remove_sandbox(step.id))
             case FinishIncarnation():
                 await self._home.teardown(session.uid)
-                await self._books.end(session.record)
-                session.finished = True
+                async with session.writing:
+                    await self._books.end(session.record)
+                    session.finished = True
             case _:
                 assert_never(step)
 
@@ -194,10 +198,13 @@ class Executor:
         session.pulled.add((step.image, step.revision))
 
     async def _promote(self, step: Promote, session: PodSession) -> None:
-        begun = session.record.start_time or self._clock.now().wall
-        record = replace(session.record, effective=step.revision, candidate=None, start_time=begun)
-        await self._books.save_record(record)
-        session.record = record
+        async with session.writing:
+            if session.record.terminating or session.record.candidate != step.revision:
+                return  # the manifest has changed meanwhile: the next plan knows
+            begun = session.record.start_time or self._clock.now().wall
+            record = replace(session.record, effective=step.revision, candidate=None, start_time=begun)
+            await self._books.save_record(record)
+            session.record = record
         text = f"Revision {step.revision} is effective"
         self._recorder.event(session.key, session.uid, "RevisionPromoted", text)
 
@@ -236,6 +243,17 @@ class Executor:
                 return
             await self._clock.sleep(seconds)
         raise RuntimeFault(f"sandbox {sandbox} got no address from the network plugin", reason="FailedCreatePodSandBox")
+
+    async def _stop_sandbox(self, sandbox: SandboxID) -> None:
+        """Stop a sandbox; a container of it that exits at this moment makes containerd fail, and soon no more."""
+        for seconds in SETTLE_SECONDS:
+            try:
+                await _gone_is_fine(self._runtime.stop_sandbox(sandbox))
+            except RuntimeFault:
+                await self._clock.sleep(seconds)
+            else:
+                return
+        await _gone_is_fine(self._runtime.stop_sandbox(sandbox))
 
     async def _stop_earlier(self, session: PodSession, attempt: int) -> None:
         """Free the addresses and host ports of earlier sandboxes: one whose process was killed still holds them."""

@@ -6,6 +6,7 @@ Order matters: revisions first, then records, then the sessions; a crash in betw
 from __future__ import annotations
 
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from podstead.agent.shelf import RevisionShelf
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
-    from podstead.identity import PodKey
     from podstead.state.fold import Folded, Wanted
     from podstead.state.records import Revision
     from podstead.state.sources import ManifestFile
@@ -40,13 +40,49 @@ class RecordFiles(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What one look changes of a pod that is there; None leaves a thing as it is."""
+
+    session: PodSession
+    revision: Revision | None = None
+    claim: Claim | None = None
+
+    def record(self) -> PodRecord:
+        """Return what the record must be now."""
+        record = self.session.record
+        if record.terminating:
+            return record
+        candidate = record.candidate
+        if self.revision is not None:
+            candidate = None if self.revision.id == record.effective else self.revision.id
+        return replace(record, candidate=candidate, claim=self.claim or record.claim)
+
+    @property
+    def unread(self) -> bool:
+        """Whether the session lacks the revision: it is new, or its stored bytes were lost."""
+        return self.revision is not None and self.revision.id not in self.session.revisions
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do, whatever becomes of a write that is under way."""
+        return not self.unread and not self.session.writing.locked() and self.record() == self.session.record
+
+
 @dataclass(slots=True)
 class _Batch:
     """What one look changes."""
 
     revisions: list[Revision] = field(default_factory=list)
-    records: list[PodRecord] = field(default_factory=list)
+    changes: list[_Change] = field(default_factory=list)
     born: list[PodSession] = field(default_factory=list)
+
+    def change(self, change: _Change) -> None:
+        """Take a change in unless it changes nothing."""
+        if not change.idle:
+            self.changes.append(change)
+            if change.revision is not None and change.unread:
+                self.revisions.append(change.revision)
 
 
 class Incarnations:
@@ -80,13 +116,16 @@ class Incarnations:
             file = files[wanted.file]
             revision = revision_of(wanted.revision, wanted.file, file.owner, self._clock.now().wall)
             session = self._table.session(key)
-            if session is None:
+            if session is not None:
+                if not session.record.terminating:
+                    batch.change(_Change(session=session, revision=revision, claim=folded.claims.get(key)))
+            elif not self._table.holds(key):  # else another incarnation ends first, and its end is another pass
                 new.append((revision, wanted))
-            elif not session.record.terminating:
-                self._change(session, revision, folded.claims.get(key), batch)
         self._bear(new, batch)
         for key in folded.keep:
-            self._move_claim(key, folded.claims.get(key), batch)
+            session = self._table.session(key)
+            if session is not None:
+                batch.change(_Change(session=session, claim=folded.claims.get(key)))
         await self._commit(batch)
 
     def _bear(self, new: list[tuple[Revision, Wanted]], batch: _Batch) -> None:
@@ -105,58 +144,42 @@ class Incarnations:
                 api_uid=str(uuid4()),
             )
             batch.revisions.append(revision)
-            batch.records.append(record)
             batch.born.append(PodSession(record=record, revisions={revision.id: revision}))
-
-    def _change(self, session: PodSession, revision: Revision, claim: Claim | None, batch: _Batch) -> None:
-        record = session.record
-        candidate = None if revision.id == record.effective else revision.id
-        new = replace(record, candidate=candidate, claim=claim or record.claim)
-        if revision.id not in session.revisions:
-            batch.revisions.append(revision)
-        if new != record:
-            batch.records.append(new)
-
-    def _move_claim(self, key: PodKey, claim: Claim | None, batch: _Batch) -> None:
-        session = self._table.session(key)
-        if session is not None and claim is not None and claim != session.record.claim:
-            batch.records.append(replace(session.record, claim=claim))
 
     async def _commit(self, batch: _Batch) -> None:
         if batch.revisions:
             await self._shelf.admit(batch.revisions)
-        if batch.records:
-            await self._records.put(*batch.records)
-        admitted = {(r.key, r.id): r for r in batch.revisions}
-        born = {session.uid for session in batch.born}
-        for record in batch.records:
-            session = self._table.session(record.key)
-            if record.uid in born or session is None or session.record.terminating:
-                continue
-            session.record = self._merge(session.record, record)
-            session.revisions |= {r.id: r for (key, _), r in admitted.items() if key == record.key}
-            session.failures.clear()
-            self._table.wake(session.uid)
+        async with AsyncExitStack() as held:
+            for change in batch.changes:
+                await held.enter_async_context(change.session.writing)
+            changed = [(change.session, change.record()) for change in batch.changes]
+            written = [record for session, record in changed if record != session.record]
+            written += [session.record for session in batch.born]
+            if written:
+                await self._records.put(*written)
+            for change in batch.changes:
+                if change.revision is not None:
+                    change.session.revisions.setdefault(change.revision.id, change.revision)
+            for session, record in changed:
+                if record.candidate != session.record.candidate:
+                    session.failures.clear()
+                session.record = record
+                self._table.wake(session.uid)
         for session in batch.born:
             self._table.add(session)
-
-    @staticmethod
-    def _merge(now: PodRecord, written: PodRecord) -> PodRecord:
-        """Return the written record with what the worker may have made durable meanwhile."""
-        candidate = None if written.candidate == now.effective else written.candidate
-        return replace(written, effective=now.effective, candidate=candidate, start_time=now.start_time)
 
     async def _remove(self, folded: Folded) -> None:
         for key, reason in folded.remove.items():
             session = self._table.session(key)
             if session is None or session.record.terminating:
                 continue
-            record = replace(session.record, terminating=True)
-            try:
-                await self._records.put(record)
-            except PodsteadError as error:
-                log.warning("pod %s is removed although its record cannot be written: %s", key, error)
-            session.record = replace(session.record, terminating=True)
+            async with session.writing:
+                record = replace(session.record, terminating=True)
+                try:
+                    await self._records.put(record)
+                except PodsteadError as error:
+                    log.warning("pod %s is removed although its record cannot be written: %s", key, error)
+                session.record = record
             text = f"The pod leaves: {reason.value} ({record.claim.file})"
             self._recorder.event(key, session.uid, "Removed", text)
             self._table.wake(session.uid)

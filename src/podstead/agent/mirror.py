@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.targets import probe_targets
+from podstead.reconcile.actions import Promote, PullImage, StopSandbox
 from podstead.status.generate import generate_pod
 
 if TYPE_CHECKING:
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from podstead.clock import Clock
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
-    from podstead.reconcile.actions import PodActions
+    from podstead.reconcile.actions import PodActions, Step
     from podstead.state.observed import ObservedPod
     from podstead.state.probes import PodProbes, ProbeTarget
     from podstead.status.generate import NodeIdentity
+
+
+# What may free room on the node, or make a pod able to use it.
+ROOM_STEPS = (Promote, StopSandbox, PullImage)
 
 
 class ProbeRunner(Protocol):
@@ -68,6 +73,8 @@ class PodMirror:
         self._shown: dict[PodUID, v1.Pod] = {}
         self._targets: dict[PodUID, tuple[ProbeTarget, ...]] = {}
         self._backing_off: set[tuple[PodUID, str]] = set()
+        self.on_room: Callable[[], None] = lambda: None
+        """Told when the node's room may be another: a content became effective, a sandbox or a pull has ended."""
 
     def probes(self, session: PodSession) -> PodProbes:
         """Return the published probe verdicts of the pod."""
@@ -77,12 +84,17 @@ class PodMirror:
         """Return the object last shown of an incarnation."""
         return self._shown.get(uid)
 
+    def done(self, step: Step) -> None:
+        """Note that a step has ended, well or not."""
+        if isinstance(step, ROOM_STEPS):
+            self.on_room()
+
     def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
         """Bring the prober and the API object in line with this plan."""
         now = self._clock.now()
         node = self._node()
         targets = probe_targets(session, observed, node.ip, now)
-        if self._targets.get(session.uid, ()) != targets:
+        if self._targets.get(session.uid) != targets:  # also the first time that there are none: see Prober.update
             self._targets[session.uid] = targets
             self._prober.update(session.uid, targets)
         self._note_backoff(session, actions)
@@ -96,7 +108,7 @@ class PodMirror:
             node,
             now,
         )
-        if pod is not None and self._shown.get(session.uid) != pod:
+        if pod is not None and not session.stray and self._shown.get(session.uid) != pod:
             self._shown[session.uid] = pod
             self._objects.put_pod(pod)
 

@@ -8,9 +8,11 @@ and the one without a record is only ended.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.session import PodSession
+from podstead.errors import PodsteadError
 from podstead.identity import PodKey
 from podstead.state.records import Claim, PodRecord
 
@@ -64,10 +66,18 @@ class Recovery:
     async def adopt_unknown(self) -> None:
         """Take in what the runtime holds under our instance's label and no session stands for."""
         for uid in self._pleg.uids():
-            if self._table.by_uid(uid) is None:
-                await self._adopt(uid, self._pleg.view(uid))
+            if self._table.by_uid(uid) is not None:
+                continue
+            await self._pleg.refresh(uid)  # an old list may show a pod that has ended since
+            view = self._pleg.view(uid)
+            if view.sandboxes or view.containers:
+                await self._adopt(uid, view)
+            elif view.fresh:
+                self._pleg.forget(uid)
 
     async def _resume(self, record: PodRecord, *, stray: bool) -> None:
+        if stray:  # also one that a crash kept from being marked so
+            record = replace(record, terminating=True)
         session = PodSession(record=record, history=self._history(record.uid), stray=stray)
         await self._shelf.fill(session, _named(self._pleg.view(record.uid)))
         self._table.add(session)
@@ -90,7 +100,10 @@ class Recovery:
         )
         log.warning("pod %s (%s) is in the runtime without a record: %s", key, uid, "ended" if lost else "adopted")
         if not lost:
-            await self._records.put(record)
+            try:
+                await self._records.put(record)
+            except PodsteadError as error:
+                log.warning("the record of adopted pod %s is not written: %s", key, error)
         session = PodSession(record=record, history=self._history(uid), stray=lost)
         await self._shelf.fill(session, _named(view))
         self._table.add(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from podstead.state.observed import ObservedPod
 from podstead.state.records import PodHistory, PodRecord, Revision
 
 if TYPE_CHECKING:
-    import asyncio
-
     from podstead.agent.pleg import PodView
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.reconcile.actions import Step
@@ -32,6 +31,8 @@ class PodSession:
     """Mutable on purpose and owned by one worker; plans get frozen snapshots of it."""
 
     record: PodRecord
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a changed record is made from the present one, written and taken over: no two writers may overlap."""
     history: PodHistory = field(default_factory=PodHistory)
     revisions: dict[RevisionID, Revision] = field(default_factory=dict)
     blocked: Blocked | None = None

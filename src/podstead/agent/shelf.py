@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.errors import PodsteadError
 from podstead.manifest.read import UndecodableDocumentError, read_document
 from podstead.state.records import Revision
 
@@ -88,7 +89,11 @@ class RevisionShelf:
 
     async def load(self, key: PodKey, identifier: RevisionID) -> Revision | None:
         """Read a stored revision; None when it is not there or today's code cannot read it."""
-        stored = await self._files.get(key, identifier)
+        try:
+            stored = await self._files.get(key, identifier)
+        except PodsteadError as error:
+            log.warning("%s", error)
+            return None
         if stored is None:
             return None
         try:
@@ -112,6 +117,8 @@ class RevisionShelf:
         record = session.record
         keep = {r for r in (record.effective, record.candidate, record.last_ready, *named) if r is not None}
         session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
+        session.prepared = {i: p for i, p in session.prepared.items() if i in keep}
+        session.pulled = {(image, i) for image, i in session.pulled if i in keep}
         await self._files.prune(session.key, keep)
 
 

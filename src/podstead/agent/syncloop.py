@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.errors import PodsteadError
 from podstead.state.fold import fold
+from podstead.state.reports import Verdict
 from podstead.state.sources import FileTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from podstead.agent.incarnations import Incarnations
     from podstead.agent.room import NodeRoom
@@ -39,7 +41,7 @@ SETTLE_SECONDS = 1.0
 class Source(Protocol):
     """Where looks come from."""
 
-    def snapshots(self) -> AsyncIterator[SourceSnapshot]:
+    def snapshots(self) -> AsyncGenerator[SourceSnapshot, None]:
         """Yield complete looks, for ever."""
         ...
 
@@ -82,7 +84,9 @@ class SyncLoop:
         self._clock = clock
         self._snapshot: SourceSnapshot | None = None
         self._again = asyncio.Event()
-        self._decoding: dict[str, asyncio.Task[Reading]] = {}
+        self._decoding: dict[str, asyncio.Task[Reading | None]] = {}
+        self._waiting = False
+        """Whether some pod waits for room, or a write for another try."""
         self._first_seen: dict[tuple[str, str], float] = {}
         """When each content was first seen, by file name and digest, on the boot clock."""
         self.looked = False
@@ -92,27 +96,38 @@ class SyncLoop:
         """Ask for another pass: a pod ended, or became ready."""
         self._again.set()
 
+    def judge_room(self) -> None:
+        """Judge the node's room for what is known already, so that no worker starts what must wait."""
+        self._waiting = self._room.judge()
+
+    def room_changed(self) -> None:
+        """Ask for another pass if somebody waits for room."""
+        if self._waiting:
+            self._again.set()
+
     async def run(self) -> None:
         """Work for ever."""
+        self._decoding.clear()  # of a run before, which a fault has ended
+        self._again.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(), name="source")
             group.create_task(self._work(group), name="sync")
 
     async def _watch(self) -> None:
-        async for snapshot in self._source.snapshots():
-            self._snapshot = snapshot
-            self._again.set()
+        async with aclosing(self._source.snapshots()) as snapshots:
+            async for snapshot in snapshots:
+                self._snapshot = snapshot
+                self._again.set()
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
-        waiting = False
         while True:
             try:
-                async with asyncio.timeout(RETRY_SECONDS if waiting else None):
+                async with asyncio.timeout(RETRY_SECONDS if self._waiting else None):
                     await self._again.wait()
             except TimeoutError:
                 pass
             self._again.clear()
-            waiting = await self._pass(group)
+            self._waiting = await self._pass(group)
 
     async def _pass(self, group: asyncio.TaskGroup) -> bool:
         """Work through the latest look; returns whether something waits for another try."""
@@ -127,6 +142,8 @@ class SyncLoop:
             except PodsteadError as error:
                 problem = f"nothing new can be admitted: {error}"
                 log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
+            if any(v.verdict is Verdict.PENDING and v.name in unsettled for v in folded.verdicts):
+                asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._again.set)
             self._board.show(snapshot, folded.verdicts, problem)
             self.looked = True
         waits = self._room.judge()
@@ -144,7 +161,7 @@ class SyncLoop:
                 continue
             task = self._decoding.get(file.digest)
             if task is None:
-                task = group.create_task(self._decoder.decode(file), name=f"decode {file.name}")
+                task = group.create_task(self._decode(file), name=f"decode {file.name}")
                 self._decoding[file.digest] = task
                 task.add_done_callback(lambda _: self._again.set())
                 await asyncio.sleep(0)
@@ -152,18 +169,28 @@ class SyncLoop:
                 reason = "a large file is being read by a process of its own"
                 files.append(replace(file, data=None, trouble=FileTrouble.PENDING, reason="Reading", message=reason))
                 continue
-            readings[file.name] = task.result()
+            if (reading := task.result()) is None:
+                reason = "an internal error while it was read; the agent's log has the details"
+                trouble = FileTrouble.UNREADABLE
+                files.append(replace(file, data=None, trouble=trouble, reason="InternalError", message=reason))
+                continue
+            readings[file.name] = reading
             files.append(file)
         current = {f.digest for f in snapshot.files if f.data is not None}
         self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
         return replace(snapshot, files=tuple(files)), readings
+
+    async def _decode(self, file: ManifestFile) -> Reading | None:
+        """Return what a file says; None where a mistake of ours came between: it is that file's, not the node's."""
+        try:
+            return await self._decoder.decode(file)
+        except Exception:
+            log.exception("manifest file %s cannot be read by our own mistake", file.name)
+            return None
 
     def _unsettled(self, snapshot: SourceSnapshot) -> frozenset[str]:
         """Return the files whose content is so new that a refusal may be that of half a write (foundation 10)."""
         now = self._clock.now().boot
         seen = {(f.name, f.digest): now for f in snapshot.files if f.data is not None}
         self._first_seen = seen | {key: at for key, at in self._first_seen.items() if key in seen}
-        fresh = frozenset(name for (name, _), at in self._first_seen.items() if now - at < SETTLE_SECONDS)
-        if fresh:
-            asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._again.set)
-        return fresh
+        return frozenset(name for (name, _), at in self._first_seen.items() if now - at < SETTLE_SECONDS)

@@ -28,6 +28,7 @@ class PodTable:
         self._make_worker = make_worker
         self._clock = clock
         self._workers: dict[PodUID, PodWorker] = {}
+        self._by_key: dict[PodKey, list[PodSession]] = {}
         self._group: asyncio.TaskGroup | None = None
         self.on_end: Callable[[PodSession], None] = lambda _: None
 
@@ -43,6 +44,7 @@ class PodTable:
         """Take a new incarnation in and start to work on it."""
         worker = self._make_worker(session)
         self._workers[session.uid] = worker
+        self._by_key.setdefault(session.key, []).append(session)
         if self._group is not None:
             self._start(worker)
 
@@ -63,8 +65,12 @@ class PodTable:
 
     def session(self, key: PodKey) -> PodSession | None:
         """Return the session of a key's newest incarnation that this agent has a durable record of."""
-        found = [s for s in self.sessions() if s.key == key and not s.stray]
+        found = [s for s in self._by_key.get(key, ()) if not s.stray]
         return max(found, key=lambda s: s.record.created_at, default=None)
+
+    def holds(self, key: PodKey) -> bool:
+        """Return whether any incarnation of a key has not ended, be it a stray one."""
+        return key in self._by_key
 
     def sessions(self) -> Iterator[PodSession]:
         """Yield every incarnation that has not ended."""
@@ -91,7 +97,17 @@ class PodTable:
                 await worker.run()
             except Exception:
                 log.exception("the worker of pod %s failed by our own mistake; it starts again", session.key)
-                session.flights.clear()
                 await self._clock.sleep(WORKER_RESTART_SECONDS)
+                await worker.look()  # steps were cut off, and what they did is not known
+        self._forget(session)
+
+    def _forget(self, session: PodSession) -> None:
         del self._workers[session.uid]
-        self.on_end(session)
+        others = [s for s in self._by_key.pop(session.key) if s is not session]
+        if others:
+            self._by_key[session.key] = others
+        try:
+            self.on_end(session)
+        except Exception:
+            # The other pods' workers run in this group and must not end with it.
+            log.exception("what follows the end of pod %s failed by our own mistake", session.key)

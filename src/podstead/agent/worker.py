@@ -49,6 +49,10 @@ class Mirror(Protocol):
         """Return the published probe verdicts of the pod."""
         ...
 
+    def done(self, step: Step) -> None:
+        """Note that a step has ended, well or not."""
+        ...
+
     def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
         """Bring the prober and the API object in line with this plan."""
         ...
@@ -82,6 +86,10 @@ class PodWorker:
         """Forget failed steps: what they waited for may be there now (an imported image, a mounted path)."""
         self.session.failures.clear()
         self.wake()
+
+    async def look(self) -> None:
+        """Look at the pod anew."""
+        await self._pleg.refresh(self.session.uid)
 
     async def run(self) -> None:
         """Work until the incarnation has ended."""
@@ -119,6 +127,13 @@ class PodWorker:
                 return
         task = group.create_task(self._fly(step, key), name=f"{self.session.key} {key}")
         self.session.flights[key] = Flight(step=step, task=task)
+        # Not in the task itself, which is never begun when it is cancelled at once.
+        task.add_done_callback(lambda _: self._landed(step, key))
+
+    def _landed(self, step: Step, key: str) -> None:
+        self.session.flights.pop(key, None)
+        self._mirror.done(step)
+        self.wake()
 
     def _cancel_pulls(self, actions: PodActions) -> None:
         wanted = {step.key for step in actions.steps}
@@ -147,8 +162,6 @@ class PodWorker:
         finally:
             if look:
                 await self._pleg.refresh(session.uid)
-            session.flights.pop(key, None)
-            self.wake()
 
     def _failed(self, step: Step, reason: str, message: str, *, unreachable: bool = False) -> None:
         now = self._clock.now().boot

@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # How late what only survives a restart may be written: probe verdicts, the directory's identity.
 REMEMBER_SECONDS = 1.0
+# How soon a runtime that does not list its pods at the start is asked again.
+LIST_SECONDS = 1.0
 # A loop that fails at once, again and again, costs little at this pace.
 LOOP_RESTART_SECONDS = 2.0
 
@@ -145,7 +147,9 @@ class Agent:
     async def _work(self, ground: Ground, parts: Parts, setup: RuntimeSetup) -> None:
         """Recover, then run every loop."""
         stores = ground.stores
-        await parts.pleg.relist()
+        while not await parts.pleg.relist():
+            # Without a list nothing can be told of what runs: neither which revisions made it, nor what is adopted.
+            await self._clock.sleep(LIST_SECONDS)
         loaded = await stores.records.load()
         for corrupt in loaded.corrupt:
             text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
@@ -155,6 +159,8 @@ class Agent:
                 if (probes := parts.memory.load(record.uid)) is not None:
                     parts.prober.restore(record.uid, probes)
         await parts.recovery.recover(loaded.records)
+        if parts.sync is not None:
+            parts.sync.judge_room()
         for uid in set(stores.history.load_all()) - {s.uid for s in parts.table.sessions()}:
             stores.history.remove(uid)
         labels = node_labels(self._settings.node.name, ground.machine, self._settings.node.labels)
@@ -211,9 +217,11 @@ class Agent:
         found = asyncio.Event()
         parts.pleg.on_unknown = found.set
         while True:
+            await parts.recovery.adopt_unknown()
+            if parts.sync is not None:
+                parts.sync.poke()
             await found.wait()
             found.clear()
-            await parts.recovery.adopt_unknown()
 
     async def _halt(self, ground: Ground, parts: Parts) -> AsyncIterator[str]:
         """End pods and the private runtime, then the agent."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 from typing import TYPE_CHECKING
 
 from podstead.daemon.node import NodeView, node_object
-from podstead.errors import RuntimeFault
+from podstead.errors import PodsteadError, RuntimeFault
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
 from podstead.status.times import rfc3339
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from podstead.daemon.parts import Ground, Parts
     from podstead.identity import PodUID, RevisionID
     from podstead.state.runtime import RuntimeInfo
+
+log = logging.getLogger(__name__)
 
 # The kubelet's nodeStatusUpdateFrequency.
 PERIOD_SECONDS = 10.0
@@ -81,12 +84,20 @@ class Housekeeping:
     async def _tidy_revisions(self) -> None:
         """Forget revisions that nothing names any more, of pods whose effective one has changed since the last look."""
         for session in list(self._parts.table.sessions()):
-            if session.stray or self._tidied.get(session.uid) == session.record.effective:
-                continue
             view = self._parts.pleg.view(session.uid)
+            # What a start under way makes is not in the view yet, and would name a revision that is forgotten.
+            if session.stray or session.flights or not view.fresh:
+                continue
+            if self._tidied.get(session.uid) == session.record.effective:
+                continue
             named = {c.revision for c in view.containers} | {s.revision for s in view.sandboxes}
-            await self._parts.shelf.tidy(session, [r for r in named if r is not None])
+            try:
+                await self._parts.shelf.tidy(session, [r for r in named if r is not None])
+            except PodsteadError as error:
+                log.warning("cannot remove old revisions of pod %s: %s", session.key, error)
             self._tidied[session.uid] = session.record.effective
+        present = {session.uid for session in self._parts.table.sessions()}
+        self._tidied = {uid: effective for uid, effective in self._tidied.items() if uid in present}
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground, board = self._ground, self._parts.board

@@ -94,10 +94,14 @@ class ProbeMemory:
 
     def __init__(self, history: HistoryStore) -> None:
         self._history = history
+        self._seen: dict[PodUID, PodProbes] = {}
         self._written: dict[PodUID, bytes] = {}
 
     def save(self, uid: PodUID, probes: PodProbes) -> None:
         """Keep a pod's verdicts; their texts are not kept."""
+        if self._seen.get(uid) is probes:
+            return  # the prober gives the same value as long as nothing changes
+        self._seen[uid] = probes
         rows = [(c, k.value, v.outcome.value, v.failures) for (c, k), v in sorted(probes.verdicts.items())]
         data = msgspec.json.encode(rows)
         if self._written.get(uid) != data:
@@ -118,4 +122,5 @@ class ProbeMemory:
 
     def forget(self, uid: PodUID) -> None:
         """Drop an incarnation."""
+        self._seen.pop(uid, None)
         self._written.pop(uid, None)
