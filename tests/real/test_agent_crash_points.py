@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,3 +138,31 @@ def test_death_at_every_point_of_a_pods_life(own_agent: AgentUnderTest) -> None:
     assert not any(alive.values()), alive
     # A phase of fewer points would mean that the points are not counted any more.
     assert min(reached.values()) >= 8, json.dumps(reached)
+
+
+def test_death_before_every_point_of_a_recovery(own_agent: AgentUnderTest) -> None:
+    """What a first death left half done is found by an agent that dies as well, before each point, and by its successor."""
+    agent = own_agent
+    agent.write("calm.yaml", manifest("calm", hostNetwork=False))
+    agent.wait_running("calm")
+    bystander = Bystander(agent)
+    bystander.seen = bystander.facts()
+    agent.write("web.yaml", version(0))
+    agent.wait("it runs", lambda: runs_version(agent, 0), 20)
+
+    for number in range(1, MAX_POINTS, 2):  # points come in pairs, and after one is before the next
+        agent.kill9()
+        agent.write("web.yaml", version(number))
+        agent.arm(die_at=number)
+        agent.launch()
+        reached = agent.wait_dead(4.0)
+        agent.disarm()
+        if reached:
+            agent.start()
+        agent.wait("the last edit runs", partial(runs_version, agent, number), 25)
+        assert container_status(agent.pod("web"))["restartCount"] == 0, (number, agent.points_passed())
+        bystander.check()
+        if not reached:
+            assert number > 10, agent.points_passed()
+            return
+    raise AssertionError("the series has no end")

@@ -277,6 +277,36 @@ def test_a_full_disk_under_the_state_refuses_new_content_only(own_agent: AgentUn
         agent.kill9()
 
 
+def test_a_full_disk_under_everything_ends_no_pod(resting_agent: AgentUnderTest) -> None:
+    """State, containerd and logs on one full file system: nothing new can start, and nothing that runs ends."""
+    agent = resting_agent
+    with tmpfs(agent.root, 128):
+        agent.manifests.mkdir()
+        try:
+            agent.start()
+            agent.import_busybox()
+            before = two_pods(agent)
+            new = agent.root / "new"
+            new.write_text(manifest("new"))
+            with filled(agent.root):
+                new.rename(agent.manifests / "new.yaml")
+                agent.wait("a problem is shown", lambda: agent.problems().get("StateNotWritable"), 25)
+                os.kill(agent.pid_of(before["host"][0]), signal.SIGKILL)
+                agent.wait_pod("host", lambda p: "running" not in container_status(p)["state"])
+                time.sleep(2.0)
+                assert state_of(agent, "own") == {"own": before["own"]}
+                agent.restart()
+                assert state_of(agent, "own") == {"own": before["own"]}
+            agent.wait_running("new", 30)
+            back = agent.wait_running("host", 30)
+            assert container_status(back)["restartCount"] >= 1
+            assert len(agent.containers("host", running=True)) == 1
+            assert state_of(agent, "own") == {"own": before["own"]}
+        finally:
+            agent.kill9()
+            agent.remove_everything()
+
+
 @pytest.mark.parametrize("spoilt", ["records", "database", "facts", "everything"])
 def test_spoilt_state_is_set_aside_and_pods_go_on(own_agent: AgentUnderTest, spoilt: str) -> None:
     agent = own_agent
