@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from podstead.clock import Instant
@@ -90,6 +91,8 @@ class SimulatedAgent:
 
     async def import_image(self, path: str) -> AsyncGenerator[Progress]:
         yield Progress(message=f"reading {path}")
+        if "full" in path:
+            raise OSError(errno.ENOSPC, "No space left on device", "/r/containerd/certs.d")
 
     async def remove_image(self, name: str) -> Sequence[str]:
         if name not in self.held:

@@ -112,6 +112,13 @@ async def test_a_failed_pull_ends_with_a_status(node: Node) -> None:
     assert last["message"] == "cannot pull image 'missing:1': registry.example does not know it"
 
 
+async def test_a_full_disk_ends_an_import_with_a_status(node: Node) -> None:
+    answer = await node.ask("POST", f"{OWN}/images/import", JSON, b'{"path": "/full.tar"}')
+    last = answer.lines()[-1]
+    assert last["type"] == "Error"
+    assert last["message"] == "cannot go on: No space left on device (/r/containerd/certs.d)"
+
+
 async def test_bad_bodies_name_the_field(node: Node) -> None:
     for body, complaint in (
         (b"", "cannot read the request's body"),

@@ -28,6 +28,8 @@ def run(given: Given, endpoint: Endpoint) -> int:
     try:
         return follow_work(AgentClient(endpoint.socket), f"{OWN}/stop-all", {})
     except AgentUnreachableError as error:
+        if isinstance(error.__cause__, TimeoutError):
+            raise AgentUnreachableError(f"{error}: end its process (kill -9), then say stop-all again") from error
         if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
             raise
         return _halt(endpoint)

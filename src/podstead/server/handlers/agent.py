@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from podstead.errors import PodsteadError
+from podstead.errors import OperatorError, PodsteadError
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.text import printable
 from podstead.server.discovery import FILES, IMAGES, OWN_GROUP, OWN_VERSION, OwnResource
@@ -85,6 +85,10 @@ async def _lines(steps: AsyncIterator[Progress], done: str) -> AsyncGenerator[by
             yield msgspec.json.encode(line) + b"\n"
     except PodsteadError as error:
         last = ProgressLine(type="Error", message=printable(str(error)), object=status_of(error))
+    except OSError as error:  # a full disk, most likely
+        named = f" ({error.filename})" if error.filename else ""
+        fault = OperatorError(f"cannot go on: {error.strerror or error}{named}")
+        last = ProgressLine(type="Error", message=printable(str(fault)), object=status_of(fault))
     yield msgspec.json.encode(last) + b"\n"
 
 
