@@ -90,9 +90,7 @@ class RuntimeSetup:
         running = await private.ensure_running()
         client = connect(running.endpoint, request_seconds=runtime.request_seconds, node=node)
         await private.wait_ready(client.version)
-        await private.ensure_sandbox_image(
-            present=lambda name: _present(client, name), pull=client.pull_image, say=say
-        )
+        await private.ensure_sandbox_image(present=lambda name: _present(client, name), pull=client.pull_image, say=say)
         return RuntimeConnection(
             client=client,
             exits=ExitSource(client.transport, self._clock),
