@@ -119,6 +119,12 @@ class SimulatedNode:
             database._pending.clear()
         await self.ground.stores.close()
 
+    async def ended(self, seconds: float) -> None:
+        """Wait until the agent has ended by itself."""
+        assert self._task is not None
+        await asyncio.wait({self._task}, timeout=seconds)
+        assert self._task.done()
+
     async def _end(self) -> None:
         assert self._task is not None
         self._task.cancel()
@@ -244,22 +250,26 @@ class SimulatedNode:
 
     def describe(self) -> str:
         """Return what is there, for a failed test."""
+        world = self.runtime.world
         lines = [f"calls: {Counter(self.runtime.calls).most_common(12)}"]
-        for c in self.runtime.world.containers.values():
-            state = pb.ContainerState.Name(c.state)
-            lines.append(
-                f"{c.sandbox.config.metadata.name}/{c.config.metadata.name}#{c.config.metadata.attempt} {state}"
-            )
-        for s in self.runtime.world.sandboxes.values():
-            lines.append(f"sandbox {s.config.metadata.name}#{s.config.metadata.attempt} ready={s.ready}")
+        lines += [
+            f"{c.sandbox.config.metadata.name}/{c.config.metadata.name}#{c.config.metadata.attempt}"
+            f" {pb.ContainerState.Name(c.state)}"
+            for c in world.containers.values()
+        ]
+        lines += [
+            f"{s.config.metadata.name}#{s.config.metadata.attempt} ready={s.ready}" for s in world.sandboxes.values()
+        ]
         for session in self.parts.table.sessions():
-            lines.append(f"{session.record}")
-            lines.append(f"  flights {list(session.flights)} failures {session.failures}")
-            lines.append(f"  blocked {session.blocked} preempted {session.preempted} stray {session.stray}")
             view = self.parts.pleg.view(session.uid)
-            lines.append(
-                f"  view fresh={view.fresh} {len(view.sandboxes)} {[(c.name, c.state) for c in view.containers]}"
-            )
-        for event in self.ground.stores.objects.list(EVENTS).items:
-            lines.append(f"event {event.involved_object.name} {event.reason} x{event.count} {event.message}")
+            lines += [
+                f"{session.record}",
+                f"  flights {list(session.flights)} failures {session.failures}",
+                f"  blocked {session.blocked} preempted {session.preempted} stray {session.stray}",
+                f"  view fresh={view.fresh} {len(view.sandboxes)} {[(c.name, c.state) for c in view.containers]}",
+            ]
+        lines += [
+            f"event {e.involved_object.name} {e.reason} x{e.count} {e.message}"
+            for e in self.ground.stores.objects.list(EVENTS).items
+        ]
         return "\n".join(lines)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from podstead.cri._pb import cri_pb2 as pb
-
     from tests.functional.node import SimulatedNode
     from tests.simulators.cri_runtime import SimulatedRuntime
 
@@ -249,12 +248,13 @@ async def test_a_list_that_is_older_than_a_start_does_not_undo_it(node: Simulate
         return reply  # type: ignore[no-any-return]  # the simulator's table is untyped
 
     node.runtime._handlers["ListContainers"] = list_slowly
+    node.runtime.faults.add(Fault.SLOW, method="CreateContainer", seconds=0.3)
     node.write("web.yaml", manifest("web"))
     await node.until("sandbox", lambda: node.sandboxes("web"))
     relist = asyncio.create_task(node.parts.pleg.relist())
+    await node.until("it is listed", lambda: held)
     first = await node.running_pod("web")
     await node.until("settled", lambda: not node.session("web").flights)
-    assert held
     go_on.set()
     await relist
     await asyncio.sleep(0.3)

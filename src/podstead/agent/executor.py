@@ -216,6 +216,8 @@ class Executor:
     async def _run_sandbox(self, step: RunSandbox, session: PodSession) -> None:
         revision = _revision(session, step.revision)
         async with self._slot(session):
+            if not _is_wanted(step, session):
+                return
             history = replace(session.history, sandbox_attempt=max(session.history.sandbox_attempt, step.attempt))
             self._remember(session, history)
             await self._books.intent(session.uid, "", step.attempt, step.revision)
@@ -277,6 +279,8 @@ class Executor:
         revision = _revision(session, step.revision)
         spec = next(c for c in revision.pod.spec.containers if c.name == step.name)
         async with self._slot(session):
+            if not _is_wanted(step, session):
+                return
             container = step.created
             if container is None:
                 image = await self._images.inspect(spec.image or "")
@@ -332,6 +336,12 @@ def _revision(session: PodSession, identifier: str) -> Revision:
     if revision is None:
         raise RuntimeFault(f"revision {identifier} of {session.key} cannot be read back", reason="RevisionLost")
     return revision
+
+
+def _is_wanted(step: RunSandbox | StartContainer, session: PodSession) -> bool:
+    """Return whether a start is still what the pod needs when its turn has come; if not, the next plan knows more."""
+    record = session.record
+    return not record.terminating and not session.preempted and record.effective == step.revision
 
 
 def _as(fault: RuntimeFault, reason: str, container: v1.Container) -> RuntimeFault:

@@ -62,6 +62,15 @@ class PodSession:
         """Return a revision of this pod that is in memory."""
         return self.revisions.get(identifier) if identifier else None
 
+    def trim(self, view: PodView) -> None:
+        """Forget the starts and failures of containers that are no more."""
+        present = {c.id for c in view.containers}
+        if view.fresh and not self.flights:
+            self.started = {one: at for one, at in self.started.items() if one in present}
+            named = ("stop:", "remove:")
+            for key in [k for k in self.failures if k.startswith(named) and k.partition(":")[2] not in present]:
+                del self.failures[key]
+
     def desired(self) -> DesiredPod:
         """Return what should be, as a frozen snapshot."""
         record = self.record

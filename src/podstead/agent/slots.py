@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+PATIENCE_SECONDS = 10.0
+"""A start that takes longer waits for something (a network plugin, a registry of names) and uses no CPU: four of them
+must not keep all others from starting."""
+
 Rank = tuple[float, ...]
 """Smaller goes first."""
 
@@ -28,12 +32,22 @@ class StartSlots:
 
     @asynccontextmanager
     async def held(self, rank: Rank) -> AsyncIterator[None]:
-        """Hold a slot for the duration of the block."""
+        """Hold a slot for the duration of the block, or for PATIENCE_SECONDS of it."""
         await self._acquire(rank)
+        given_back = False
+
+        def give_back() -> None:
+            nonlocal given_back
+            if not given_back:
+                given_back = True
+                self._release()
+
+        timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, give_back)
         try:
             yield
         finally:
-            self._release()
+            timer.cancel()
+            give_back()
 
     async def _acquire(self, rank: Rank) -> None:
         if self._free > 0:

@@ -102,7 +102,9 @@ class PodWorker:
     def _pass(self, group: asyncio.TaskGroup) -> float | None:
         """Plan once and start what may start; returns the boot-clock second of the next plan."""
         session, now = self.session, self._clock.now()
-        observed = session.observed(self._pleg.view(session.uid))
+        view = self._pleg.view(session.uid)
+        session.trim(view)
+        observed = session.observed(view)
         probes = self._mirror.probes(session)
         actions = compute_pod_actions(session.desired(), observed, probes, session.history, now, self._settings)
         self._cancel_pulls(actions)
