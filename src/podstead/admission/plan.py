@@ -6,7 +6,8 @@ Numbered as in the code; each step sees what the steps before it hold.
 (2) What was admitted before comes back: effective contents that are not there at the moment (a reboot, a lost sandbox)
     are placed by priority and age. Only room counts for them, not labels or sysctls: last good stays good.
 (3) What asks is placed in the room that is left, by priority and age: new pods, and edits, which may use the place of
-    the content that they replace. What does not fit waits and leaves the old content where it is.
+    the content that they replace. What does not fit, or would take a port from a program of the node, waits and leaves
+    the old content where it is.
 (4) In (2) and (3) a critical pod that lacks nothing but room takes that of lower ones, once its images are there.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.admission import placement, preemption, room, sysctls
+from podstead.admission import placement, ports, preemption, room, sysctls
 from podstead.admission.values import Decision, NodeFacts, NodePlan, NodePod
 from podstead.k8s.qos import effective_priority
 from podstead.state.desired import Blocked
@@ -93,8 +94,11 @@ class _Planner:
 
     def _place_candidate(self, pod: NodePod, content: v1.Pod) -> None:
         ask = room.holding(pod.key, content, pod.created_at)
-        blocked = sysctls.forbidden(content, self._node.allowed_unsafe_sysctls) or placement.misplaced(
-            content, self._node
+        held = [port for old in (pod.effective, *pod.leaving) if old is not None for port in ports.host_ports(old)]
+        blocked = (
+            sysctls.forbidden(content, self._node.allowed_unsafe_sysctls)
+            or placement.misplaced(content, self._node)
+            or ports.stolen(content, held, self._node.listening)
         )
         if blocked is None:
             blocked = self._make_room(pod, content, ask)

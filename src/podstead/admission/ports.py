@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.k8s.resources import is_sidecar
+from podstead.state.desired import Blocked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from podstead.k8s import core_v1 as v1
 
+NODE_PORTS = "NodePorts"
 _EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
@@ -46,3 +50,23 @@ def host_ports(pod: v1.Pod) -> frozenset[HostPort]:
                 address = "" if (port.host_ip or "") in _EVERY_ADDRESS else port.host_ip or ""
                 found.add(HostPort(port=number, protocol=port.protocol or "TCP", address=address))
     return frozenset(found)
+
+
+def stolen(pod: v1.Pod, held: Iterable[HostPort], listening: Iterable[HostPort]) -> Blocked | None:
+    """Return why a pod must wait whose host ports would take the traffic of a program of the node.
+
+    A host port of a pod with a network of its own is a redirection, which wins over any listener: `hostPort: 22` would
+    lock the operator out (tried). `held` are the ports that the pod has already. On the host's network the pod's own
+    program binds, and fails by itself; what listens there may be that very program.
+    """
+    if pod.spec.host_network:
+        return None
+    taken = sorted(
+        port for port in host_ports(pod) - frozenset(held) if any(port.conflicts_with(other) for other in listening)
+    )
+    if not taken:
+        return None
+    ports = ", ".join(map(str, taken))
+    return Blocked(
+        reason=NODE_PORTS, message=f"host port {ports} is used by a program of the node: stop it, or choose another"
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from podstead.admission.ports import HostPort, host_ports
+from podstead.admission.ports import NODE_PORTS, HostPort, host_ports
 from podstead.k8s.qos import effective_priority
 from podstead.k8s.resources import CPU, EPHEMERAL_STORAGE, MEMORY, pod_requests
 from podstead.state.desired import Blocked
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from podstead.identity import PodKey
     from podstead.k8s import core_v1 as v1
 
-NODE_PORTS = "NodePorts"
 OUT_OF_PODS = "OutOfpods"
 _ORDER = (CPU, MEMORY, EPHEMERAL_STORAGE)
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
+    from podstead.admission.ports import HostPort
     from podstead.identity import PodKey
     from podstead.k8s import core_v1 as v1
     from podstead.state.desired import Blocked
@@ -39,13 +40,17 @@ class NodePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """The node. `allocatable` is cores, bytes or pieces by resource; what is not named there is not limited."""
+    """The node. `allocatable` is cores, bytes or pieces by resource; what is not named there is not limited.
+
+    `listening` is where programs listen on the node's own network, those of pods among them.
+    """
 
     name: str
     labels: Mapping[str, str]
     allocatable: Mapping[str, Fraction]
     max_pods: int
     allowed_unsafe_sysctls: tuple[str, ...] = ()
+    listening: frozenset[HostPort] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

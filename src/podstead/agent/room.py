@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class NodeRoom:
     """Judges pods against the node (foundation 17 and 18)."""
 
-    def __init__(self, table: PodTable, node: NodeFacts, view: Callable[[PodUID], PodView], recorder: Recorder) -> None:
+    def __init__(
+        self, table: PodTable, node: Callable[[], NodeFacts], view: Callable[[PodUID], PodView], recorder: Recorder
+    ) -> None:
         self._table = table
         self._node = node
         self._view = view
@@ -35,7 +37,7 @@ class NodeRoom:
     def judge(self) -> bool:
         """Give every pod its answer and wake those whose answer changed; returns whether some pod waits."""
         sessions = {s.key: s for s in self._table.sessions() if not s.stray}
-        plan = plan_node([self._node_pod(s) for s in self._table.sessions()], self._node)
+        plan = plan_node([self._node_pod(s) for s in self._table.sessions()], self._node())
         waits = False
         for key, judged in plan.decisions.items():
             session = sessions.get(key)
@@ -52,7 +54,7 @@ class NodeRoom:
         if not new:
             return frozenset()
         asking = [NodePod(key=r.key, candidate=r.pod, created_at=created_at) for r in new]
-        plan = plan_node([*(self._node_pod(s) for s in self._table.sessions()), *asking], self._node)
+        plan = plan_node([*(self._node_pod(s) for s in self._table.sessions()), *asking], self._node())
         return frozenset(r.key for r in new if plan.decisions[r.key].admitted and r.key not in plan.preempt.values())
 
     def _tell(self, session: PodSession, decision: Decision) -> None:

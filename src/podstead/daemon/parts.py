@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts as RoomFacts
 from podstead.agent.executor import Executor
 from podstead.agent.home import PodHomes
@@ -28,6 +29,7 @@ from podstead.daemon.node import allocatable, node_labels
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
+from podstead.network.listeners import listeners
 from podstead.probes.prober import Prober
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
@@ -227,15 +229,21 @@ def _request_facts(ground: Ground) -> RequestFacts:
     )
 
 
-def _room_facts(ground: Ground) -> RoomFacts:
+def _room_facts(ground: Ground) -> Callable[[], RoomFacts]:
     node = ground.settings.node
-    return RoomFacts(
+    facts = RoomFacts(
         name=node.name,
         labels=node_labels(node.name, ground.machine, node.labels),
         allocatable=allocatable(ground.machine),
         max_pods=node.max_pods,
         allowed_unsafe_sysctls=node.allowed_unsafe_sysctls,
     )
+
+    def now() -> RoomFacts:
+        listening = frozenset(HostPort(one.port, one.protocol, one.address) for one in listeners())
+        return replace(facts, listening=listening)
+
+    return now
 
 
 def _source(ground: Ground, table: PodTable) -> DirectorySource | None:

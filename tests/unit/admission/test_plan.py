@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from podstead.admission.plan import plan_node, start_rank
+from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts, NodePlan, NodePod
 from podstead.k8s import core_v1 as v1
 
@@ -66,6 +67,23 @@ def test_a_pod_on_the_hosts_network_binds_its_container_ports() -> None:
     plan = plan_node([running("mysql", host), waiting("other", pod((3311,)))], node())
     assert reasons(plan) == {"mysql": "", "other": "NodePorts"}
     assert message(plan, "other") == "host port *:3311/TCP is used by pod default/mysql"
+
+
+def test_a_program_of_the_node_keeps_its_port() -> None:
+    """A redirection wins over a listener: a new pod must not take the node's SSH, one that has the port keeps it."""
+    here = node(listening=frozenset({HostPort(22, "TCP", ""), HostPort(53, "UDP", "127.0.0.53")}))
+    ssh, dns, other = pod((22,)), pod((port(53, "UDP"),)), pod((port(53, "UDP", "192.0.2.1"), 23))
+    own = pod((22,), host_network=True)  # what listens may be its own program; if not, its bind fails and says so
+    asking = [waiting("ssh", ssh), waiting("dns", dns), waiting("other", other)]
+    plan = plan_node(asking, here)
+    assert reasons(plan) == {"ssh": "NodePorts", "dns": "NodePorts", "other": ""}
+    assert reasons(plan_node([waiting("own", own)], here)) == {"own": ""}
+    assert message(plan, "ssh") == "host port *:22/TCP is used by a program of the node: stop it, or choose another"
+    edited = running("web", ssh, candidate=pod((22,), cpu="1"))
+    assert plan_node([edited], here).decisions[key("web")].admitted
+    assert plan_node([restarting("web", ssh)], here).decisions[key("web")].admitted
+    moved = running("web", pod((23,)), candidate=ssh)
+    assert not plan_node([moved], here).decisions[key("web")].admitted
 
 
 def test_ports_of_sidecars_count_and_of_other_init_containers_do_not() -> None:
