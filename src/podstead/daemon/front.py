@@ -196,6 +196,8 @@ class AgentFront:
         """Take the directory as it is now for the true one."""
         if self._source is None:
             raise OperatorError("no manifest directory is configured")
+        if (why := self._source.unreadable) is not None:
+            raise OperatorError(f"there is nothing to accept: {why}")
         self._source.accept_directory()
         return "the directory is taken as it is: pods whose files are not in it are removed after two looks"
 

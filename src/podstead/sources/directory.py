@@ -90,6 +90,11 @@ class DirectorySource:
         """Identity of the directory whose absences count; persist it after each snapshot."""
         return self._continuity.identity
 
+    @property
+    def unreadable(self) -> str | None:
+        """Why the last full look could not read the directory; None when it could, or there was none yet."""
+        return None if self._readable else self._degraded
+
     def poke(self) -> None:
         """Look again now; the next snapshot comes even if nothing changed."""
         self._poked = True

@@ -193,6 +193,21 @@ async def test_a_file_removed_while_the_agent_was_down_is_gone_after_two_looks(m
         await viewer.until(lambda snapshot: snapshot.gone("a.yaml"), seconds=1.0)
 
 
+async def test_whether_there_is_a_directory_to_accept(manifests: Path) -> None:
+    async with Viewer(settings(manifests)) as viewer:
+        await viewer.until(lambda snapshot: snapshot.degraded is None)
+        assert viewer.source.unreadable is None
+        moved = manifests.rename(manifests.with_name("moved"))
+        manifests.symlink_to(moved)
+        await viewer.until(lambda snapshot: snapshot.degraded is not None and "symbolic link" in snapshot.degraded)
+        assert viewer.source.unreadable is not None
+        moved.rename(manifests.with_name("back"))
+        manifests.unlink()
+        manifests.with_name("back").rename(manifests)
+        await viewer.until(lambda snapshot: snapshot.degraded is None)
+        assert viewer.source.unreadable is None
+
+
 async def test_a_linked_directory_is_refused_in_words(manifests: Path) -> None:
     link = manifests.parent / "link"
     link.symlink_to(manifests)
