@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.daemon import housekeeping
 from tests.functional.manifests import OTHER_IMAGE, manifest
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.functional.node import SimulatedNode
 
 
@@ -49,3 +52,22 @@ async def test_an_agent_that_is_restarted_disturbs_nothing(node: SimulatedNode) 
     assert again is first
     assert node.restarts("web") == 0
     node.check()
+
+
+async def test_what_was_ready_is_remembered_and_what_is_gone_is_forgotten(
+    node: SimulatedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "PERIOD_SECONDS", 0.1)
+    node.write("web.yaml", manifest("web"))
+    await node.running_pod("web")
+    record = next(iter(node.parts.table.records().values()))
+
+    def remembered() -> bool:
+        return any(r.last_ready == r.effective for r in node.parts.table.records().values())
+
+    await node.until("its readiness is noted", remembered)
+    assert await node.ground.stores.revisions.list(record.key)
+    node.remove("web.yaml")
+    await node.gone("web")
+    await node.until("it is forgotten", lambda: not node.parts.gone)
+    assert await node.ground.stores.revisions.list(record.key) == ()

@@ -63,6 +63,10 @@ class RevisionFiles(Protocol):
         """Drop old ones beyond the bound, never those to keep."""
         ...
 
+    async def forget(self, key: PodKey) -> None:
+        """Drop every revision of a pod."""
+        ...
+
 
 class RevisionShelf:
     """Makes revisions from manifests, stores them, and finds those that records and containers name."""
@@ -111,6 +115,10 @@ class RevisionShelf:
             owner=stored.owner,
             seen_at=stored.seen_at,
         )
+
+    async def forget(self, key: PodKey) -> None:
+        """Drop every stored revision of a pod that is gone for good."""
+        await self._files.forget(key)
 
     async def tidy(self, session: PodSession, named: Collection[RevisionID]) -> None:
         """Forget revisions that nothing names any more."""

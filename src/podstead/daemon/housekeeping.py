@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.daemon.node import NodeView, node_object
 from podstead.errors import PodsteadError, RuntimeFault
+from podstead.k8s.labels import REVISION
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
 from podstead.status.times import rfc3339
-from podstead.store.changes import NODES
+from podstead.store.changes import NODES, PODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from podstead.agent.session import PodSession
     from podstead.daemon.parts import Ground, Parts
     from podstead.identity import PodUID, RevisionID
     from podstead.state.runtime import RuntimeInfo
@@ -59,7 +62,9 @@ class Housekeeping:
         if not ground.settings.node.ip:
             state.address = (await asyncio.to_thread(find_node_ip)).ip
         await ground.stores.versions.reserve()
+        await self._note_ready()
         await self._tidy_revisions()
+        await self._forget_gone()
         for corrupt in ground.stores.revisions.take_corrupt():
             text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
             ground.recorder.node_event("StateCorrupt", text, warning=True)
@@ -81,6 +86,30 @@ class Housekeeping:
         )
         ground.stores.objects.put(NODES, node_object(view, ground.machine, info, pairs, rfc3339(self._changed)))
 
+    async def _note_ready(self) -> None:
+        """Remember the revision under which a pod was last ready: its bytes and images are kept (foundation 13, 23)."""
+        for session in list(self._parts.table.sessions()):
+            record = session.record
+            if session.stray or record.effective == record.last_ready or not self._is_ready(session):
+                continue
+            async with session.writing:
+                if session.record.terminating or session.record.effective != record.effective:
+                    continue
+                record = replace(session.record, last_ready=record.effective)
+                try:
+                    await self._ground.stores.records.put(record)
+                except PodsteadError as error:
+                    log.warning("cannot note that pod %s is ready: %s", session.key, error)
+                    return
+                session.record = record
+
+    def _is_ready(self, session: PodSession) -> bool:
+        shown = self._ground.stores.objects.get(PODS, session.key.namespace, session.key.name)
+        if shown is None or shown.status is None or session.record.terminating:
+            return False
+        same = shown.metadata.annotations.get(REVISION) == session.record.effective
+        return same and any(c.type == "Ready" and c.status == "True" for c in shown.status.conditions)
+
     async def _tidy_revisions(self) -> None:
         """Forget revisions that nothing names any more, of pods whose effective one has changed since the last look."""
         for session in list(self._parts.table.sessions()):
@@ -98,6 +127,17 @@ class Housekeeping:
             self._tidied[session.uid] = session.record.effective
         present = {session.uid for session in self._parts.table.sessions()}
         self._tidied = {uid: effective for uid, effective in self._tidied.items() if uid in present}
+
+    async def _forget_gone(self) -> None:
+        """Forget the revisions of pods that have ended and not come back since the last look."""
+        for key in tuple(self._parts.gone):
+            if self._parts.table.session(key) is None:
+                try:
+                    await self._parts.shelf.forget(key)
+                except PodsteadError as error:
+                    log.warning("cannot forget the revisions of pod %s: %s", key, error)
+                    return
+            self._parts.gone.discard(key)
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground, board = self._ground, self._parts.board

@@ -88,6 +88,10 @@ class RevisionFiles:
         """Drop old ones."""
         await self._store.prune(key, keep)
 
+    async def forget(self, key: PodKey) -> None:
+        """Drop every revision of a pod."""
+        await self._store.forget(key)
+
 
 class ProbeMemory:
     """Published probe verdicts over an agent's restart: readiness does not flap because the agent changed."""

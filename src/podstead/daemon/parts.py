@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from podstead.daemon.node_state import NodeState
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.daemon.stores import Stores
-    from podstead.identity import PodUID
+    from podstead.identity import PodKey, PodUID
     from podstead.state.probes import ProbeKind, ProbeVerdict
     from podstead.store.instance import Instance
 
@@ -91,6 +91,8 @@ class Parts:
     shelf: RevisionShelf
     source: DirectorySource | None
     sync: SyncLoop | None
+    gone: set[PodKey] = field(default_factory=set)
+    """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
 
 
 def build_parts(ground: Ground) -> Parts:
@@ -117,7 +119,10 @@ def build_parts(ground: Ground) -> Parts:
     source = _source(ground, table)
     sync = None if source is None else _sync(ground, source, table, pleg, shelf, board)
 
+    gone: set[PodKey] = set()
+
     def ended(session: PodSession) -> None:
+        gone.add(session.key)
         mirror.ended(session)
         pleg.forget(session.uid)
         memory.forget(session.uid)
@@ -145,6 +150,7 @@ def build_parts(ground: Ground) -> Parts:
         shelf=shelf,
         source=source,
         sync=sync,
+        gone=gone,
     )
 
 
