@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING
 
 from podstead.admission.ports import NODE_PORTS, HostPort, host_ports
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
 
 OUT_OF_PODS = "OutOfpods"
+MILLI = 1000
 _ORDER = (CPU, MEMORY, EPHEMERAL_STORAGE)
 
 
@@ -27,14 +28,15 @@ class Holding:
     """What one pod holds, or would hold.
 
     `occupies` and `terminating` are as in NodePod. `stopping` was chosen by an earlier plan to make room. `waiting` is
-    held for a pod that waits for its victims: it cannot be preempted before it runs.
+    held for a pod that waits for its victims: it cannot be preempted before it runs. `requests` are thousandths of a
+    core, a byte or a piece, as whole numbers: sums of fractions over 300 pods took a third of a second.
     """
 
     key: PodKey
     priority: int
     created_at: float
     ports: frozenset[HostPort]
-    requests: Mapping[str, Fraction]
+    requests: Mapping[str, int]
     occupies: bool = False
     terminating: bool = False
     stopping: bool = False
@@ -43,13 +45,12 @@ class Holding:
     def beside(self, old: Holding) -> Holding:
         """Return what is held while one content of a pod takes the place of another: both ports, the larger sums."""
         names = {**self.requests, **old.requests}
-        zero = Fraction(0)
         return Holding(
             key=self.key,
             priority=self.priority,
             created_at=self.created_at,
             ports=self.ports | old.ports,
-            requests={name: max(self.requests.get(name, zero), old.requests.get(name, zero)) for name in names},
+            requests={name: max(self.requests.get(name, 0), old.requests.get(name, 0)) for name in names},
             occupies=old.occupies,
             stopping=old.stopping,
             waiting=self.waiting,
@@ -63,7 +64,7 @@ def holding(key: PodKey, pod: v1.Pod, created_at: float) -> Holding:
         priority=effective_priority(pod),
         created_at=created_at,
         ports=host_ports(pod),
-        requests=pod_requests(pod),
+        requests={name: ceil(amount * MILLI) for name, amount in pod_requests(pod).items()},
     )
 
 
@@ -82,14 +83,15 @@ def shortage(ask: Holding, held: Iterable[Holding], node: NodeFacts) -> Blocked 
     if len(others) + 1 > node.max_pods:
         return Blocked(reason=OUT_OF_PODS, message=f"this node takes {node.max_pods} pods and has as many (maxPods)")
     for name in (*_ORDER, *sorted(node.allocatable.keys() - set(_ORDER))):
-        wanted = ask.requests.get(name, Fraction(0))
+        wanted = ask.requests.get(name, 0)
         if name not in node.allocatable or not wanted:
             continue
-        free = node.allocatable[name] - sum((one.requests.get(name, Fraction(0)) for one in others), Fraction(0))
+        whole = int(node.allocatable[name] * MILLI)
+        free = whole - sum(one.requests.get(name, 0) for one in others)
         if wanted > free:
             message = (
-                f"the pod requests {_amount(name, wanted)} of {name}, {_amount(name, max(free, Fraction(0)))} of the"
-                f" node's {_amount(name, node.allocatable[name])} are free"
+                f"the pod requests {_amount(name, wanted)} of {name}, {_amount(name, max(free, 0))} of the"
+                f" node's {_amount(name, whole)} are free"
             )
             return Blocked(reason=f"OutOf{name}", message=message)
     return None
@@ -104,10 +106,11 @@ def _binds(other: Holding, port: HostPort) -> bool:
     return any(port.conflicts_with(own) for own in other.ports)
 
 
-def _amount(resource: str, value: Fraction) -> str:
+def _amount(resource: str, thousandths: int) -> str:
     """Return an amount for people: thousandths of a core, MiB, or pieces."""
     if resource == CPU:
-        return f"{int(value * 1000)}m"
+        return f"{thousandths}m"
+    value = thousandths / MILLI
     if resource in {MEMORY, EPHEMERAL_STORAGE}:
-        return f"{float(value / 2**20):.4g}Mi" if value < 10_000 * 2**20 else f"{float(value / 2**30):.4g}Gi"
-    return f"{float(value):.6g}"
+        return f"{value / 2**20:.4g}Mi" if value < 10_000 * 2**20 else f"{value / 2**30:.4g}Gi"
+    return f"{value:.6g}"
