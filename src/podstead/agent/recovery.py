@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from podstead.agent.session import PodSession
 from podstead.errors import PodsteadError
 from podstead.identity import PodKey
-from podstead.state.records import Claim, PodRecord
+from podstead.state.records import UNKNOWN_FILE, Claim, PodRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from podstead.state.records import PodHistory
 
 log = logging.getLogger(__name__)
-
-# A file that no entry of a directory can have: the claim of an adopted pod until its manifest is seen.
-UNKNOWN_FILE = ""
 
 
 class RecordFiles(Protocol):

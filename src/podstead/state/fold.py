@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from podstead.manifest.reading import Message, Severity
 from podstead.state import claims as claiming
 from podstead.state.claims import Offer
-from podstead.state.records import Claim
+from podstead.state.records import UNKNOWN_FILE, Claim
 from podstead.state.reports import FileVerdict, Verdict
 from podstead.state.sources import FileTrouble
 
@@ -91,12 +91,12 @@ def fold(
     offers = _offers(well_formed)
     live = {key: record for key, record in sorted(records.items()) if not record.terminating}
     vacated = [key for key, record in live.items() if _vacated(key, record.claim.file, listed, well_formed)]
-    moved = claiming.follow(live, offers, vacated)
+    moved = claiming.follow(live, offers, vacated) | _found_again(live, offers)
     claims = {key: record.claim for key, record in live.items()} | moved
     leaving = {
         key: reason
         for key in vacated
-        if key not in moved and (reason := _removal(claims[key].file, snapshot, listed)) is not None
+        if key not in moved and (reason := _removal(claims[key].file, snapshot, listed, well_formed)) is not None
     }
     remove, refused = _settle(records, claims, leaving, offers)
     wanted = {
@@ -124,6 +124,15 @@ def fold(
             for name, file in sorted(listed.items())
         ),
     )
+
+
+def _found_again(live: Mapping[PodKey, PodRecord], offers: Mapping[PodKey, tuple[Offer, ...]]) -> dict[PodKey, Claim]:
+    """Return claims for pods whose record was lost, on the one file that names them, whatever it says by now."""
+    return {
+        key: Claim(file=offers[key][0].file, document=offers[key][0].pod.document)
+        for key, record in live.items()
+        if record.claim.file == UNKNOWN_FILE and len(offers.get(key, ())) == 1
+    }
 
 
 def _settle(
@@ -171,10 +180,19 @@ def _vacated(key: PodKey, file: str, listed: Mapping[str, ManifestFile], well_fo
     return file in well_formed and all(pod.key != key for pod in well_formed[file].pods)
 
 
-def _removal(file: str, snapshot: SourceSnapshot, listed: Mapping[str, ManifestFile]) -> RemovalReason | None:
-    """Return why a vacated pod leaves, None where its absence is not certain."""
+def _removal(
+    file: str, snapshot: SourceSnapshot, listed: Mapping[str, ManifestFile], well_formed: Mapping[str, Reading]
+) -> RemovalReason | None:
+    """Return why a vacated pod leaves, None where its absence is not certain.
+
+    A pod whose record was lost may stand in any file that has not been read yet, or that is broken now.
+    """
     if snapshot.degraded is not None:
         return None
+    if file == UNKNOWN_FILE:
+        meant = [name for name, one in listed.items() if one.trouble is not FileTrouble.IGNORED]
+        if any(name not in well_formed for name in meant):
+            return None
     if file in listed:
         return RemovalReason.NOT_IN_FILE
     return RemovalReason.FILE_GONE if snapshot.gone(file) else None

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.k8s import core_v1 as v1
 
+UNKNOWN_FILE = ""
+"""The claim of a pod whose record was lost, until its manifest is seen: no directory entry has this name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:

@@ -6,7 +6,7 @@ import pytest
 
 from podstead.manifest.reading import Severity
 from podstead.state.fold import DUPLICATE, Folded, RemovalReason
-from podstead.state.records import Claim, PodRecord
+from podstead.state.records import UNKNOWN_FILE, Claim, PodRecord
 from podstead.state.reports import FileVerdict, Verdict
 from podstead.state.sources import FileTrouble
 
@@ -131,6 +131,26 @@ def test_a_claim_follows_a_rename_at_once(how: dict[str, Any]) -> None:
     outcome = folded([X_IN_A], {"b": "x1"}, **how)
     assert outcome.claims == {key("x"): Claim(file="b", document=0)}
     assert wanted(outcome) == {"x": "x1 b"}
+
+
+LOST = record("x1", UNKNOWN_FILE)
+
+
+@pytest.mark.parametrize("content", [UNREAD, BROKEN, FileTrouble.PENDING, FileTrouble.REFUSED])
+def test_a_pod_of_a_lost_record_stays_while_a_file_is_not_read(content: Content) -> None:
+    outcome = folded([LOST], {"a": content, "b": "y1"})
+    assert (kept(outcome), removed(outcome)) == ("x", {})
+
+
+def test_a_pod_of_a_lost_record_is_claimed_by_the_file_that_names_it_now() -> None:
+    outcome = folded([LOST], {"a": "x2", "b": BROKEN})
+    assert wanted(outcome) == {"x": "x2 a"}
+    assert outcome.claims == {key("x"): Claim(file="a", document=0)}
+    assert removed(outcome) == {}
+
+
+def test_a_pod_of_a_lost_record_that_no_file_names_leaves() -> None:
+    assert removed(folded([LOST], {"b": "y1"})) == {"x": RemovalReason.FILE_GONE}
 
 
 def test_a_rename_seen_as_neither_name_then_the_new_one() -> None:
