@@ -78,6 +78,11 @@ def nothing_left(agent: AgentUnderTest) -> bool:
     return len(uids) == 1 and on_disk <= uids and not agent.pod("web")
 
 
+def points_and(agent: AgentUnderTest, status: dict[str, Any]) -> str:
+    """Return what tells of a failure: the points passed, and what the container says."""
+    return "\n".join([*agent.points_passed(), json.dumps(status)])
+
+
 def phase(agent: AgentUnderTest, number: int, act: Callable[[], object], done: Callable[[], bool]) -> bool:
     """Let the agent die at a point of one phase, and the next one finish it; returns whether the point was reached."""
     agent.arm(die_at=number)
@@ -129,8 +134,8 @@ def test_death_at_every_point_of_a_pods_life(own_agent: AgentUnderTest) -> None:
                 act()
                 agent.wait(f"{name} without a death", done, 20)
             if name != "remove":
-                restarts = container_status(agent.pod("web"))["restartCount"]
-                assert restarts == 0, (name, agent.points_passed())
+                status = container_status(agent.pod("web"))
+                assert status["restartCount"] == 0, f"{name}: {points_and(agent, status)}"
         bystander.check()
         if not any(alive.values()):
             break
@@ -160,7 +165,8 @@ def test_death_before_every_point_of_a_recovery(own_agent: AgentUnderTest) -> No
         if reached:
             agent.start()
         agent.wait("the last edit runs", partial(runs_version, agent, number), 25)
-        assert container_status(agent.pod("web"))["restartCount"] == 0, (number, agent.points_passed())
+        status = container_status(agent.pod("web"))
+        assert status["restartCount"] == 0, points_and(agent, status)
         bystander.check()
         if not reached:
             assert number > 10, agent.points_passed()

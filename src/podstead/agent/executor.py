@@ -25,6 +25,7 @@ from podstead.reconcile.actions import (
     StopSandbox,
 )
 from podstead.reconcile.backoff import after_start
+from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.slots import Rank, StartSlots
     from podstead.clock import Clock
-    from podstead.identity import PodUID, RevisionID, SandboxID
+    from podstead.identity import ContainerID, PodUID, RevisionID, SandboxID
     from podstead.k8s import core_v1 as v1
     from podstead.reconcile.actions import Step
     from podstead.state.records import ContainerHistory, PodHistory, PodRecord, Revision
@@ -45,6 +46,9 @@ RESERVED_LOOKS_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.7)
 
 # A network plugin that answers has given the address already; a sandbox that still has none gets another chance.
 ADDRESS_LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.4)
+
+# What containerd answers to a second start of a container while the first is under way.
+ALREADY_STARTING = "already in starting state"
 
 # containerd's own state follows an exit by about 50 ms (spec/cri.md 4).
 SETTLE_SECONDS = (0.05, 0.15)
@@ -301,9 +305,21 @@ class Executor:
             try:
                 await self._runtime.start_container(container)
             except RuntimeFault as fault:
-                raise _as(fault, "RunContainerError", spec) from fault
+                if step.created is None or ALREADY_STARTING not in str(fault):
+                    raise _as(fault, "RunContainerError", spec) from fault
+                await self._await_start(session, container)
+                return  # the next plan sees what became of it
         session.started[container] = self._clock.now().boot
         self._recorder.event(session.key, session.uid, "Started", f"Started container {step.name}")
+
+    async def _await_start(self, session: PodSession, container: ContainerID) -> None:
+        """Wait for the outcome of a start that an agent before this one began."""
+        for seconds in RESERVED_LOOKS_SECONDS:
+            await self._clock.sleep(seconds)
+            found = [c.state for c in await self._runtime.containers(uid=session.uid) if c.id == container]
+            if ContainerState.CREATED not in found:
+                return
+        raise RuntimeFault(f"container {container} is being started by a call that does not end", transient=True)
 
     async def _note_attempt(self, step: StartContainer, session: PodSession) -> None:
         memory = session.history.of(step.name)

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from podstead.state.probes import PodProbes
     from podstead.state.records import PodHistory, Revision
 
-# What containerd notes of a container whose start failed, and of a call whose caller went away (Go's context package).
-START_ERROR_CODE = 128
-CANCELLED = "context canceled"
+# What containerd notes as the reason of a container whose start failed.
+START_ERROR = "StartError"
 
 # Stands in a start that is planned before its sandbox exists; such starts are looked at, never carried out.
 _NO_SANDBOX = SandboxID("")
@@ -129,7 +128,7 @@ class ContainerPass:
         if self.drift.container(found):
             self._start(found.name, sandbox, out, restart_count=count, new_revision=True)
             return
-        if _start_was_cut(found):
+        if self._start_was_cut(found):
             self._start(found.name, sandbox, out, restart_count=count)
             return
         if not self._restarts(found, killed=memory.killed_attempt == found.attempt):
@@ -150,6 +149,14 @@ class ContainerPass:
             )
             return
         self._start(found.name, sandbox, out, restart_count=count + 1, crash=level)
+
+    def _start_was_cut(self, found: ObservedContainer) -> bool:
+        """Return whether the container never ran because the agent that started it died: that is no crash.
+
+        The runtime cancels a call whose caller goes away, and says so in a dozen ways. But a start that failed while
+        this agent lives has left its failure with us.
+        """
+        return found.reason == START_ERROR and f"container:{found.name}" not in self.observed.failures
 
     def _restarts(self, found: ObservedContainer, *, killed: bool) -> bool:
         policy = self.effective.pod.spec.restart_policy
@@ -223,11 +230,3 @@ class ContainerPass:
             seen[found.name] = seen.get(found.name, 0) + 1
             if found.name in names and seen[found.name] > 2 and found.state is ContainerState.EXITED:
                 out.steps.append(RemoveContainer(id=found.id))
-
-
-def _start_was_cut(found: ObservedContainer) -> bool:
-    """Return whether the container never ran because its start lost its caller: an agent that died meanwhile.
-
-    containerd cancels a call whose connection breaks, with this code, reason and text; that is no crash.
-    """
-    return found.exit_code == START_ERROR_CODE and found.reason == "StartError" and CANCELLED in found.message

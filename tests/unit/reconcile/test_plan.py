@@ -281,15 +281,17 @@ def test_a_start_that_lost_its_caller_is_no_restart() -> None:
     world = World(effective=R1)
     world.settle()
     (started,) = world.containers
-    text = "failed to create containerd task: failed to create shim task: context canceled: unknown"
-    cut = replace(started, state=ContainerState.EXITED, exit_code=128, reason="StartError", message=text)
+    failed = replace(started, state=ContainerState.EXITED, exit_code=128, reason="StartError")
+    world.containers[:] = [failed]
 
-    world.containers[:] = [cut]
     (again,) = (s for s in world.plan().steps if isinstance(s, StartContainer))
     assert (again.attempt, again.restart_count, again.crash_level) == (1, 0, None)
 
-    # A start that failed by itself backs off as every crash does.
-    world.containers[:] = [replace(cut, message='exec: "nosuch": executable file not found')]
+    # A start that failed while this agent lives backs off as every crash does.
+    known = TaskFailure(
+        reason="RunContainerError", message="no such file", since=world.now, retry_at=world.now, count=1
+    )
+    world.failures[again.key] = known
     (again,) = (s for s in world.plan().steps if isinstance(s, StartContainer))
     assert (again.restart_count, again.crash_level) == (1, 0)
 
