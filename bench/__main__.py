@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 from tests.support.images import build_busybox_image
 
 from bench import machine, podman
-from bench.agent import Podstead, remove_cgroup, running_node
+from bench.agent import remove_cgroup, running_node
 from bench.floor import Floor
 from bench.kubelet import running_kubelet
 from bench.pods import BenchError
 from bench.rows import FULL, QUICK, Rows
+from bench.subjects import ManifestSubject
 from bench.table import GROUPS, KUBELET, PODMAN, ROWS, Results, markdown
 from podstead.errors import PodsteadError
 
@@ -74,7 +75,7 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
         await node.private.importer.import_image(image, pull=node.client.pull_image)
         floor = Floor(node.client, cgroup_root=FLOOR_CGROUP, logs=node.paths.pod_logs, handler=runtime)
         await running.enter_async_context(floor.listening())
-        subjects: list[Subject] = [floor, Podstead(node)]
+        subjects: list[Subject] = [floor, ManifestSubject("Podstead", node.manifests, node.client)]
         other = None
         if options.no_podman or not podman.installed():
             results.absent[PODMAN] = "left out" if options.no_podman else "not installed"

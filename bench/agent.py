@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.pods import BenchError, now
-from bench.subjects import ManifestDirectory, kill_container
+from bench.pods import BenchError
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
 from podstead.config import ImageSettings, Paths, paths_for
@@ -23,10 +22,9 @@ from podstead.daemon.halt import halt_instance
 from podstead.errors import RuntimeFault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from bench.pods import BenchPod
     from podstead.cri.client import CRIClient
 
 START_SECONDS = 60.0
@@ -51,38 +49,6 @@ class Node:
     def shims(self) -> tuple[int, ...]:
         """Return the pids of the shims."""
         return shim_pids(self.socket)
-
-
-class Podstead:
-    """The agent, asked through its manifest directory."""
-
-    name = "Podstead"
-
-    def __init__(self, node: Node) -> None:
-        self._directory = ManifestDirectory(node.manifests, node.client)
-
-    async def start(self, pod: BenchPod) -> None:
-        """Write the manifest."""
-        self._directory.write(pod)
-
-    async def start_many(self, pods: Sequence[BenchPod]) -> None:
-        """Write all manifests."""
-        for pod in pods:
-            self._directory.write(pod)
-
-    async def edit(self, pod: BenchPod) -> None:
-        """Write the manifest again."""
-        self._directory.write(pod)
-
-    async def crash(self, pod: BenchPod) -> float:
-        """Kill the container's process; the rest is the agent's."""
-        begun = now()
-        kill_container(pod)
-        return begun
-
-    async def delete(self, pods: Sequence[BenchPod]) -> None:
-        """Remove the manifests."""
-        await self._directory.remove(pods)
 
 
 @contextlib.asynccontextmanager

@@ -16,18 +16,17 @@ import time
 from typing import TYPE_CHECKING
 
 from bench.agent import remove_cgroup, remove_pods, tail
-from bench.pods import BenchError, now
-from bench.subjects import ManifestDirectory, kill_container
+from bench.pods import BenchError
+from bench.subjects import ManifestSubject
 from podstead.config import ImageSettings, paths_for
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.network.conflist import pod_network, write_conflist
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from bench.pods import BenchPod
     from podstead.cri.client import CRIClient
 
 HEALTH_PORT = 10248
@@ -36,42 +35,10 @@ CGROUP_ROOT = "/bench-kubelet"
 POD_CIDR = "10.93.7.0/24"
 
 
-class Kubelet:
-    """The kubelet, asked through its manifest directory."""
-
-    name = "kubelet"
-
-    def __init__(self, manifests: Path, runtime: CRIClient) -> None:
-        self._directory = ManifestDirectory(manifests, runtime)
-
-    async def start(self, pod: BenchPod) -> None:
-        """Write the manifest."""
-        self._directory.write(pod)
-
-    async def start_many(self, pods: Sequence[BenchPod]) -> None:
-        """Write all manifests."""
-        for pod in pods:
-            self._directory.write(pod)
-
-    async def edit(self, pod: BenchPod) -> None:
-        """Write the manifest again."""
-        self._directory.write(pod)
-
-    async def crash(self, pod: BenchPod) -> float:
-        """Kill the container's process."""
-        begun = now()
-        kill_container(pod)
-        return begun
-
-    async def delete(self, pods: Sequence[BenchPod]) -> None:
-        """Remove the manifests."""
-        await self._directory.remove(pods)
-
-
 @contextlib.asynccontextmanager
 async def running_kubelet(
     binary: Path, root: Path, oci_runtime: str, image: Path, mounts_of: int | None
-) -> AsyncIterator[Kubelet]:
+) -> AsyncIterator[ManifestSubject]:
     """Run a kubelet and a containerd for it; at the end both and their pods are gone. Raises BenchError."""
     manifests = root / "manifests"
     manifests.mkdir(parents=True)
@@ -89,7 +56,7 @@ async def running_kubelet(
             await private.importer.import_image(image, pull=client.pull_image)
             with _process(binary, root, manifests, running.endpoint, mounts_of) as log:
                 await _healthy(log)
-                yield Kubelet(manifests, client)
+                yield ManifestSubject("kubelet", manifests, client)
     finally:
         await asyncio.to_thread(_end, private)
 

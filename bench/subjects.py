@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from bench.pods import DEADLINE_SECONDS, BenchError, first_process
+from bench.pods import DEADLINE_SECONDS, BenchError, first_process, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,21 +54,37 @@ def kill_container(pod: BenchPod) -> None:
     os.kill(first_process(pod), signal.SIGKILL)
 
 
-class ManifestDirectory:
-    """A directory of manifests that an agent watches: how Podstead and the kubelet are asked."""
+class ManifestSubject:
+    """An agent that is asked through a directory of manifests: Podstead and the kubelet alike."""
 
-    def __init__(self, directory: Path, runtime: CRIClient) -> None:
+    def __init__(self, name: str, directory: Path, runtime: CRIClient) -> None:
+        self.name = name
         self._directory = directory
         self._runtime = runtime
 
-    def write(self, pod: BenchPod) -> None:
-        """Put a manifest in place by renaming, as careful tools do."""
+    async def start(self, pod: BenchPod) -> None:
+        """Put the manifest in place by renaming, as careful tools do."""
         target = self._path(pod)
         temporary = target.with_name(f".{pod.name}.tmp")
         temporary.write_text(pod.manifest(), encoding="utf-8")
         temporary.rename(target)
 
-    async def remove(self, pods: Sequence[BenchPod]) -> None:
+    async def start_many(self, pods: Sequence[BenchPod]) -> None:
+        """Write all manifests."""
+        for pod in pods:
+            await self.start(pod)
+
+    async def edit(self, pod: BenchPod) -> None:
+        """Write the manifest again."""
+        await self.start(pod)
+
+    async def crash(self, pod: BenchPod) -> float:
+        """Kill the container's process; the rest is the agent's."""
+        begun = now()
+        kill_container(pod)
+        return begun
+
+    async def delete(self, pods: Sequence[BenchPod]) -> None:
         """Remove manifests and wait until the runtime holds nothing of the pods any more."""
         for pod in pods:
             self._path(pod).unlink(missing_ok=True)
