@@ -307,15 +307,15 @@ def test_a_full_disk_under_everything_ends_no_pod(resting_agent: AgentUnderTest)
             agent.remove_everything()
 
 
-@pytest.mark.parametrize("spoilt", ["records", "database", "facts", "everything"])
+@pytest.mark.parametrize("spoilt", ["records", "revisions", "database", "facts", "everything"])
 def test_spoilt_state_is_set_aside_and_pods_go_on(own_agent: AgentUnderTest, spoilt: str) -> None:
     agent = own_agent
     before = two_pods(agent)
     agent.stop()
     state = agent.settings.paths.state
     for path in [p for p in state.rglob("*") if p.is_file()]:
-        kind = {"podstead.db": "database", "facts.json": "facts"}.get(path.name, path.parent.name)
-        if spoilt in {kind, "everything"}:
+        kinds = {"everything", {"podstead.db": "database", "facts.json": "facts"}.get(path.name, ""), *path.parts}
+        if spoilt in kinds:
             path.write_bytes(b"\x00spoilt" * 100)
 
     agent.start()
@@ -329,5 +329,8 @@ def test_spoilt_state_is_set_aside_and_pods_go_on(own_agent: AgentUnderTest, spo
             assert running[0].id == before[name][0]
     agent.write("late.yaml", manifest("late", hostNetwork=False))
     agent.wait_running("late")  # the pods' network is still the same
+    agent.write("host.yaml", manifest("host", container={"env": [{"name": "EDITED", "value": "1"}]}))
+    agent.wait("an edit is made", lambda: agent.exec("host", "sh", "-c", "echo $EDITED") == "1\n", 20)
     if spoilt != "everything":
+        assert agent.container_id("own") == before["own"][0]
         assert {n: s[2] for n, s in state_of(agent, "host", "own").items()} == {n: s[2] for n, s in before.items()}

@@ -157,6 +157,8 @@ class InstanceUnderTest:
             return await client.exec_sync(ContainerID(target), command, 10)
 
         result: ExecResult = self._ask_runtime(ask)
+        if result.exit_code == 137:
+            raise LookupError(f"{command} was killed, as its container is when it is replaced")
         assert result.exit_code == 0, (command, result)
         return result.stdout.decode()
 

@@ -147,6 +147,10 @@ class Incarnations:
             batch.born.append(PodSession(record=record, revisions={revision.id: revision}))
 
     async def _commit(self, batch: _Batch) -> None:
+        async with self._shelf.changing:
+            await self._commit_changes(batch)
+
+    async def _commit_changes(self, batch: _Batch) -> None:
         if batch.revisions:
             await self._shelf.admit(batch.revisions)
         async with AsyncExitStack() as held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ from podstead.manifest.read import UndecodableDocumentError, read_document
 from podstead.state.records import Revision
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from podstead.agent.session import PodSession
     from podstead.identity import PodKey, RevisionID
@@ -74,6 +75,8 @@ class RevisionShelf:
     def __init__(self, files: RevisionFiles, node_name: str) -> None:
         self._files = files
         self._node_name = node_name
+        self.changing = asyncio.Lock()
+        """Held while revisions are admitted for pods that nothing names yet, and while those of gone pods are dropped."""
 
     async def admit(self, revisions: Iterable[Revision]) -> None:
         """Make new revisions durable before anything comes of them (class A)."""
@@ -116,9 +119,11 @@ class RevisionShelf:
             seen_at=stored.seen_at,
         )
 
-    async def forget(self, key: PodKey) -> None:
-        """Drop every stored revision of a pod that is gone for good."""
-        await self._files.forget(key)
+    async def forget(self, key: PodKey, is_gone: Callable[[], bool]) -> None:
+        """Drop every stored revision of a pod that is gone for good; one that is being born again keeps them."""
+        async with self.changing:
+            if is_gone():
+                await self._files.forget(key)
 
     async def tidy(self, session: PodSession, named: Collection[RevisionID]) -> None:
         """Forget revisions that nothing names any more."""

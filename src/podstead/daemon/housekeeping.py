@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shlex
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.daemon.node import NodeView, node_object
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.session import PodSession
     from podstead.daemon.parts import Ground, Parts
-    from podstead.identity import PodUID, RevisionID
+    from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.state.runtime import RuntimeInfo
 
 log = logging.getLogger(__name__)
@@ -131,13 +132,15 @@ class Housekeeping:
     async def _forget_gone(self) -> None:
         """Forget the revisions of pods that have ended and not come back since the last look."""
         for key in tuple(self._parts.gone):
-            if self._parts.table.session(key) is None:
-                try:
-                    await self._parts.shelf.forget(key)
-                except PodsteadError as error:
-                    log.warning("cannot forget the revisions of pod %s: %s", key, error)
-                    return
+            try:
+                await self._parts.shelf.forget(key, partial(self._is_gone, key))
+            except PodsteadError as error:
+                log.warning("cannot forget the revisions of pod %s: %s", key, error)
+                return
             self._parts.gone.discard(key)
+
+    def _is_gone(self, key: PodKey) -> bool:
+        return self._parts.table.session(key) is None
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground, board = self._ground, self._parts.board
