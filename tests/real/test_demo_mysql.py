@@ -23,7 +23,9 @@ from demo.client import ClientNetwork, QueryError, Server, container_process, qu
 from demo.deployment import root_password
 from demo.image import data_family
 from demo.node import Node
-from demo.places import CONFIGURATION, Places, places_for
+from demo.packages import read_package_source
+from demo.places import CONFIGURATION, SHARED_CACHE, Places, places_for
+from demo.stand_in import StandIns, recipes
 from demo.verification import verify
 
 from tests.support.netns import NODE_ADDRESS, Hosts, two_hosts
@@ -143,8 +145,18 @@ def _uninstall(demo: Demo) -> None:
     assert str(demo.under) not in mounts
 
 
+@pytest.fixture(scope="module", autouse=True)
+def stand_ins() -> None:
+    """Both stand-ins in the demo's cache: the test's own network leads to no package mirror, the machine's does."""
+    source = read_package_source()
+    shelf = StandIns(SHARED_CACHE, print)
+    for recipe in recipes(source):
+        if shelf.find(recipe) is None:
+            shelf.build(recipe, source)
+
+
 @pytest.fixture(scope="module")
-def fresh_demo() -> Iterator[tuple[Demo, subprocess.CompletedProcess[str]]]:
+def fresh_demo(stand_ins: None) -> Iterator[tuple[Demo, subprocess.CompletedProcess[str]]]:
     """A demo that was run, and what its command printed."""
     with demo_node() as demo:
         yield demo, demo.command("run", "--stand-in=MySQL")
