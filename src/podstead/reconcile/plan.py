@@ -26,7 +26,7 @@ from podstead.reconcile.changes import Drift
 from podstead.reconcile.containers import ContainerPass
 from podstead.reconcile.images import image_needs
 from podstead.reconcile.sandbox import current_sandbox, fit, plan_leftovers, plan_new_sandbox
-from podstead.reconcile.termination import grace_seconds, plan_preemption, plan_termination
+from podstead.reconcile.termination import grace_seconds, plan_preemption, plan_termination, stop_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,10 +78,10 @@ def _plan_candidate(desired: DesiredPod, observed: ObservedPod, now: Instant) ->
     if candidate is None:
         return PodActions()
     blocked = Waiting(reason=desired.blocked.reason, message=desired.blocked.message) if desired.blocked else None
-    if desired.effective is None:
-        if blocked is None:
-            return PodActions(steps=(Promote(revision=candidate.id),))
+    if desired.effective is None and blocked:
         return _plan_blocked(candidate.pod.spec.containers, candidate, blocked, observed, now)
+    if desired.effective is None:
+        return _plan_after_loss(desired, candidate, observed, now)
     changes = compare(desired.effective.pod, candidate.pod)
     if not changes.disturbs:
         return PodActions(steps=(Promote(revision=candidate.id),))
@@ -90,6 +90,20 @@ def _plan_candidate(desired: DesiredPod, observed: ObservedPod, now: Instant) ->
         return _plan_blocked(starting, candidate, blocked, observed, now)
     ready = _plan_readiness(starting, candidate, observed, now)
     return ready if ready.steps or ready.stuck else PodActions(steps=(Promote(revision=candidate.id),))
+
+
+def _plan_after_loss(desired: DesiredPod, candidate: Revision, observed: ObservedPod, now: Instant) -> PodActions:
+    """Return the way to the first revision that can be read: of a new pod, or of one whose effective one was lost.
+
+    What runs by the lost one cannot be compared, so it makes way, once everything is there that the other needs.
+    """
+    stops = stop_all(
+        observed.containers, grace_seconds(desired), "Killing", "Its revision was lost: stopping container"
+    )
+    if stops:
+        ready = _plan_readiness(candidate.pod.spec.containers, candidate, observed, now)
+        return ready if ready.steps or ready.stuck else PodActions(steps=tuple(stops))
+    return PodActions(steps=(Promote(revision=candidate.id),))
 
 
 def _plan_blocked(

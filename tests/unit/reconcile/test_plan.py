@@ -305,3 +305,14 @@ def test_a_stopped_sandbox_stays_only_while_it_holds_a_record() -> None:
 
     world.containers.append(container(attempt=-1, state=ContainerState.EXITED, inside="old"))
     assert world.plan().steps == ()
+
+
+def test_what_runs_by_a_lost_revision_makes_way_for_one_that_can_be_read() -> None:
+    world = World(effective=None, sandboxes=[sandbox(rev="lost")], containers=[container(rev="lost")])
+    world.candidate = revision("r2", edited(image="img:2"))
+    world.settle()
+    order = [type(s) for s in world.log]
+    assert order.index(PullImage) < order.index(StopContainer) < order.index(Promote)
+    assert world.running() == {"web": 1}
+    assert world.effective is not None
+    assert world.effective.id == "r2"
