@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
+from podstead.admission.ports import host_ports
 from podstead.admission.values import NodePod
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from podstead.admission.values import Decision, NodeFacts
+    from podstead.admission.values import Decision, NodeFacts, NodePlan
     from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -27,7 +28,7 @@ class NodeRoom:
     """Judges pods against the node (foundation 17 and 18)."""
 
     def __init__(
-        self, table: PodTable, node: Callable[[], NodeFacts], view: Callable[[PodUID], PodView], recorder: Recorder
+        self, table: PodTable, node: Callable[[bool], NodeFacts], view: Callable[[PodUID], PodView], recorder: Recorder
     ) -> None:
         self._table = table
         self._node = node
@@ -37,7 +38,7 @@ class NodeRoom:
     def judge(self) -> bool:
         """Give every pod its answer and wake those whose answer changed; returns whether some pod waits."""
         sessions = {s.key: s for s in self._table.sessions() if not s.stray}
-        plan = plan_node([self._node_pod(s) for s in self._table.sessions()], self._node())
+        plan = self._plan([self._node_pod(s) for s in self._table.sessions()])
         waits = False
         for key, judged in plan.decisions.items():
             session = sessions.get(key)
@@ -54,8 +55,13 @@ class NodeRoom:
         if not new:
             return frozenset()
         asking = [NodePod(key=r.key, candidate=r.pod, created_at=created_at) for r in new]
-        plan = plan_node([*(self._node_pod(s) for s in self._table.sessions()), *asking], self._node())
+        plan = self._plan([*(self._node_pod(s) for s in self._table.sessions()), *asking])
         return frozenset(r.key for r in new if plan.decisions[r.key].admitted and r.key not in plan.preempt.values())
+
+    def _plan(self, pods: Sequence[NodePod]) -> NodePlan:
+        # Who listens on the node takes the kernel some 8 ms to tell: it is asked only when new content wants a port.
+        ports = any(pod.candidate is not None and host_ports(pod.candidate) for pod in pods)
+        return plan_node(pods, self._node(ports))
 
     def _tell(self, session: PodSession, decision: Decision) -> None:
         blocked = decision.blocked

@@ -235,7 +235,8 @@ def _request_facts(ground: Ground) -> RequestFacts:
     )
 
 
-def _room_facts(ground: Ground) -> Callable[[], RoomFacts]:
+def _room_facts(ground: Ground) -> Callable[[bool], RoomFacts]:
+    """Return the node's facts, with those who listen on it when they are asked for."""
     node = ground.settings.node
     facts = RoomFacts(
         name=node.name,
@@ -245,7 +246,9 @@ def _room_facts(ground: Ground) -> Callable[[], RoomFacts]:
         allowed_unsafe_sysctls=node.allowed_unsafe_sysctls,
     )
 
-    def now() -> RoomFacts:
+    def now(ports: bool) -> RoomFacts:
+        if not ports:
+            return facts
         listening = frozenset(HostPort(one.port, one.protocol, one.address) for one in listeners())
         return replace(facts, listening=listening)
 
