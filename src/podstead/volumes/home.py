@@ -6,10 +6,10 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.threads import PathThreads, StuckError
 from podstead.volumes import emptydir, files, hostpath, hosts, layout, removal
 from podstead.volumes.mounter import Mounter, MountError
 from podstead.volumes.mounts import Prepared
-from podstead.volumes.threads import PathThreads, StuckError
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:

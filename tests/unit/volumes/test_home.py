@@ -15,13 +15,13 @@ from podstead.config import Paths, paths_for
 from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
 from podstead.state.runtime import Mount
+from podstead.threads import PathThreads, StuckError
 from podstead.volumes import files, hostpath, layout
 from podstead.volumes.emptydir import tmpfs_size
 from podstead.volumes.home import PodVolumes, message_limit, wants_log
 from podstead.volumes.hostname import PodHostname
 from podstead.volumes.mounter import MountError, MountPoint, points_below
 from podstead.volumes.mounts import Prepared, mounts_for
-from podstead.volumes.threads import PathThreads, StuckError
 from podstead.volumes.trouble import VolumeTrouble
 
 UID = PodUID("6b1f0d7e-0000-4000-8000-000000000001")

@@ -1,4 +1,4 @@
-"""Blocking calls on paths that may never answer, in threads that can be left behind."""
+"""Blocking calls that may never answer, in threads that can be left behind."""
 
 from __future__ import annotations
 
