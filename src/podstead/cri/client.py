@@ -38,13 +38,13 @@ class CRIClient(SandboxCalls, ContainerCalls, ImageCalls):
 
     async def version(self) -> RuntimeInfo:
         """Return names and versions only: whether it is ready is not asked."""
-        return observe.runtime_info(await self._version(), pb.RuntimeStatus(), self._endpoint)
+        return observe.runtime_info(await self._version(), pb.StatusResponse(), self._endpoint)
 
     async def info(self) -> RuntimeInfo:
-        """Return names, versions, and whether the runtime and its network are ready."""
+        """Return names, versions, whether the runtime and its network are ready, and what it can."""
         version = await self._version()
         reply = await self._call(methods.STATUS, pb.StatusRequest(), "ask the runtime for its status")
-        return observe.runtime_info(version, reply.status, self._endpoint)
+        return observe.runtime_info(version, reply, self._endpoint)
 
     async def _version(self) -> pb.VersionResponse:
         request = pb.VersionRequest(version=VERSION_SENT)

@@ -14,7 +14,7 @@ from podstead.cri.errors import plain
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
 from podstead.k8s import labels
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
-from podstead.state.runtime import Image, RuntimeInfo
+from podstead.state.runtime import HandlerFeatures, Image, RuntimeInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,9 +163,9 @@ def image_of(image: pb.Image) -> Image:
     )
 
 
-def runtime_info(version: pb.VersionResponse, status: pb.RuntimeStatus, endpoint: str) -> RuntimeInfo:
+def runtime_info(version: pb.VersionResponse, reply: pb.StatusResponse, endpoint: str) -> RuntimeInfo:
     """Return what the runtime says of itself; `message` joins the texts of conditions that are not met."""
-    conditions = {c.type: c for c in status.conditions}
+    conditions = {c.type: c for c in reply.status.conditions}
     ready, network = conditions.get("RuntimeReady"), conditions.get("NetworkReady")
     unmet = (c for c in (ready, network) if c is not None and not c.status)
     return RuntimeInfo(
@@ -176,4 +176,13 @@ def runtime_info(version: pb.VersionResponse, status: pb.RuntimeStatus, endpoint
         ready=ready is not None and ready.status,
         network_ready=network is not None and network.status,
         message="; ".join(f"{plain(c.reason)}: {plain(c.message)}" for c in unmet),
+        handlers=tuple(
+            HandlerFeatures(
+                name=plain(handler.name),
+                recursive_read_only=handler.features.recursive_read_only_mounts,
+                user_namespaces=handler.features.user_namespaces,
+            )
+            for handler in reply.runtime_handlers
+        ),
+        strict_groups=reply.features.supplemental_groups_policy,
     )

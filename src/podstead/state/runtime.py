@@ -104,6 +104,16 @@ class ExecResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerFeatures:
+    """An OCI runtime handler and what it can; `name` is empty for the runtime's default one."""
+
+    name: str
+    recursive_read_only: bool = False
+    """Whether a read-only mount is so in all that is mounted below it."""
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInfo:
     """What the runtime says of itself at connection."""
 
@@ -114,6 +124,14 @@ class RuntimeInfo:
     ready: bool = False
     network_ready: bool = False
     message: str = ""
+    handlers: tuple[HandlerFeatures, ...] = ()
+    """Empty where the runtime does not tell (containerd before 2.0): nothing follows from a name's absence then."""
+    strict_groups: bool = False
+    """Whether supplementalGroupsPolicy Strict means something to it."""
+
+    def handler(self, name: str) -> HandlerFeatures:
+        """Return what a handler can; nothing of one that is not listed."""
+        return next((one for one in self.handlers if one.name == name), HandlerFeatures(name=name))
 
 
 class EventKind(StrEnum):

@@ -139,7 +139,26 @@ def test_what_the_runtime_says_of_itself() -> None:
         pb.RuntimeCondition(type="Other"),
     ]
     version = pb.VersionResponse(runtime_name="containerd", runtime_version="v1.7.0", runtime_api_version="v1")
-    found = observe.runtime_info(version, pb.RuntimeStatus(conditions=conditions), "unix:///x")
+    status = pb.RuntimeStatus(conditions=conditions)
+    found = observe.runtime_info(version, pb.StatusResponse(status=status), "unix:///x")
     assert (found.ready, found.network_ready) == (True, False)
     assert found.message == "NetworkPluginNotReady: cni plugin not initialized"
-    assert not observe.runtime_info(version, pb.RuntimeStatus(), "unix:///x").ready
+    assert not observe.runtime_info(version, pb.StatusResponse(), "unix:///x").ready
+
+
+def test_what_the_runtime_can() -> None:
+    able = pb.RuntimeHandlerFeatures(recursive_read_only_mounts=True, user_namespaces=True)
+    reply = pb.StatusResponse(
+        runtime_handlers=[pb.RuntimeHandler(name=""), pb.RuntimeHandler(name="runc", features=able)],
+        features=pb.RuntimeFeatures(supplemental_groups_policy=True),
+    )
+    found = observe.runtime_info(pb.VersionResponse(), reply, "")
+    assert found.strict_groups
+    assert [one.name for one in found.handlers] == ["", "runc"]
+    assert (found.handler("runc").recursive_read_only, found.handler("runc").user_namespaces) == (True, True)
+    assert (found.handler("").user_namespaces, found.handler("kata").user_namespaces) == (False, False)
+
+
+def test_an_older_runtime_says_nothing_of_what_it_can() -> None:
+    found = observe.runtime_info(pb.VersionResponse(), pb.StatusResponse(), "")
+    assert (found.handlers, found.strict_groups) == ((), False)
