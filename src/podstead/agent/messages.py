@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import find_container
 from podstead.k8s.text import blotted
 from podstead.logs.paths import log_directory, log_path
 from podstead.logs.reader import last_lines
@@ -33,7 +34,7 @@ class TerminationMessages:
         """Return the message, or else the runtime's; empty where there is none or the pod is not known."""
         session = self._table.by_uid(exited.uid)
         revision = session.revision(exited.revision) if session else None
-        spec = next((c for c in revision.pod.spec.containers if c.name == exited.name), None) if revision else None
+        spec = find_container(revision.pod.spec, exited.name) if revision else None
         if session is None or revision is None or spec is None:
             return ""
         message = await self._volumes.read_message(revision.pod, exited.uid, exited.name, exited.attempt)

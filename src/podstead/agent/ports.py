@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from podstead.identity import ContainerID, PodKey, PodUID, SandboxID
+    from podstead.agent.session import PodSession
+    from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
+    from podstead.reconcile.actions import StartContainer
     from podstead.state.observed import ObservedContainer, ObservedSandbox
+    from podstead.state.records import PodHistory, PodRecord, Revision
     from podstead.state.runtime import ContainerRequest, Image, RuntimeEvent, SandboxRequest
+    from podstead.volumes.mounts import Prepared
 
 
 class Runtime(Protocol):
@@ -85,4 +89,58 @@ class Recorder(Protocol):
 
     def event(self, key: PodKey, uid: PodUID, reason: str, message: str, *, warning: bool = False) -> None:
         """Record one event about a pod."""
+        ...
+
+
+class PodHome(Protocol):
+    """What a pod has on the node besides the runtime: directories, volumes, its cgroup."""
+
+    async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
+        """Check and make the revision's volumes, and say where they are; raises RuntimeFault with reason FailedMount."""
+        ...
+
+    async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
+        """Make the pod's cgroup with its limits."""
+        ...
+
+    async def reset(self, uid: PodUID) -> None:
+        """Empty the pod's emptyDirs."""
+        ...
+
+    async def teardown(self, uid: PodUID) -> None:
+        """Remove everything of the incarnation that the runtime does not hold."""
+        ...
+
+
+class Books(Protocol):
+    """Durable and volatile memory."""
+
+    async def save_record(self, record: PodRecord) -> None:
+        """Make a record durable before its effect (class A)."""
+        ...
+
+    async def end(self, record: PodRecord) -> None:
+        """Forget an incarnation that has ended, durably."""
+        ...
+
+    def save_history(self, uid: PodUID, history: PodHistory) -> None:
+        """Keep a pod's history (class B): never blocks, never raises."""
+        ...
+
+    async def intent(self, uid: PodUID, container: str, attempt: int, revision: RevisionID) -> None:
+        """Note a call that is about to be made; `container` is empty for the sandbox."""
+        ...
+
+
+class Requests(Protocol):
+    """Builds what the runtime is asked for from a revision."""
+
+    async def sandbox(self, revision: Revision, uid: PodUID, attempt: int) -> SandboxRequest:
+        """Return the sandbox request."""
+        ...
+
+    async def container(
+        self, revision: Revision, session: PodSession, step: StartContainer, image: Image
+    ) -> ContainerRequest:
+        """Return the container request; raises RuntimeFault with reason CreateContainerConfigError."""
         ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from podstead.agent.means import spec_of
 from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
 from podstead.k8s.expansion import PodFacts, UnresolvedError, command_line, environment
@@ -108,7 +109,7 @@ class RequestBuilder:
     ) -> ContainerRequest:
         """Return the container request; what the manifest makes impossible is a fault with CreateContainerConfigError."""
         pod, uid = revision.pod, session.uid
-        spec = next(c for c in pod.spec.containers if c.name == step.name)
+        spec = spec_of(revision, step.name)
         _refuse_root(spec, pod, image)
         if self._node.private_mounts:
             refuse_propagation(spec, pod)

@@ -1,4 +1,4 @@
-"""The changing memory of one pod incarnation: what the worker and the executor share."""
+"""The changing memory of one pod incarnation: what the worker and its steps share."""
 
 from __future__ import annotations
 

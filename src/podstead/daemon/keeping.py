@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class StoreBooks:
-    """The executor's books: records on disk, history in the database."""
+    """The steps' books: records on disk, history in the database."""
 
     def __init__(self, records: RecordStore, history: HistoryStore, clock: Clock) -> None:
         self._records = records

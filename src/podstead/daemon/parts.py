@@ -11,15 +11,19 @@ from podstead.admission.values import NodeFacts as RoomFacts
 from podstead.agent.executor import Executor
 from podstead.agent.home import PodHomes
 from podstead.agent.incarnations import Incarnations
+from podstead.agent.means import Means
 from podstead.agent.messages import TerminationMessages
 from podstead.agent.mirror import PodMirror
 from podstead.agent.pleg import Pleg
+from podstead.agent.preparer import Preparer
 from podstead.agent.recovery import Recovery
 from podstead.agent.requests import NodeFacts as RequestFacts
 from podstead.agent.requests import RequestBuilder
 from podstead.agent.room import NodeRoom, slot_rank
 from podstead.agent.shelf import RevisionShelf
 from podstead.agent.slots import StartSlots
+from podstead.agent.starter import Starter
+from podstead.agent.stopper import Stopper
 from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
@@ -155,17 +159,19 @@ def build_parts(ground: Ground) -> Parts:
 
 
 def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -> Executor:
-    return Executor(
-        ground.connection.client,
-        puller,
-        PodHomes(volumes, ground.cgroups, ground.settings.paths.pod_logs),
-        StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
-        RequestBuilder(_request_facts(ground), volumes, ground.recorder, pleg.view),
-        ground.recorder,
-        StartSlots(SLOTS_PER_CPU * ground.machine.cpus),
-        ground.clock,
-        slot_rank,
+    recorder = ground.recorder
+    means = Means(
+        runtime=ground.connection.client,
+        images=puller,
+        home=PodHomes(volumes, ground.cgroups, ground.settings.paths.pod_logs),
+        books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
+        recorder=recorder,
+        clock=ground.clock,
     )
+    slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
+    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view)
+    starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
+    return Executor(Preparer(means), starter, Stopper(means), recorder)
 
 
 def _sync(

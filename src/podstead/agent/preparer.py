@@ -1,0 +1,52 @@
+"""Makes ready what a revision needs before its first start: images, volumes, and the write that puts it in force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from podstead.agent.means import revision_of
+
+if TYPE_CHECKING:
+    from podstead.agent.means import Means
+    from podstead.agent.session import PodSession
+    from podstead.reconcile.actions import PrepareVolumes, Promote, PullImage
+
+
+class Preparer:
+    """Pulls, prepares and promotes."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def pull(self, step: PullImage, session: PodSession) -> None:
+        """Make an image present as its policy has it."""
+        images, clock = self._means.images, self._means.clock
+        image = await images.inspect(step.image)
+        if step.policy != "Never" and (image is None or step.policy == "Always"):
+            self._means.tell(session, "Pulling", f'Pulling image "{step.image}"')
+            begun = clock.now().boot
+            image = await images.ensure(step.image, step.policy)
+            took = clock.now().boot - begun
+            text = f'Successfully pulled image "{step.image}" in {took:.1f}s. Image size: {image.size} bytes.'
+            self._means.tell(session, "Pulled", text)
+        elif image is None:
+            image = await images.ensure(step.image, step.policy)  # Never: says what to do
+        session.images[step.image] = image.id
+        session.pulled.add((step.image, step.revision))
+
+    async def volumes(self, step: PrepareVolumes, session: PodSession) -> None:
+        """Check and make what the revision mounts."""
+        revision = revision_of(session, step.revision)
+        session.prepared[step.revision] = await self._means.home.prepare(revision, session.uid)
+
+    async def promote(self, step: Promote, session: PodSession) -> None:
+        """Make the candidate effective by one durable write, unless the manifest has changed meanwhile."""
+        async with session.writing:
+            if session.record.terminating or session.record.candidate != step.revision:
+                return  # the next plan knows
+            begun = session.record.start_time or self._means.clock.now().wall
+            record = replace(session.record, effective=step.revision, candidate=None, start_time=begun)
+            await self._means.books.save_record(record)
+            session.record = record
+        self._means.tell(session, "RevisionPromoted", f"Revision {step.revision} is effective")
