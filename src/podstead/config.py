@@ -82,6 +82,25 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UrlSettings:
+    """The manifest URL (kubelet: staticPodURL)."""
+
+    url: str = field(repr=False)
+    """May hold a password or a token: `shown` is what people see."""
+    shown: str
+    headers: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), repr=False)
+    """Request headers, each with its values (kubelet: staticPodURLHeader)."""
+    check_seconds: float = 20.0
+    """kubelet: httpCheckFrequency."""
+    timeout_seconds: float = 10.0
+    """For a whole exchange, as in the kubelet."""
+    max_file_bytes: int = 1 << 20
+    """A list of a hundred Pods of 10 KiB."""
+    inline_bytes: int = 8 << 10
+    """As for files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
     """One `registries:` entry of our configuration."""
 
@@ -160,6 +179,7 @@ class Settings:
     paths: Paths
     source: SourceSettings | None
     node: NodeSettings
+    url: UrlSettings | None = None
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     images: ImageSettings = field(default_factory=ImageSettings)
     restart: RestartSettings = field(default_factory=RestartSettings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from podstead.cli.checks import ip_reason, ipv4_range_reason
 from podstead.cli.flag_values import FlagValues
 from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubelet_configuration
+from podstead.cli.manifest_url import PLAIN, manifest_url
 from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
 from podstead.config import (
@@ -36,7 +37,7 @@ DEFAULT_VERBOSITY = 2
 OWN_FILE = Path("/etc/podstead/config.yaml")
 NO_DIRECTORY = (
     "say where the manifests are: --pod-manifest-path=/etc/kubernetes/manifests, "
-    "or staticPodPath in the file given by --config"
+    "or staticPodPath (staticPodURL) in the file given by --config"
 )
 
 
@@ -64,9 +65,12 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     own = _own_file(given, host)
     paths = _paths(given, kubelet)
     node, more = _node(given, kubelet, host)
+    url = manifest_url(given, kubelet)
+    plain = (PLAIN,) if url is not None and url.url.startswith("http:") else ()
     settings = Settings(
         paths=paths,
-        source=_source(given, kubelet),
+        source=_source(given, kubelet, required=url is None),
+        url=url,
         node=node,
         runtime=_runtime(given, kubelet, own),
         images=_images(kubelet, own, host),
@@ -76,7 +80,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
         files=tuple(_files(given, host)),
         unused=(*flags.unused, *kubelet.unused),
     )
-    return Configured(settings=settings, remarks=(*remarks, *more))
+    return Configured(settings=settings, remarks=(*remarks, *more, *plain))
 
 
 def _kubelet_file(given: FlagValues) -> tuple[KubeletConfiguration, tuple[str, ...]]:
@@ -126,10 +130,12 @@ def _paths(given: FlagValues, kubelet: KubeletConfiguration) -> Paths:
     )
 
 
-def _source(given: FlagValues, kubelet: KubeletConfiguration) -> SourceSettings:
+def _source(given: FlagValues, kubelet: KubeletConfiguration, *, required: bool) -> SourceSettings | None:
     path = given.path("pod-manifest-path") or kubelet.static_pod_path
-    if path is None:
+    if path is None and required:
         raise UsageError(NO_DIRECTORY)
+    if path is None:
+        return None
     seconds = given.seconds("file-check-frequency") or kubelet.check_seconds
     return SourceSettings(path=path) if seconds is None else SourceSettings(path=path, check_seconds=seconds)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from podstead.cli.checks import ip_reason, ipv4_range_reason
 from podstead.cli.config_reader import ConfigReader, Section
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
+from podstead.cli.manifest_url import Headers, header_reason, url_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,9 @@ class KubeletConfiguration:
     static_pod_path: Path | None = None
     pod_logs: Path | None = None
     check_seconds: float | None = None
+    url: str = ""
+    url_headers: Headers = field(default=(), repr=False)
+    url_check_seconds: float | None = None
     endpoint: str = ""
     request_seconds: float | None = None
     cluster_dns: tuple[str, ...] = ()
@@ -52,6 +56,9 @@ def read_kubelet_configuration(path: Path) -> KubeletConfiguration:
         static_pod_path=_beside(path, root.string("staticPodPath")),
         pod_logs=_beside(path, root.string("podLogsDir")),
         check_seconds=root.duration("fileCheckFrequency"),
+        url=root.checked("staticPodURL", url_reason) or "",
+        url_headers=_headers(root),
+        url_check_seconds=root.duration("httpCheckFrequency"),
         endpoint=root.string("containerRuntimeEndpoint") or "",
         request_seconds=root.duration("runtimeRequestTimeout"),
         cluster_dns=_addresses(root),
@@ -71,6 +78,18 @@ def read_kubelet_configuration(path: Path) -> KubeletConfiguration:
 def _beside(path: Path, text: str | None) -> Path | None:
     """Return a path of the file; a relative one counts from the file's directory, as in the kubelet."""
     return path.absolute().parent / text if text else None
+
+
+def _headers(root: Section) -> Headers:
+    """Return staticPodURLHeader: header names, each with a list of values."""
+    section = root.section("staticPodURLHeader")
+    found = []
+    for name in section.given() if section is not None else ():
+        values = section.strings(name) if section is not None else None
+        if section is not None and values is not None and (problem := header_reason(name, values)) is not None:
+            section.refuse(name, problem)
+        found.append((name, values or ()))
+    return tuple(found)
 
 
 def _addresses(root: Section) -> tuple[str, ...]:

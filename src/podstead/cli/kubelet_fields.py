@@ -3,7 +3,8 @@
 USED_FIELDS = frozenset(
     """
     allowedUnsafeSysctls clusterDNS clusterDomain containerRuntimeEndpoint crashLoopBackOff fileCheckFrequency
-    maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout staticPodPath
+    httpCheckFrequency maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout staticPodPath
+    staticPodURL staticPodURLHeader
     """.split()  # noqa: SIM905 - a table of names reads better as running text
 )
 """What concerns a node of static pods; read by `kubelet_configuration`."""
@@ -17,7 +18,7 @@ UNUSED_FIELDS = frozenset(
     enableDebuggingHandlers enableProfilingHandler enableServer enableSystemLogHandler enableSystemLogQuery
     enforceNodeAllocatable eventBurst eventRecordQPS evictionHard evictionMaxPodGracePeriod evictionMinimumReclaim
     evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod failCgroupV1 failSwapOn featureGates
-    hairpinMode healthzBindAddress healthzPort httpCheckFrequency imageGCHighThresholdPercent
+    hairpinMode healthzBindAddress healthzPort imageGCHighThresholdPercent
     imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge imagePullCredentialsVerificationPolicy
     imageServiceEndpoint iptablesDropBit iptablesMasqueradeBit kernelMemcgNotification kubeAPIBurst kubeAPIQPS
     kubeReserved kubeReservedCgroup kubeletCgroups localStorageCapacityIsolation logging makeIPTablesUtilChains
@@ -27,7 +28,7 @@ UNUSED_FIELDS = frozenset(
     readOnlyPort registerNode registerWithTaints registryBurst registryPullQPS reservedMemory reservedSystemCPUs
     rotateCertificates runOnce seccompDefault serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion
     shutdownGracePeriod shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill
-    staticPodURL staticPodURLHeader streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
+    streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
     systemReservedCgroup tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile topologyManagerPolicy
     topologyManagerPolicyOptions topologyManagerScope tracing userNamespaces volumePluginDir volumeStatsAggPeriod
     """.split()  # noqa: SIM905 - a table of names reads better as running text

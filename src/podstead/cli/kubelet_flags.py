@@ -35,11 +35,11 @@ UNUSED_VALUE_FLAGS = frozenset(
     eviction-soft-grace-period experimental-bootstrap-kubeconfig experimental-dockershim-root-directory
     experimental-mounter-path experimental-qos-reserved feature-gates global-housekeeping-interval hairpin-mode
     healthz-bind-address healthz-port host-ipc-sources host-network-sources host-pid-sources
-    housekeeping-interval http-check-frequency image-credential-provider-bin-dir
+    housekeeping-interval image-credential-provider-bin-dir
     image-credential-provider-config image-gc-high-threshold image-gc-low-threshold image-pull-progress-deadline
     image-service-endpoint kube-api-burst kube-api-content-type kube-api-qps kube-reserved kube-reserved-cgroup
     kubeconfig kubelet-cgroups lock-file log-backtrace-at log-dir log-file log-file-max-size log-flush-frequency
-    log-text-info-buffer-size logging-format machine-id-file manifest-url manifest-url-header
+    log-text-info-buffer-size logging-format machine-id-file
     master-service-namespace max-housekeeping-interval max-open-files maximum-dead-containers
     maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration
     minimum-image-ttl-duration network-plugin network-plugin-mtu node-status-max-images

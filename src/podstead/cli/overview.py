@@ -83,7 +83,8 @@ def _facts(status: Status) -> Outline:
     outline.add("Agent", f"podstead {status.version}, instance {status.instance[:INSTANCE_DIGITS]}{since}")
     outline.add("Root", status.root)
     outline.add("Runtime", _runtime(status.runtime))
-    outline.add("Directory", f"{status.directory or 'none'}: {_counted(status.files, 'file')}")
+    watched = " and ".join(part for part in (status.directory, status.url) if part)
+    outline.add("Manifests", f"{watched or 'none'}: {_counted(status.files, 'file')}")
     outline.add("Pods", f"{_counted(status.pods, 'pod')}; {status.pods_ready} ready")
     return outline
 

@@ -20,6 +20,9 @@ VALUE_FLAGS = {
     "pod-cidr": "address range of pods with their own network",
     "container-runtime-endpoint": "CRI socket of a runtime; without it a private containerd is run",
     "pod-infra-container-image": "sandbox image of the private containerd",
+    "manifest-url": "URL of a Pod manifest or a list of Pods, beside or instead of the directory",
+    "manifest-url-header": "NAME:VALUE to send with it; may be given again (a secret belongs into --config)",
+    "http-check-frequency": "period between two fetches of the URL (20s)",
     "file-check-frequency": "period of the full look at the directory (20s)",
     "cluster-dns": "name servers for dnsPolicy ClusterFirst, separated by commas",
     "cluster-domain": "DNS domain for dnsPolicy ClusterFirst",
@@ -40,6 +43,9 @@ BOOLEAN_FLAGS = {
     "help": "print this and exit",
     "version": "print the version and exit",
 }
+
+REPEATABLE = frozenset({"manifest-url-header", "cluster-dns", "node-labels", "allowed-unsafe-sysctls"})
+"""Flags whose values add up when they are given again, as lists and maps do in the kubelet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +79,8 @@ def parse_run_flags(arguments: list[str]) -> RunFlags:
                     raise UsageError(f"flag --{name} needs a value: write --{name}=VALUE")
                 given = rest.pop(0)
             if name in VALUE_FLAGS:
-                values[name] = given
+                repeated = name in REPEATABLE and name in values
+                values[name] = f"{values[name]},{given}" if repeated else given
             else:
                 unused[f"--{name}"] = None
         else:

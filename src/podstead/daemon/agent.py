@@ -129,8 +129,9 @@ class Agent:
         front = AgentFront(ground, parts, lambda: self._halt(ground, parts))
         api = build_http(build_api(front, ground.stores.objects, self._clock, self._settings.node.name))
         local = listen_local(self._settings.paths.socket)
-        watched = self._settings.source.path if self._settings.source else "no directory"
-        log.info("node %s watches %s, answers at %s", self._settings.node.name, watched, local.path)
+        source, url = self._settings.source, self._settings.url
+        watched = [*([str(source.path)] if source else ()), *([url.shown] if url else ())]
+        log.info("node %s watches %s, answers at %s", self._settings.node.name, " and ".join(watched), local.path)
         log.info("runtime %s %s", ground.connection.endpoint, ground.connection.handler)
         try:
             async with asyncio.TaskGroup() as group:
@@ -202,8 +203,8 @@ class Agent:
             await self._clock.sleep(REMEMBER_SECONDS)
             for session in parts.table.sessions():
                 parts.memory.save(session.uid, parts.prober.results(session.uid))
-            if parts.source is not None:
-                await self._put_fact(ground.stores.facts, DIRECTORY, parts.source.identity)
+            if parts.directory is not None:
+                await self._put_fact(ground.stores.facts, DIRECTORY, parts.directory.identity)
 
     @staticmethod
     async def _put_fact(facts: FactStore, name: str, value: str | None) -> None:

@@ -36,7 +36,7 @@ class AgentFront:
         self._pleg = parts.pleg
         self._puller = parts.puller
         self._board = parts.board
-        self._source = parts.source
+        self._directory = parts.directory
         self._halt = halt
 
     def files(self) -> Sequence[FileReport]:
@@ -55,6 +55,7 @@ class AgentFront:
             started_at=rfc3339(state.started_at),
             root=str(settings.paths.root),
             directory=str(settings.source.path) if settings.source else "",
+            url=settings.url.shown if settings.url else "",
             ready=state.ready,
             runtime=RuntimeReport(
                 name=info.name if info else "",
@@ -194,11 +195,11 @@ class AgentFront:
 
     async def accept_directory(self) -> str:
         """Take the directory as it is now for the true one."""
-        if self._source is None:
+        if self._directory is None:
             raise OperatorError("no manifest directory is configured")
-        if (why := self._source.unreadable) is not None:
+        if (why := self._directory.unreadable) is not None:
             raise OperatorError(f"there is nothing to accept: {why}")
-        self._source.accept_directory()
+        self._directory.accept_directory()
         return "the directory is taken as it is: pods whose files are not in it are removed after two looks"
 
 

@@ -160,6 +160,7 @@ class Housekeeping:
             found.append(Problem(reason="NodeNameChanged", message=text, advice=advice))
         if board.problem:
             found.append(Problem(reason="StateNotWritable", message=board.problem, advice="free disk space"))
+        found += [Problem(reason="SourceImpaired", message=note, advice="podstead get files") for note in board.notes]
         if board.overflow:
             text = f"{board.overflow} files beyond the budget of the manifest directory are not read"
             found.append(Problem(reason="TooManyFiles", message=text, advice="remove files that are no manifests"))

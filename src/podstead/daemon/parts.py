@@ -38,6 +38,7 @@ from podstead.probes.prober import Prober
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.state.probes import Outcome
+from podstead.state.sources import is_url
 from podstead.status.generate import NodeIdentity
 from podstead.store.facts import DIRECTORY
 from podstead.volumes.home import PodVolumes
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from podstead.agent.session import PodSession
+    from podstead.agent.syncloop import Source
     from podstead.cgroups.tree import CgroupTree
     from podstead.clock import Clock
     from podstead.config import Settings
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.daemon.stores import Stores
     from podstead.identity import PodKey, PodUID
+    from podstead.sources.decoder import DecodeLimits
     from podstead.state.probes import ProbeKind, ProbeVerdict
     from podstead.store.instance import Instance
 
@@ -83,7 +86,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The loops and what they share. `sync` and `source` are None without a manifest directory."""
+    """The loops and what they share. `directory` is None without a manifest directory, `sync` without any source."""
 
     pleg: Pleg
     prober: Prober
@@ -93,7 +96,7 @@ class Parts:
     board: Board
     memory: ProbeMemory
     shelf: RevisionShelf
-    source: DirectorySource | None
+    directory: DirectorySource | None
     sync: SyncLoop | None
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
@@ -120,8 +123,9 @@ def build_parts(ground: Ground) -> Parts:
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions), settings.node.name)
     board = Board(table, recorder)
-    source = _source(ground, table)
-    sync = None if source is None else _sync(ground, source, table, pleg, shelf, board)
+    directory = _directory(ground, table)
+    source, limits = _source(ground, directory), settings.source or settings.url
+    sync = None if source is None or limits is None else _sync(ground, source, limits, table, pleg, shelf, board)
 
     gone: set[PodKey] = set()
 
@@ -152,7 +156,7 @@ def build_parts(ground: Ground) -> Parts:
         board=board,
         memory=memory,
         shelf=shelf,
-        source=source,
+        directory=directory,
         sync=sync,
         gone=gone,
     )
@@ -175,14 +179,18 @@ def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -
 
 
 def _sync(
-    ground: Ground, source: DirectorySource, table: PodTable, pleg: Pleg, shelf: RevisionShelf, board: Board
-) -> SyncLoop | None:
+    ground: Ground,
+    source: Source,
+    limits: DecodeLimits,
+    table: PodTable,
+    pleg: Pleg,
+    shelf: RevisionShelf,
+    board: Board,
+) -> SyncLoop:
     settings, recorder, clock = ground.settings, ground.recorder, ground.clock
-    if settings.source is None:
-        return None
     room = NodeRoom(table, _room_facts(ground), pleg.view, recorder)
     incarnations = Incarnations(table, shelf, ground.stores.records, room, recorder, clock)
-    decoder = Decoder(settings.node.name, settings.strict, settings.source)
+    decoder = Decoder(settings.node.name, settings.strict, limits)
     return SyncLoop(source, decoder, table, incarnations, room, board, clock)
 
 
@@ -261,12 +269,24 @@ def _room_facts(ground: Ground) -> Callable[[bool], RoomFacts]:
     return now
 
 
-def _source(ground: Ground, table: PodTable) -> DirectorySource | None:
+def _source(ground: Ground, directory: DirectorySource | None) -> Source | None:
+    if ground.settings.url is None:
+        return directory
+    # Not at the top: urllib is 4 MiB of memory that only a node with a URL needs.
+    from podstead.sources.joined import JoinedSource  # noqa: PLC0415
+    from podstead.sources.url import UrlSource  # noqa: PLC0415
+
+    return JoinedSource(directory, UrlSource(ground.settings.url, ground.clock))
+
+
+def _directory(ground: Ground, table: PodTable) -> DirectorySource | None:
     if ground.settings.source is None:
         return None
     return DirectorySource(
         ground.settings.source,
         ground.clock,
         known_identity=ground.stores.facts.get(DIRECTORY),
-        expected=lambda: {r.claim.file for r in table.records().values() if not r.terminating},
+        expected=lambda: {
+            r.claim.file for r in table.records().values() if not r.terminating and not is_url(r.claim.file)
+        },
     )

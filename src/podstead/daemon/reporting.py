@@ -93,6 +93,8 @@ class Board:
         """Why the directory is not itself."""
         self.problem: str | None = None
         self.overflow = 0
+        self.notes: tuple[str, ...] = ()
+        """What keeps the sources from being looked at as they should be."""
 
     def show(self, snapshot: SourceSnapshot, verdicts: tuple[FileVerdict, ...], problem: str | None) -> None:
         """Show the verdicts of this look, and repeat those that refuse as events."""
@@ -100,6 +102,7 @@ class Board:
         if snapshot.degraded and snapshot.degraded != self.degraded:
             self._recorder.node_event("ManifestDirectoryDegraded", snapshot.degraded, warning=True)
         self.degraded, self.problem, self.overflow = snapshot.degraded, problem, snapshot.overflow
+        self.notes = snapshot.notes
         for verdict in verdicts:
             if verdict.verdict is Verdict.REJECTED:
                 text = "; ".join(m.placed for m in foremost(verdict.messages)[:3]) or verdict.reason

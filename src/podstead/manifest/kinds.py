@@ -15,6 +15,7 @@ _TEMPLATE = (
     "only Pods run here: write the pod of its spec.template as 'kind: Pod' with 'apiVersion: v1', a metadata.name, "
     "and the template's spec"
 )
+_LIST = "a list is read where it is a file's only document, with 'apiVersion: v1' and 'items', and none inside another"
 _INSTEAD = {
     "Deployment": f"{_TEMPLATE}; a node runs one replica, and an edit of the file is the rollout",
     "StatefulSet": f"{_TEMPLATE}; a node runs one replica, and a hostPath volume keeps its data",
@@ -31,8 +32,8 @@ _INSTEAD = {
     "PersistentVolume": "use a hostPath volume in the pod",
     "PersistentVolumeClaim": "use a hostPath volume in the pod",
     "ServiceAccount": "there is no API server whose accounts a pod could use: remove it",
-    "PodList": "write each of its items as a document of its own, separated by '---'",
-    "List": "write each Pod of its items as a document of its own, separated by '---'",
+    "PodList": _LIST,
+    "List": _LIST,
     "PodTemplate": "write its template as 'kind: Pod' with 'apiVersion: v1' and a metadata.name",
 }
 _OTHERWISE = "only 'kind: Pod' of 'apiVersion: v1' runs here: move the file out of the manifest directory"

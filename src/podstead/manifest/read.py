@@ -23,6 +23,7 @@ from podstead.manifest.documents import Document, documents
 from podstead.manifest.findings import Code, Finding, messages_of, parents, reason_of
 from podstead.manifest.identity import identity_findings, static_pod
 from podstead.manifest.kinds import check_kind
+from podstead.manifest.lists import unfolded
 from podstead.manifest.reading import ManifestPod, Message, Reading, Severity
 from podstead.manifest.tree import Mapping
 from podstead.manifest.validate.pod import validate_pod
@@ -62,6 +63,9 @@ def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: 
         return _rejected(refused.reason, refused.message, refused.line, refused.column)
     if not found:
         return _rejected("EmptyManifest", "the file holds no Pod: it is empty, or holds nothing but comments")
+    found = unfolded(found)
+    if not found:
+        return Reading(empty_list=True)
     findings: list[Finding] = []
     pods: dict[PodKey, ManifestPod] = {}
     for document in found:

@@ -63,6 +63,8 @@ class Reading:
     pods: tuple[ManifestPod, ...] = ()
     messages: tuple[Message, ...] = ()
     reason: str = ""
+    empty_list: bool = False
+    """Whether it says in so many words that there is no pod: a list without items, not a file without content."""
 
     @property
     def accepted(self) -> bool:

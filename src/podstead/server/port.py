@@ -71,6 +71,7 @@ class NodeStatusReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     started_at: str = ""
     root: str = ""
     directory: str = ""
+    url: str = ""
     ready: bool = False
     runtime: RuntimeReport = RuntimeReport()
     problems: tuple[Problem, ...] = ()

@@ -1,8 +1,10 @@
-"""Looks at the manifest directory: inotify, a periodic full look, safe reads, and certainty of absence.
+"""Looks at the manifest directory and the manifest URL.
 
-Gives complete sets (`SourceSnapshot`), never deltas. Knows nothing of pods beyond decoding a file's bytes.
+Of the directory: inotify, a periodic full look, safe reads, and certainty of absence. Gives complete sets
+(`SourceSnapshot`), never deltas. Knows nothing of pods beyond decoding a file's bytes.
 
 `directory` decides when to look and what a snapshot says; `watch` hears of changes; `looker` looks, on threads that
 may be left behind; `place` opens and lists the directory, `entry` reads one file; `continuity` judges absences and is
-pure, as is `names`. `decoder` turns bytes into a `Reading`, in `decode_child` where the file is large.
+pure, as is `names`. `url` fetches the manifest URL with `fetch`, and `joined` puts it beside the directory. `decoder`
+turns bytes into a `Reading`, in `decode_child` where they are many.
 """

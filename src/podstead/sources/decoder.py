@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from podstead.manifest.read import read_manifest
 from podstead.manifest.reading import Message, Reading, Severity
@@ -21,7 +21,6 @@ from podstead.sources.wire import decode_reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from podstead.config import SourceSettings
     from podstead.state.sources import ManifestFile
 
 MOST_INLINE_BYTES = 8 << 10
@@ -37,6 +36,20 @@ CACHE_FILES = 512
 CACHE_BYTES = 8 << 20
 
 
+class DecodeLimits(Protocol):
+    """The sizes that matter here; those of the directory, or of the URL where it is alone."""
+
+    @property
+    def max_file_bytes(self) -> int:
+        """Larger contents are refused."""
+        ...
+
+    @property
+    def inline_bytes(self) -> int:
+        """Larger contents are decoded in a child process."""
+        ...
+
+
 class Decoder:
     """Decodes files for one node; remembers readings by the digest of their bytes, within bounds."""
 
@@ -44,7 +57,7 @@ class Decoder:
         self,
         node_name: str,
         strict: bool,
-        settings: SourceSettings,
+        settings: DecodeLimits,
         *,
         child_command: Sequence[str] = CHILD_COMMAND,
         wall_seconds: float = WALL_SECONDS,

@@ -33,6 +33,7 @@ class _WireReading(msgspec.Struct, frozen=True, array_like=True):
     pods: tuple[_WirePod, ...]
     messages: tuple[_WireMessage, ...]
     reason: str
+    empty_list: bool
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -48,6 +49,7 @@ def encode_reading(reading: Reading) -> bytes:
             ),
             messages=tuple(_WireMessage(m.line, m.column, m.field, m.severity, m.message) for m in reading.messages),
             reason=reading.reason,
+            empty_list=reading.empty_list,
         )
     )
 
@@ -74,4 +76,5 @@ def decode_reading(data: bytes) -> Reading:
             for m in wire.messages
         ),
         reason=wire.reason,
+        empty_list=wire.empty_list,
     )

@@ -15,7 +15,7 @@ from podstead.state import claims as claiming
 from podstead.state.claims import Offer
 from podstead.state.records import UNKNOWN_FILE, Claim
 from podstead.state.reports import FileVerdict, Verdict
-from podstead.state.sources import FileTrouble
+from podstead.state.sources import FileTrouble, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -161,8 +161,12 @@ def _settle(
 
 
 def _well_formed(file: ManifestFile, reading: Reading) -> bool:
-    # A file without a single pod is no way to remove pods: it is what a truncation leaves.
-    return file.trouble is None and reading.accepted and bool(reading.pods)
+    # A file without a single pod is no way to remove pods: it is what a truncation leaves. A URL has no other way.
+    return file.trouble is None and reading.accepted and (bool(reading.pods) or _emptied(file, reading))
+
+
+def _emptied(file: ManifestFile, reading: Reading) -> bool:
+    return reading.empty_list and is_url(file.name)
 
 
 def _offers(well_formed: Mapping[str, Reading]) -> dict[PodKey, tuple[Offer, ...]]:
@@ -238,7 +242,7 @@ def _judge(
         return Verdict.PENDING, DECODING, ()
     if not reading.accepted:
         return Verdict.REJECTED, reading.reason, reading.messages
-    if not reading.pods:
+    if not reading.pods and not _emptied(file, reading):
         return (
             Verdict.REJECTED,
             NO_PODS,

@@ -19,9 +19,14 @@ class FileTrouble(StrEnum):
     """Being read, or being written."""
 
 
+def is_url(name: str) -> bool:
+    """Return whether the name of a source's entry is that of the manifest URL; no file name holds a slash."""
+    return "://" in name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFile:
-    """One entry of the directory. `data` is None exactly when `trouble` is set. Times are Unix seconds."""
+    """One entry of the directory, or what the manifest URL gave. `data` is None exactly when `trouble` is set. Times are Unix seconds."""
 
     name: str
     path: str
@@ -38,7 +43,7 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSnapshot:
-    """A complete look at the directory.
+    """A complete look at the directory, and at the manifest URL where there is one.
 
     `certain` is True when this look and one at least a second before it both saw the same, healthy directory.
     `recent` holds the names seen in any look of the last second. `degraded` says why the directory is not itself.

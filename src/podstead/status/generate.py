@@ -10,6 +10,7 @@ import msgspec
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels
 from podstead.k8s.qos import qos_class
+from podstead.state.sources import is_url
 from podstead.status.conditions import pod_conditions, stamp
 from podstead.status.containers import container_status
 from podstead.status.phase import pod_phase
@@ -95,7 +96,7 @@ def _metadata(
         **own.annotations,
         labels.CONFIG_HASH: record.uid,
         labels.CONFIG_MIRROR: record.uid,
-        labels.CONFIG_SOURCE: "file",
+        labels.CONFIG_SOURCE: "http" if is_url(record.claim.file) else "file",
         labels.CONFIG_SEEN: rfc3339(record.created_at),
         labels.REVISION: revision.id if revision else "",
     }

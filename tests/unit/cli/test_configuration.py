@@ -306,3 +306,59 @@ def test_a_host_name_that_is_none() -> None:
 def test_the_tables_of_kubelet_fields() -> None:
     assert not USED_FIELDS & UNUSED_FIELDS
     assert len(USED_FIELDS | UNUSED_FIELDS) > 110
+
+
+def test_a_url_stands_beside_the_directory_or_alone(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(
+        f"{KUBELET}staticPodURL: https://pods.example.com/n1?token={CANARY}\nhttpCheckFrequency: 5s\n"
+        f"staticPodURLHeader:\n  Authorization: [Bearer {CANARY}]\n  X-Node: [a, b]\n",
+        encoding="utf-8",
+    )
+    found = configured(f"--config={file}")
+    url = found.settings.url
+    assert url is not None
+    assert found.settings.source is None
+    assert (url.url, url.shown, url.check_seconds) == (
+        f"https://pods.example.com/n1?token={CANARY}",
+        "https://pods.example.com/n1",
+        5.0,
+    )
+    assert dict(url.headers) == {"Authorization": (f"Bearer {CANARY}",), "X-Node": ("a", "b")}
+    assert CANARY not in repr(found)
+    both = configured("--pod-manifest-path=/m", f"--config={file}", "--manifest-url=https://other.example.com").settings
+    assert both.source is not None
+    assert both.url is not None
+    assert both.url.shown == "https://other.example.com/"
+
+
+def test_headers_of_flags_add_up() -> None:
+    url = configured(
+        "--manifest-url=https://pods.example.com", "--manifest-url-header=X-A:1,X-B:2", "--manifest-url-header", "X-A:3"
+    ).settings.url
+    assert url is not None
+    assert dict(url.headers) == {"X-A": ("1", "3"), "X-B": ("2",)}
+
+
+def test_plain_http_is_warned_of() -> None:
+    (remark,) = configured("--manifest-url=http://pods.example.com/").remarks
+    assert "use https" in remark
+
+
+@pytest.mark.parametrize(
+    "text", ["pods.example.com", "file:///etc/pods.yaml", "https://", "https://h:99999/", f"https://me:{CANARY}@h/"]
+)
+def test_what_is_no_manifest_url_is_refused(text: str, tmp_path: Path) -> None:
+    flag = refused("--manifest-url", text)
+    assert "--manifest-url" in flag
+    assert CANARY not in flag
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(f"{KUBELET}staticPodURL: {text}\n", encoding="utf-8")
+    message = refused(f"--config={file}")
+    assert f"{file}:3:15: staticPodURL:" in message
+    assert CANARY not in message
+
+
+def test_a_header_that_cannot_be_sent_is_refused() -> None:
+    assert "must be NAME:VALUE" in refused("--manifest-url=https://h/", "--manifest-url-header=secret")
+    assert "is not the name" in refused("--manifest-url=https://h/", "--manifest-url-header=a b:c")

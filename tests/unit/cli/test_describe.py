@@ -112,7 +112,7 @@ async def test_status_is_one_screen(shell: Shell) -> None:
     assert result.code == 0
     lines = result.out.splitlines()
     assert lines[0] == "Node:       node1, ready"
-    assert "Directory:  /etc/manifests: 2 files (1 Accepted, 1 Rejected)" in lines
+    assert "Manifests:  /etc/manifests: 2 files (1 Accepted, 1 Rejected)" in lines
     assert "Pods:       2 pods (1 Pending, 1 Running); 1 ready" in lines
     at = lines.index("Not ready:")
     assert lines[at:] == [

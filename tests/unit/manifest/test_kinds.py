@@ -20,8 +20,8 @@ from tests.unit.manifest.writing import manifest, read, told
         ("ConfigMap", "hostPath"),
         ("Secret", "only root reads"),
         ("Namespace", "metadata.namespace"),
-        ("PodList", "a document of its own"),
-        ("List", "a document of its own"),
+        ("PodList", "a file's only document"),
+        ("List", "a file's only document"),
         ("Widget", "move the file out of the manifest directory"),
     ],
 )
