@@ -1,4 +1,4 @@
-"""Write the documents that are made from the code: docs/restart-table.md.
+"""Write the documents that are made from the code: docs/restart-table.md and docs/cli.md.
 
 Run with `make generate`. A test compares the committed files with a fresh run.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from podstead.cli.reference import markdown as command_reference
 from podstead.manifest.restart_table import as_markdown
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +31,10 @@ OOM protection (by priority class) restarts every container, and another QoS cla
 
 def documents() -> dict[Path, str]:
     """Return the text of every generated document by its path."""
-    return {ROOT / "docs" / "restart-table.md": INTRODUCTION + as_markdown()}
+    return {
+        ROOT / "docs" / "restart-table.md": INTRODUCTION + as_markdown(),
+        ROOT / "docs" / "cli.md": command_reference(),
+    }
 
 
 if __name__ == "__main__":

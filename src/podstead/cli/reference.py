@@ -1,4 +1,4 @@
-"""Writes docs/cli.md: the help of every command, as it is printed. `python -m podstead.cli.reference > docs/cli.md`."""
+"""The text of docs/cli.md: the help of every command, as it is printed. Written by `make generate`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ crashLoopBackOff: {initial: 10s, max: 5m, reset: 10m}
 imageBackOff: {initial: 10s, max: 5m}
 ```
 
-This page is generated (`python -m podstead.cli.reference`) and tested against `--help`.
+This page is generated (`make generate`) and tested against `--help`.
 """
 
 
@@ -51,7 +51,3 @@ def markdown() -> str:
         text = usage() if entry.name == "run" else help_text(entry.load())
         parts.append(f"## podstead {entry.name}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")
