@@ -74,12 +74,12 @@ async def write(stores: Stores) -> None:
     """Write something of everything that is kept."""
     mysql = revision("mysql.yaml", (ROOT / "demo" / "mysql" / "static-mysql.yaml").read_bytes())
     web, edited = revision("web.yaml", WEB), revision("web.yaml", WEB.replace(b"1.27", b"1.28"))
-    await RevisionFiles(stores.revisions).put(mysql, web, edited)
     await stores.facts.put({POD_CIDR: "10.88.7.0/24", DIRECTORY: "64769:131:25", BOOT_ID: NOW.boot_id})
-    await stores.records.put(
+    records = (
         record(mysql, MYSQL_UID, created_at=1_789_000_000.5, effective=mysql.id),
         record(web, WEB_UID, created_at=1_789_500_000.0, effective=web.id, candidate=edited.id, last_ready=web.id),
     )
+    await RevisionFiles(stores.revisions, stores.records).put((mysql, web, edited), records)
     books = StoreBooks(stores.records, stores.history, StillClock())
     crashing = ContainerHistory(
         last_attempt=6,

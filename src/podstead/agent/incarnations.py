@@ -1,6 +1,7 @@
 """Gives pods their incarnations: what the directory asks for, written down and handed to the workers.
 
 Order matters: revisions first, then records, then the sessions; a crash in between leaves bytes that nothing names.
+Revisions and records go to disk in one batch, for a start waits for it.
 """
 
 from __future__ import annotations
@@ -151,15 +152,15 @@ class Incarnations:
             await self._commit_changes(batch)
 
     async def _commit_changes(self, batch: _Batch) -> None:
-        if batch.revisions:
-            await self._shelf.admit(batch.revisions)
         async with AsyncExitStack() as held:
             for change in batch.changes:
                 await held.enter_async_context(change.session.writing)
             changed = [(change.session, change.record()) for change in batch.changes]
             written = [record for session, record in changed if record != session.record]
             written += [session.record for session in batch.born]
-            if written:
+            if batch.revisions:
+                await self._shelf.admit(batch.revisions, written)
+            elif written:
                 await self._records.put(*written)
             for change in batch.changes:
                 if change.revision is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.identity import PodKey, RevisionID
     from podstead.manifest.reading import ManifestPod
+    from podstead.state.records import PodRecord
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ class StoredBytes(Protocol):
 class RevisionFiles(Protocol):
     """Durable revisions; what it raises says that nothing new may be admitted."""
 
-    async def put(self, *revisions: Revision) -> None:
-        """Write a batch durably."""
+    async def put(self, revisions: Iterable[Revision], records: Iterable[PodRecord]) -> None:
+        """Write a batch durably, the revisions before the records that name them."""
         ...
 
     async def get(self, key: PodKey, revision: RevisionID) -> StoredBytes | None:
@@ -78,9 +79,9 @@ class RevisionShelf:
         self.changing = asyncio.Lock()
         """Held while revisions are admitted for pods that nothing names yet, and while those of gone pods are dropped."""
 
-    async def admit(self, revisions: Iterable[Revision]) -> None:
-        """Make new revisions durable before anything comes of them (class A)."""
-        await self._files.put(*revisions)
+    async def admit(self, revisions: Iterable[Revision], records: Iterable[PodRecord] = ()) -> None:
+        """Make new revisions, and the records that name them, durable before anything comes of them (class A)."""
+        await self._files.put(revisions, records)
 
     async def fill(self, session: PodSession, named: Iterable[RevisionID | None]) -> None:
         """Bring into the session the revisions that its record and its runtime objects name."""

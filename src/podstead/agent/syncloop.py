@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How long a pass waits for files to be decoded: a usual one takes 2 ms, so that a new file is one pass and not two,
+# and what needs longer holds up nobody else's edit.
+DECODE_SECONDS = 0.01
 # How often the node's room is judged again while a pod waits for it, and how soon a failed write is tried again.
 RETRY_SECONDS = 5.0
 # How long a refused content may still be half of a write; shown as Pending until then.
@@ -85,6 +88,8 @@ class SyncLoop:
         self._snapshot: SourceSnapshot | None = None
         self._again = asyncio.Event()
         self._decoding: dict[str, asyncio.Task[Reading | None]] = {}
+        self._late: set[str] = set()
+        """Digests of what a pass went on without."""
         self._waiting = False
         """Whether some pod waits for room, or a write for another try."""
         self._first_seen: dict[tuple[str, str], float] = {}
@@ -108,6 +113,7 @@ class SyncLoop:
     async def run(self) -> None:
         """Work for ever."""
         self._decoding.clear()  # of a run before, which a fault has ended
+        self._late.clear()
         self._again.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(), name="source")
@@ -155,17 +161,14 @@ class SyncLoop:
         """Decode what can be decoded now; a file that needs longer is Pending and decoded beside the loop."""
         readings: dict[str, Reading] = {}
         files = []
+        await self._begin_decoding(snapshot, group)
         for file in snapshot.files:
             if file.data is None:
                 files.append(file)
                 continue
-            task = self._decoding.get(file.digest)
-            if task is None:
-                task = group.create_task(self._decode(file), name=f"decode {file.name}")
-                self._decoding[file.digest] = task
-                task.add_done_callback(lambda _: self._again.set())
-                await asyncio.sleep(0)
+            task = self._decoding[file.digest]
             if not task.done():
+                self._late.add(file.digest)
                 reason = "a large file is being read by a process of its own"
                 files.append(replace(file, data=None, trouble=FileTrouble.PENDING, reason="Reading", message=reason))
                 continue
@@ -176,9 +179,17 @@ class SyncLoop:
                 continue
             readings[file.name] = reading
             files.append(file)
-        current = {f.digest for f in snapshot.files if f.data is not None}
-        self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
         return replace(snapshot, files=tuple(files)), readings
+
+    async def _begin_decoding(self, snapshot: SourceSnapshot, group: asyncio.TaskGroup) -> None:
+        """Decode what is new, and wait for it for a moment."""
+        current = {file.digest: file for file in snapshot.files if file.data is not None}
+        self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
+        for digest in current.keys() - self._decoding.keys():
+            file = current[digest]
+            self._decoding[digest] = group.create_task(self._decode(file), name=f"decode {file.name}")
+        if under_way := [task for task in self._decoding.values() if not task.done()]:
+            await asyncio.wait(under_way, timeout=DECODE_SECONDS)
 
     async def _decode(self, file: ManifestFile) -> Reading | None:
         """Return what a file says; None where a mistake of ours came between: it is that file's, not the node's."""
@@ -187,6 +198,10 @@ class SyncLoop:
         except Exception:
             log.exception("manifest file %s cannot be read by our own mistake", file.name)
             return None
+        finally:
+            if file.digest in self._late:
+                self._late.discard(file.digest)
+                self._again.set()
 
     def _unsettled(self, snapshot: SourceSnapshot) -> frozenset[str]:
         """Return the files whose content is so new that a refusal may be that of half a write (foundation 10)."""

@@ -12,7 +12,7 @@ from podstead.store.history import Intent
 from podstead.store.revisions import StoredRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from podstead.clock import Clock
     from podstead.identity import PodKey, PodUID, RevisionID
@@ -60,11 +60,12 @@ class StoreBooks:
 class RevisionFiles:
     """The shelf's files."""
 
-    def __init__(self, store: RevisionStore) -> None:
+    def __init__(self, store: RevisionStore, records: RecordStore) -> None:
         self._store = store
+        self._records = records
 
-    async def put(self, *revisions: Revision) -> None:
-        """Write a batch durably."""
+    async def put(self, revisions: Iterable[Revision], records: Iterable[PodRecord]) -> None:
+        """Write a batch durably, the revisions before the records that name them."""
         await self._store.put(
             *(
                 StoredRevision(
@@ -77,7 +78,8 @@ class RevisionFiles:
                     seen_at=r.seen_at,
                 )
                 for r in revisions
-            )
+            ),
+            then=self._records.writes(*records),
         )
 
     async def get(self, key: PodKey, revision: RevisionID) -> StoredRevision | None:

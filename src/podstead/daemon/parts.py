@@ -121,7 +121,7 @@ def build_parts(ground: Ground) -> Parts:
 
     mirror = PodMirror(prober, ApiObjects(stores.objects, ground.instance.created_at), recorder, identity, clock)
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
-    shelf = RevisionShelf(RevisionFiles(stores.revisions), settings.node.name)
+    shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     board = Board(table, recorder)
     directory = _directory(ground, table)
     source, limits = _source(ground, directory), settings.source or settings.url

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from podstead.errors import PodsteadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
@@ -60,29 +60,42 @@ def write(path: Path, data: bytes) -> None:
     write_many((Write(path=path, data=data),))
 
 
-def write_many(batch: Sequence[Write]) -> None:
-    """Replace files atomically and durably, readable by their owner only.
+def write_many(batch: Sequence[Write], then: Sequence[Write] = ()) -> None:
+    """Replace files atomically and durably, readable by their owner only; their directories are made where needed.
 
     At each instant a reader sees an old or a new file, never a part of one. All contents are on disk before the first
-    name changes, and names change in the order of the batch, so a failure for want of space changes nothing.
+    name changes, and names change in the order of the batch, so a failure for want of space changes nothing. Those of
+    `then` change when the batch is durable: they may name what is in it.
 
     Raises:
         StoreError: a file or its directory cannot be written; no temporary file stays behind.
     """
+    made = [_make_missing(stage) for stage in (batch, then)]
     staged: dict[Path, Path] = {}
     try:
-        for item in batch:
-            staged[_stage(item)] = item.path
-        _sync_all(tuple(staged))
-        for temporary, path in staged.items():
-            with _named("write", path):
-                temporary.replace(path)
+        for item in (*batch, *then):
+            staged[item.path] = _stage(item)
+        _sync_all(_sync, tuple(staged.values()))
+        for stage, parents in zip((batch, then), made, strict=True):
+            for item in stage:
+                with _named("write", item.path):
+                    staged[item.path].replace(item.path)
+            _sync_all(sync_directory, tuple(dict.fromkeys((*(item.path.parent for item in stage), *parents))))
     finally:
-        for temporary in staged:
+        for temporary in staged.values():
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-    for directory in dict.fromkeys(item.path.parent for item in batch):
-        sync_directory(directory)
+
+
+def _make_missing(batch: Sequence[Write]) -> tuple[Path, ...]:
+    """Make the directories of a batch; returns those that got a new name by it, which must be synced with it."""
+    changed: dict[Path, None] = {}
+    for item in batch:
+        missing = [path for path in item.path.parents if not path.is_dir()]
+        for path in reversed(missing):
+            _mkdir(path, DIRECTORY_MODE)
+            changed[path.parent] = None
+    return tuple(changed)
 
 
 def _stage(item: Write) -> Path:
@@ -99,13 +112,13 @@ def _stage(item: Write) -> Path:
     return temporary
 
 
-def _sync_all(paths: Sequence[Path]) -> None:
+def _sync_all(sync: Callable[[Path], None], paths: Sequence[Path]) -> None:
     if len(paths) < 2:
         for path in paths:
-            _sync(path)
+            sync(path)
         return
     with ThreadPoolExecutor(max_workers=min(SYNC_THREADS, len(paths)), thread_name_prefix="fsync") as pool:
-        for _ in pool.map(_sync, paths):
+        for _ in pool.map(sync, paths):
             pass
 
 
@@ -182,13 +195,17 @@ def make_directory(path: Path, mode: int = DIRECTORY_MODE) -> None:
         return
     if path.parent != path:
         make_directory(path.parent, mode)
+    _mkdir(path, mode)
+    sync_directory(path.parent)
+
+
+def _mkdir(path: Path, mode: int) -> None:
     with _named("make", path):
         try:
             path.mkdir(mode=mode)
         except FileExistsError:
             if not path.is_dir():
                 raise
-    sync_directory(path.parent)
 
 
 def set_aside(path: Path, wall: float) -> Path:

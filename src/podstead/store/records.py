@@ -67,7 +67,11 @@ class RecordStore:
         Raises:
             StoreError: they could not all be written; each file is as it was or as it shall be.
         """
-        await asyncio.to_thread(self._put, records)
+        await asyncio.to_thread(files.write_many, self.writes(*records))
+
+    def writes(self, *records: PodRecord) -> tuple[files.Write, ...]:
+        """Return the writes that make records durable, for a batch of others with them."""
+        return tuple(files.Write(path=self._path(r.key, r.uid), data=SCHEMA.encode(_stored(r))) for r in records)
 
     async def remove(self, key: PodKey, uid: PodUID) -> None:
         """Forget one incarnation; a record that is not there is no error.
@@ -99,12 +103,6 @@ class RecordStore:
                 corrupt.append(CorruptFile(path=path, kept_at=kept, reason=str(error)))
         records.sort(key=lambda record: (record.key, record.created_at, record.uid))
         return Loaded(records=tuple(records), corrupt=tuple(corrupt))
-
-    def _put(self, records: tuple[PodRecord, ...]) -> None:
-        files.make_directory(self._directory)
-        files.write_many(
-            [files.Write(path=self._path(r.key, r.uid), data=SCHEMA.encode(_stored(r))) for r in records],
-        )
 
 
 def _stored(record: PodRecord) -> StoredRecord:

@@ -18,7 +18,7 @@ from podstead.store import files
 from podstead.store.schema import CorruptError, CorruptFile, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
 KEPT_REVISIONS = 10
@@ -64,13 +64,15 @@ class RevisionStore:
         found, self._corrupt = tuple(self._corrupt), []
         return found
 
-    async def put(self, *revisions: StoredRevision) -> None:
+    async def put(self, *revisions: StoredRevision, then: Sequence[files.Write] = ()) -> None:
         """Write revisions in one durable batch; one that is there already is written again.
+
+        The writes of `then`, which name them, come after them in the same batch.
 
         Raises:
             StoreError: they could not all be written.
         """
-        await asyncio.to_thread(self._put, revisions)
+        await asyncio.to_thread(self._put, revisions, then)
 
     async def get(self, key: PodKey, revision: RevisionID) -> StoredRevision | None:
         """Return a revision, None where there is none or its files are corrupt (then they are set aside).
@@ -109,12 +111,11 @@ class RevisionStore:
     def _of(self, key: PodKey) -> Path:
         return self._directory / files.segment(key.namespace) / files.segment(key.name)
 
-    def _put(self, revisions: tuple[StoredRevision, ...]) -> None:
+    def _put(self, revisions: tuple[StoredRevision, ...], then: Sequence[files.Write]) -> None:
         documents: list[files.Write] = []
         about: list[files.Write] = []
         for revision in revisions:
             directory = self._of(revision.key)
-            files.make_directory(directory)
             meta = StoredMeta(
                 file=revision.file,
                 sha256=sha256(revision.data).hexdigest(),
@@ -125,7 +126,7 @@ class RevisionStore:
             name = files.segment(revision.id)
             documents.append(files.Write(path=directory / f"{name}.yaml", data=revision.data))
             about.append(files.Write(path=directory / f"{name}.json", data=SCHEMA.encode(meta)))
-        files.write_many([*documents, *about])
+        files.write_many([*documents, *about], then)
 
     def _get(self, key: PodKey, revision: RevisionID) -> StoredRevision | None:
         about = self._of(key) / f"{files.segment(revision)}.json"

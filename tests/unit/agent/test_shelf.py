@@ -11,6 +11,7 @@ from podstead.identity import PodKey, PodUID, RevisionID
 from podstead.manifest.compare import compare
 from podstead.manifest.read import read_manifest
 from podstead.state.records import Claim, PodRecord, Revision
+from podstead.store.records import RecordStore
 from podstead.store.revisions import KEPT_REVISIONS, RevisionStore
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def revision(text: str, seen_at: float = 0.0) -> Revision:
 
 def shelf_in(directory: Path) -> tuple[RevisionShelf, RevisionStore]:
     store = RevisionStore(directory, wall=lambda: 0.0)
-    return RevisionShelf(RevisionFiles(store), "node1"), store
+    return RevisionShelf(RevisionFiles(store, RecordStore(directory, wall=lambda: 0.0)), "node1"), store
 
 
 def session(effective: RevisionID, candidate: RevisionID | None, last_ready: RevisionID | None) -> PodSession:

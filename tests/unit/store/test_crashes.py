@@ -131,6 +131,23 @@ def test_a_revision(tmp_path: Path) -> None:
     assert outcomes[-1] == REVISION
 
 
+def test_an_admission_leaves_no_record_without_its_revision(tmp_path: Path) -> None:
+    record = PodRecord(
+        key=KEY, uid=PodUID("u"), claim=Claim(file="f", document=0), created_at=0.0, effective=REVISION.id
+    )
+
+    def admit(place: Path) -> Work:
+        names = RecordStore(place, wall=wall).writes(record)
+        return lambda: RevisionStore(place, wall=wall).put(REVISION, then=names)
+
+    outcomes = set()
+    for place in every_step(tmp_path, lambda _: None, admit):
+        recorded = asyncio.run(RecordStore(place, wall=wall).load()).records
+        stored = asyncio.run(RevisionStore(place, wall=wall).get(KEY, REVISION.id))
+        outcomes.add((stored is not None, bool(recorded)))
+    assert outcomes == {(False, False), (True, False), (True, True)}
+
+
 def test_pruning(tmp_path: Path) -> None:
     kept = replace(REVISION, id=RevisionID("bb"), seen_at=1.0)
 

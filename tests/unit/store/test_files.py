@@ -29,8 +29,8 @@ def test_a_written_file_has_its_bytes_and_is_its_owners_alone(tmp_path: Path) ->
 def test_a_batch_that_cannot_be_staged_changes_nothing(tmp_path: Path) -> None:
     old = tmp_path / "old"
     files.write(old, b"before")
-    batch = [Write(path=old, data=b"after"), Write(path=tmp_path / "no-such-directory" / "new", data=b"x")]
-    with pytest.raises(StoreError, match=r"cannot write .*no-such-directory/new: No such file or directory"):
+    batch = [Write(path=old, data=b"after"), Write(path=old / "new", data=b"x")]
+    with pytest.raises(StoreError, match=r"cannot make .*/old: File exists"):
         files.write_many(batch)
     assert files.read(old) == b"before"
     assert listing(tmp_path) == ["old"]
@@ -75,6 +75,29 @@ def test_contents_are_synced_before_names_change_and_the_directory_last(
     monkeypatch.setattr(Path, "replace", rename)
     files.write_many([Write(path=tmp_path / name, data=b"x") for name in ("a", "b", "c")])
     assert steps == ["file"] * 3 + ["rename a", "rename b", "rename c", "directory"]
+
+
+def test_what_names_a_batch_changes_when_that_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    sync, replace = files.sync_directory, Path.replace
+
+    def synced(path: Path) -> None:
+        steps.append(f"sync {path.name}")
+        sync(path)
+
+    def rename(self: Path, target: Path) -> Path:
+        steps.append(f"rename {target.name}")
+        return replace(self, target)
+
+    monkeypatch.setattr(files, "sync_directory", synced)
+    monkeypatch.setattr(Path, "replace", rename)
+    monkeypatch.setattr(files, "SYNC_THREADS", 1)
+    batch = [Write(path=tmp_path / "made" / "deep" / "a", data=b"a")]
+    files.write_many(batch, [Write(path=tmp_path / "names-a", data=b"n")])
+    assert steps == [
+        *("rename a", "sync deep", f"sync {tmp_path.name}", "sync made"),
+        *("rename names-a", f"sync {tmp_path.name}"),
+    ]
 
 
 def test_reading_what_is_not_there_and_what_cannot_be_read(tmp_path: Path) -> None:
