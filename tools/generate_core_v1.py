@@ -14,7 +14,10 @@ import re
 import sys
 from pathlib import Path
 
-ROOTS = ("Pod", "PodList", "Event", "EventList", "Node", "NodeList", "Namespace", "NamespaceList", "Status")
+ROOTS = (
+    *("Pod", "PodList", "ConfigMap", "Secret", "Event", "EventList"),
+    *("Node", "NodeList", "Namespace", "NamespaceList", "Status"),
+)
 PLAIN = {
     "Time": "str",
     "MicroTime": "str",

@@ -1068,6 +1068,25 @@ class PodList(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="cam
     metadata: ListMeta | None = None
 
 
+class ConfigMap(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    api_version: str | None = None
+    binary_data: dict[str, str] = {}
+    data: dict[str, str] = {}
+    immutable: bool | None = None
+    kind: str | None = None
+    metadata: ObjectMeta | None = None
+
+
+class Secret(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    api_version: str | None = None
+    data: dict[str, str] = {}
+    immutable: bool | None = None
+    kind: str | None = None
+    metadata: ObjectMeta | None = None
+    string_data: dict[str, str] = {}
+    type: str | None = None
+
+
 class EventSeries(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     count: int | None = None
     last_observed_time: str | None = None

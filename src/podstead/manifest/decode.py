@@ -54,20 +54,25 @@ class _Context:
     """Something above is refused or ignored as a whole: support is not asked again."""
 
 
-def decode(root: Mapping) -> Decoded:
-    """Return what a document's root says as a Pod."""
-    walk = _Walk()
+def decode(root: Mapping, model: schema.Shape = schema.POD) -> Decoded:
+    """Return what a document's root says as a Pod, or as the object of another model."""
+    walk = _Walk(model)
     walk.out.places.root = (root.line, root.column)
-    walk.out.value = walk.fields(root, schema.fields(schema.POD.struct), _Context())
+    walk.out.value = walk.fields(root, schema.fields(model.struct), _Context())
     return walk.out
 
 
 class _Walk:
     """One walk; its depth is bounded by the model's, for what is unknown is never entered."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: schema.Shape) -> None:
         self.out = Decoded()
+        self._model = model
         self._unknown_fields = 0
+
+    @property
+    def _refuser(self) -> str:
+        return "the kubelet" if self._model is schema.POD else "an API server"
 
     def fields(self, node: Mapping, known: dict[str, schema.Field], at: _Context) -> dict[str, object]:
         """Decode a map of fields that the model knows."""
@@ -107,7 +112,7 @@ class _Walk:
         path = f"{at.path}.{shown_key(name)}".lstrip(".")
         self._unknown_fields += 1
         # Hints take their time, and of so many messages no more are shown.
-        hint = hints.unknown_field(name, known) if self._unknown_fields <= MAX_MESSAGES else ""
+        hint = hints.unknown_field(name, known, self._model) if self._unknown_fields <= MAX_MESSAGES else ""
         self._note(Code.UNKNOWN_FIELD, key, hint, replace(at, path=path))
 
     def _judge(self, rule: support.Rule | None, at: _Context, value: Plain) -> None:
@@ -196,7 +201,7 @@ class _Walk:
         if "\0" in node.text:
             return self._refuse(node, at, "the text holds a NUL character")
         if node.kind is not ScalarKind.STRING:
-            text = f"{node.kind} stands here, its text is taken as it is; the kubelet refuses the file"
+            text = f"{node.kind} stands here, its text is taken as it is; {self._refuser} refuses the file"
             mend = "put it in quotes" if at.secret else f"write {shown(node.text)}"
             self._note(Code.TEXT_TAKEN, node, f"{text}: {mend}", at)
         return node.text

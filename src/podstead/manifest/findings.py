@@ -26,9 +26,10 @@ class Code(Enum):
     """What a finding is: the text that its message begins with, the reason of a refusal, and how strictly it counts."""
 
     NOT_A_POD = ("Not a Pod", "NotAPod", Severity.ERROR)
+    NOT_AN_OBJECT = ("Not a ConfigMap or Secret", "NotAnObject", Severity.ERROR)
     WRONG_TYPE = ("Invalid value", "InvalidManifest", Severity.ERROR)
     REQUIRED = ("Required value", "InvalidManifest", Severity.ERROR)
-    DUPLICATE_POD = ("Duplicate value", "InvalidManifest", Severity.ERROR)
+    DUPLICATE_NAME = ("Duplicate value", "InvalidManifest", Severity.ERROR)
     INVALID = ("", "InvalidManifest", Severity.ERROR)
     """Found by validation, whose own kinds of problems begin the message."""
     UNSUPPORTED = ("", "Unsupported", Severity.ERROR)

@@ -33,8 +33,11 @@ _LEFT_OUT = {"status", "initContainers", "ephemeralContainers", "managedFields",
 """Subtrees in which a field's home is never looked for: they repeat the others or are not written by hand."""
 
 
-def unknown_field(name: str, known: list[str]) -> str:
-    """Return a remark on an unknown field with its hint; `known` are the names that its object has."""
+def unknown_field(name: str, known: list[str], model: schema.Shape) -> str:
+    """Return a remark on an unknown field of a document of this model, with its hint.
+
+    `known` are the names that the field's own object has; where else a field belongs is told of Pods only.
+    """
     start = f"{shown_key(name)} is not read"
     by_case = {other.casefold(): other for other in known}
     if (other := by_case.get(name.casefold())) is not None:
@@ -42,9 +45,9 @@ def unknown_field(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) if len(name) <= _LONGEST_SLIP else []
     if near and difflib.SequenceMatcher(None, near[0], name).ratio() >= _SURE:
         return f"{start}: did you mean {near[0]}?"
-    if 0 < len(homes := _homes_of(name)) <= _ELSEWHERE_MAX:
+    if model is schema.POD and 0 < len(homes := _homes_of(name)) <= _ELSEWHERE_MAX:
         return f"{start} here: it belongs to {' or '.join(homes)}"
-    if (foreign := _FOREIGN.get(name)) is not None:
+    if model is schema.POD and (foreign := _FOREIGN.get(name)) is not None:
         return f"{start}: {foreign}"
     return f"{start}: did you mean {near[0]}?" if near else start
 

@@ -1,9 +1,10 @@
-"""What is said about a document that is not a v1 Pod: which kind it is, and what to write instead."""
+"""What is said about a document of another kind than is due: which kind it is, and what to write instead."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.manifest import schema
 from podstead.manifest.findings import Code, Finding, shown
 from podstead.manifest.scalars import ScalarKind
 from podstead.manifest.tree import Mapping, Scalar, Sequence
@@ -16,6 +17,9 @@ _TEMPLATE = (
     "and the template's spec"
 )
 _LIST = "a list is read where it is a file's only document, with 'apiVersion: v1' and 'items', and none inside another"
+_OBJECTS = (
+    "move the document into a file of the objects directory: that which --objects-dir names, else /etc/podstead/objects"
+)
 _INSTEAD = {
     "Deployment": f"{_TEMPLATE}; a node runs one replica, and an edit of the file is the rollout",
     "StatefulSet": f"{_TEMPLATE}; a node runs one replica, and a hostPath volume keeps its data",
@@ -26,8 +30,8 @@ _INSTEAD = {
     "CronJob": "nothing is run by the clock here: use a systemd timer or cron on the node",
     "Service": "there is no cluster to balance over: give the pod's port a hostPort, or the pod 'hostNetwork: true'",
     "Ingress": "there is no ingress controller: run a proxy as a pod with 'hostNetwork: true'",
-    "ConfigMap": "put its files into a directory of the node and mount that with a hostPath volume; put single values into env",
-    "Secret": "put its files into a directory of the node that only root reads and mount that with a hostPath volume",
+    "ConfigMap": _OBJECTS,
+    "Secret": f"{_OBJECTS}, with mode 0600",
     "Namespace": "namespaces need no object here: write metadata.namespace in the pod",
     "PersistentVolume": "use a hostPath volume in the pod",
     "PersistentVolumeClaim": "use a hostPath volume in the pod",
@@ -38,6 +42,13 @@ _INSTEAD = {
 }
 _OTHERWISE = "only 'kind: Pod' of 'apiVersion: v1' runs here: move the file out of the manifest directory"
 
+OBJECT_MODELS = {"ConfigMap": schema.CONFIG_MAP, "Secret": schema.SECRET}
+"""What stands in the objects directory, by kind."""
+_NOT_OBJECTS = {
+    "pod": "it is a Pod, and Pods stand in the manifest directory: move it there",
+    "list": f"it is a List; {_LIST}",
+}
+
 
 def check_kind(root: Node) -> tuple[Finding, ...]:
     """Return what keeps a document from being a v1 Pod. With a finding of NOT_A_POD there is no use in reading on."""
@@ -45,20 +56,44 @@ def check_kind(root: Node) -> tuple[Finding, ...]:
         what = "a list" if isinstance(root, Sequence) else "plain text"
         text = f"{what} stands where a manifest is due: a map of apiVersion, kind, metadata and spec"
         return (Finding(code=Code.NOT_A_POD, field="", text=text, line=root.line, column=root.column),)
-    kind, version = _scalar_of(root, "kind"), _scalar_of(root, "apiVersion")
-    findings = []
+    kind = _scalar_of(root, "kind")
+    findings: list[Finding] = []
     if kind is None:
         findings.append(_missing(root, "kind", "Pod"))
     elif kind.text != "Pod":
         return (_other_kind(kind),)
-    if version is None:
-        findings.append(_missing(root, "apiVersion", "v1"))
-    elif version.text != "v1":
-        text = f"{shown(version.text)} has no Pod: write apiVersion: v1"
-        findings.append(
-            Finding(code=Code.WRONG_TYPE, field="apiVersion", text=text, line=version.line, column=version.column)
-        )
+    findings += _check_version(root, "Pod")
     return tuple(findings)
+
+
+def check_object_kind(root: Node) -> tuple[schema.Shape | None, tuple[Finding, ...]]:
+    """Return the model of a ConfigMap or Secret, None for anything else, and what keeps the document from being one."""
+    if not isinstance(root, Mapping):
+        what = "a list" if isinstance(root, Sequence) else "plain text"
+        text = f"{what} stands where an object is due: a map of apiVersion, kind, metadata and data"
+        return None, (Finding(code=Code.NOT_AN_OBJECT, field="", text=text, line=root.line, column=root.column),)
+    kind = _scalar_of(root, "kind")
+    if kind is None:
+        return None, (_missing(root, "kind", "ConfigMap or kind: Secret"),)
+    if (model := OBJECT_MODELS.get(kind.text)) is not None:
+        return model, tuple(_check_version(root, kind.text))
+    slip = next((name for name in OBJECT_MODELS if name.casefold() == kind.text.casefold()), None)
+    if slip is not None:
+        text = f"{shown(kind.text)} is not a kind: write kind: {slip}"
+    else:
+        other = f"{shown(kind.text)} is not read here: move the file out of the objects directory"
+        text = _NOT_OBJECTS.get(kind.text.casefold(), other)
+    return None, (Finding(code=Code.NOT_AN_OBJECT, field="kind", text=text, line=kind.line, column=kind.column),)
+
+
+def _check_version(root: Mapping, kind: str) -> list[Finding]:
+    version = _scalar_of(root, "apiVersion")
+    if version is None:
+        return [_missing(root, "apiVersion", "v1")]
+    if version.text == "v1":
+        return []
+    text = f"{shown(version.text)} has no {kind}: write apiVersion: v1"
+    return [Finding(code=Code.WRONG_TYPE, field="apiVersion", text=text, line=version.line, column=version.column)]
 
 
 def _other_kind(kind: Scalar) -> Finding:

@@ -60,9 +60,9 @@ def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: 
     try:
         found = documents(data, limits)
     except RefusedError as refused:
-        return _rejected(refused.reason, refused.message, refused.line, refused.column)
+        return rejected(refused.reason, refused.message, refused.line, refused.column)
     if not found:
-        return _rejected("EmptyManifest", "the file holds no Pod: it is empty, or holds nothing but comments")
+        return rejected("EmptyManifest", "the file holds no Pod: it is empty, or holds nothing but comments")
     found = unfolded(found)
     if not found:
         return Reading(empty_list=True)
@@ -78,7 +78,7 @@ def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: 
             text = f"document {first.document} of this file is the pod {pod.key} as well; a name runs once on a node"
             line, column = read.name_place
             findings.append(
-                Finding(code=Code.DUPLICATE_POD, field="metadata.name", text=text, line=line, column=column)
+                Finding(code=Code.DUPLICATE_NAME, field="metadata.name", text=text, line=line, column=column)
             )
     reason = reason_of(findings, strict=strict)
     messages = messages_of(findings, strict=strict)
@@ -112,7 +112,7 @@ def read_tree(root: Node, node_name: str) -> Judged:
         *identity_findings(given, node_name, decoded.places),
         *(decoded.places.finding(problem) for problem in validate_pod(pod)),
     )
-    told = [*findings, *decoded.findings, *_news(judged, decoded)]
+    told = [*findings, *decoded.findings, *news(judged, decoded)]
     if not any(finding.code.severity is Severity.ERROR for finding in told):
         told.extend(advise(pod, decoded.places))
     nameless = not given.metadata.name
@@ -128,7 +128,7 @@ def _converted(decoded: Decoded) -> v1.Pod:
     return msgspec.convert(decoded.value, v1.Pod)
 
 
-def _news(judged: tuple[Finding, ...], decoded: Decoded) -> Iterator[Finding]:
+def news(judged: tuple[Finding, ...], decoded: Decoded) -> Iterator[Finding]:
     """Yield what validation found beyond the walk: nothing about values that the walk refused, no error twice."""
     told = {finding.field for finding in decoded.findings if finding.code.severity is Severity.ERROR}
     spoilt = decoded.failed | {above for path in decoded.failed for above in parents(path)}
@@ -151,6 +151,7 @@ def _manifest_pod(pod: v1.Pod, document: Document) -> ManifestPod:
     return ManifestPod(key=key, revision=revision, pod=pod, data=document.data, document=document.number)
 
 
-def _rejected(reason: str, text: str, line: int = 0, column: int = 0) -> Reading:
+def rejected(reason: str, text: str, line: int = 0, column: int = 0) -> Reading:
+    """Return the reading of bytes that say nothing that could be judged further."""
     message = Message(line=line, column=column, field="", severity=Severity.ERROR, message=text)
     return Reading(messages=(message,), reason=reason)

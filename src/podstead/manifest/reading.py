@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from podstead.identity import PodKey, RevisionID
     from podstead.k8s import core_v1 as v1
@@ -57,10 +57,32 @@ class ManifestPod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestObject:
+    """One ConfigMap or Secret document of an accepted file of the objects directory.
+
+    `kind` is `ConfigMap` or `Secret`; `data` holds the decoded bytes by key and is never printed; `binary` are the keys
+    that stand in `binaryData`, which no environment can take. `document` counts from 1.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    data: Mapping[str, bytes] = field(repr=False)
+    binary: frozenset[str] = frozenset()
+    type: str = ""
+    immutable: bool = False
+    document: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a file's bytes say. `reason` is CamelCase and empty exactly when the file is accepted."""
+    """What a file's bytes say: the pods of a manifest, or the objects of a file of the objects directory.
+
+    `reason` is CamelCase and empty exactly when the file is accepted.
+    """
 
     pods: tuple[ManifestPod, ...] = ()
+    objects: tuple[ManifestObject, ...] = ()
     messages: tuple[Message, ...] = ()
     reason: str = ""
     empty_list: bool = False

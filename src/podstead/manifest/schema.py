@@ -72,6 +72,9 @@ def fields(struct: type[msgspec.Struct]) -> dict[str, Field]:
 
 POD = Shape(form=Form.OBJECT, struct=v1.Pod)
 """The shape of the whole manifest."""
+CONFIG_MAP = Shape(form=Form.OBJECT, struct=v1.ConfigMap)
+SECRET = Shape(form=Form.OBJECT, struct=v1.Secret)
+"""The shapes of what stands in the objects directory."""
 
 
 def shape_of(annotation: Any) -> Shape:

@@ -1,4 +1,4 @@
-"""Which fields of a Pod this version honours, ignores with a reason, or refuses: the one table of it.
+"""Which fields of a Pod, a ConfigMap and a Secret this version honours, ignores with a reason, or refuses: the one table of it.
 
 A field is named by the model's type and its JSON name (`Container.lifecycle`). What stands below a field that is
 refused or ignored is not judged again. A test walks the whole model and fails on a field that is in no table.
@@ -56,16 +56,16 @@ _SERVER_OWNED = "the node sets this itself"
 RULES: dict[str, Rule] = {
     "Pod.status": _ignored("the node reports the status itself"),
     "ObjectMeta.creationTimestamp": _ignored(_SERVER_OWNED),
-    "ObjectMeta.deletionGracePeriodSeconds": _ignored("remove the file to delete the pod"),
-    "ObjectMeta.deletionTimestamp": _ignored("remove the file to delete the pod"),
+    "ObjectMeta.deletionGracePeriodSeconds": _ignored("remove the file instead"),
+    "ObjectMeta.deletionTimestamp": _ignored("remove the file instead"),
     "ObjectMeta.finalizers": _ignored("nothing here waits for finalizers"),
     "ObjectMeta.generateName": _ignored("only metadata.name names a static pod"),
     "ObjectMeta.generation": _ignored(_SERVER_OWNED),
     "ObjectMeta.managedFields": _ignored(_SERVER_OWNED),
-    "ObjectMeta.ownerReferences": _ignored("the owner of a static pod is its node"),
+    "ObjectMeta.ownerReferences": _ignored("what a file gives belongs to its node alone"),
     "ObjectMeta.resourceVersion": _ignored(_SERVER_OWNED),
     "ObjectMeta.selfLink": _ignored(_SERVER_OWNED),
-    "ObjectMeta.uid": _ignored("the node gives each pod its UID"),
+    "ObjectMeta.uid": _ignored("the node gives UIDs itself"),
     "PodSpec.activeDeadlineSeconds": _refused("deadlines of pods (activeDeadlineSeconds)"),
     "PodSpec.affinity": _ignored("there is only this node to run on"),
     "PodSpec.automountServiceAccountToken": _ignored("no token is mounted, there is no API server", (False,)),
@@ -134,6 +134,8 @@ RULES: dict[str, Rule] = {
 }
 
 HONOURED: dict[str, str] = {
+    "ConfigMap": "apiVersion binaryData data immutable kind metadata",
+    "Secret": "apiVersion data immutable kind metadata stringData type",
     "Pod": "apiVersion kind metadata spec",
     "ObjectMeta": "annotations labels name namespace",
     "PodSpec": (
@@ -182,5 +184,10 @@ HONOURED: dict[str, str] = {
 }
 """The honoured fields, by type. Values that are not honoured of a field that is (a medium, a policy) stand in RULES."""
 
-SECRET = frozenset({"Container.env", "Container.command", "Container.args", "ExecAction.command", "HTTPHeader.value"})
+SECRET = frozenset(
+    {
+        *("Container.env", "Container.command", "Container.args", "ExecAction.command", "HTTPHeader.value"),
+        *("ConfigMap.binaryData", "ConfigMap.data", "Secret.data", "Secret.stringData"),
+    }
+)
 """Fields of which no value may stand in a message (foundation 24); an HTTP header may hold a password."""

@@ -28,12 +28,16 @@ def honoured() -> set[str]:
     return {f"{owner}.{name}" for owner, names in HONOURED.items() for name in names.split()}
 
 
-def test_every_field_of_a_pod_is_honoured_ignored_or_refused() -> None:
-    assert sorted(set(reachable(schema.POD, {})) - honoured() - set(RULES)) == []
+def known() -> set[str]:
+    return {key for shape in (schema.POD, schema.CONFIG_MAP, schema.SECRET) for key in reachable(shape, {})}
+
+
+def test_every_field_of_a_pod_and_of_an_object_is_honoured_ignored_or_refused() -> None:
+    assert sorted(known() - honoured() - set(RULES)) == []
 
 
 def test_no_table_names_a_field_that_is_not_there() -> None:
-    assert sorted((honoured() | set(RULES) | support.SECRET) - set(reachable(schema.POD, {}))) == []
+    assert sorted((honoured() | set(RULES) | support.SECRET) - known()) == []
 
 
 def test_no_field_is_in_both_tables() -> None:

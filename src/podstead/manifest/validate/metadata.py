@@ -1,4 +1,4 @@
-"""Rules for a Pod's metadata."""
+"""Rules for metadata: a Pod's, and that of a local object."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ANNOTATIONS_MAX_BYTES = 256 << 10
 """All keys and values of the annotations together (apimachinery: TotalAnnotationSizeLimitB)."""
 
 
-def validate_metadata(metadata: v1.ObjectMeta, found: Findings) -> None:
-    """Judge name, namespace, labels and annotations; the name carries the node's suffix already."""
+def validate_metadata(metadata: v1.ObjectMeta, found: Findings, owner: str = "a static pod") -> None:
+    """Judge name, namespace, labels and annotations; a pod's name carries the node's suffix already."""
     if not metadata.name:
-        found.required("metadata.name", "a static pod needs a name")
+        found.required("metadata.name", f"{owner} needs a name")
     else:
         found.named("metadata.name", metadata.name, names.dns1123_subdomain(metadata.name))
     if metadata.namespace:
