@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podstead.k8s.resources import is_sidecar
+from podstead.k8s.containers import standing_containers
 from podstead.state.desired import Blocked
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def host_ports(pod: v1.Pod) -> frozenset[HostPort]:
     they have ended when the pod runs (kube-scheduler's NodePorts leaves them out too).
     """
     found: set[HostPort] = set()
-    sidecars = [container for container in pod.spec.init_containers if is_sidecar(container)]
-    for container in (*sidecars, *pod.spec.containers):
+    for container in standing_containers(pod.spec):
         for port in container.ports:
             number = port.host_port or (port.container_port if pod.spec.host_network else 0)
             if number:

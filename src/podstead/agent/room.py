@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.ports import host_ports
 from podstead.admission.values import NodePod
+from podstead.k8s.containers import all_containers
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class NodeRoom:
         view = self._view(session.uid)
         alive = any(s.ready for s in view.sandboxes) or any(c.state is ContainerState.RUNNING for c in view.containers)
         asks = desired.candidate or desired.effective
-        images = [c.image or "" for c in asks.pod.spec.containers] if asks else []
+        images = [c.image or "" for c in all_containers(asks.pod.spec)] if asks else []
         return NodePod(
             key=session.key,
             effective=desired.effective.pod if desired.effective else None,

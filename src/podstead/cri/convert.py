@@ -11,6 +11,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.resources import container_resources, sandbox_resources
 from podstead.cri.security import container_security, sandbox_security
 from podstead.k8s import labels
+from podstead.k8s.containers import standing_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +85,7 @@ def _identity_labels(request: SandboxRequest) -> dict[str, str]:
 def port_mappings(spec: v1.PodSpec) -> Iterator[pb.PortMapping]:
     """Yield the host ports of regular containers and sidecars, each once."""
     seen: set[tuple[str, str, int]] = set()
-    sidecars = (c for c in spec.init_containers if c.restart_policy == "Always")
-    for container in (*spec.containers, *sidecars):
+    for container in standing_containers(spec):
         for port in container.ports:
             name = (port.protocol or "TCP", port.host_ip or "", port.host_port or 0)
             if not port.host_port or name in seen:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.errors import UnimplementedFault
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.containers import all_containers
 
 if TYPE_CHECKING:
     from podstead.cri.node import NodeFacts
@@ -65,7 +66,7 @@ def sandbox_security(pod: v1.Pod) -> pb.LinuxSandboxSecurityContext:
     context = pod.spec.security_context or v1.PodSecurityContext()
     out = pb.LinuxSandboxSecurityContext(
         namespace_options=namespaces(pod.spec),
-        privileged=any(_privileged(c) for c in (*pod.spec.containers, *pod.spec.init_containers)),
+        privileged=any(_privileged(c) for c in all_containers(pod.spec)),
         seccomp=pb.SecurityProfile(profile_type=pb.SecurityProfile.RuntimeDefault),
         supplemental_groups=_groups(context),
         supplemental_groups_policy=_groups_policy(context),

@@ -10,6 +10,7 @@ from podstead import __version__
 from podstead.errors import NotFoundFault, OperatorError
 from podstead.identity import PodKey, PodUID
 from podstead.images.reference import ImageReference, parse
+from podstead.k8s.containers import all_containers
 from podstead.logs.paths import attempts, log_directory, log_path
 from podstead.logs.reader import LogQuery, read_log
 from podstead.server.port import ImageReport, NodeStatusReport, Progress, RuntimeReport
@@ -148,7 +149,7 @@ class AgentFront:
             record = session.record
             for identifier in {record.effective, record.candidate, record.last_ready}:
                 revision = session.revision(identifier)
-                images = [c.image or "" for c in revision.pod.spec.containers] if revision else []
+                images = [c.image or "" for c in all_containers(revision.pod.spec)] if revision else []
                 if any(_full(image) in names or session.images.get(image) in names for image in images):
                     needed.append(str(session.key))
                     break

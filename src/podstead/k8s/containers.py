@@ -21,6 +21,11 @@ def all_containers(spec: v1.PodSpec) -> tuple[v1.Container, ...]:
     return (*spec.init_containers, *spec.containers)
 
 
+def standing_containers(spec: v1.PodSpec) -> tuple[v1.Container, ...]:
+    """Return what runs as long as the pod does: the sidecars and then the regular containers."""
+    return (*(c for c in spec.init_containers if is_sidecar(c)), *spec.containers)
+
+
 def find_container(spec: v1.PodSpec, name: str) -> v1.Container | None:
     """Return the container of this name, of whatever sort."""
     return next((c for c in all_containers(spec) if c.name == name), None)

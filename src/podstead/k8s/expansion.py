@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from podstead.k8s import quantity
+from podstead.k8s.containers import find_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -124,7 +125,7 @@ def _resource_value(
     if kind not in {"limits", "requests"} or not resource:
         raise UnresolvedError(f"cannot set {name}: {wanted.resource!r} must be limits.RESOURCE or requests.RESOURCE")
     asked = wanted.container_name or container.name
-    found = next((c for c in (*spec.containers, *spec.init_containers) if c.name == asked), None)
+    found = find_container(spec, asked)
     if found is None:
         raise UnresolvedError(f"cannot set {name}: the pod has no container {asked!r}")
     amount = _amount(found.resources, kind, resource)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from podstead.k8s import labels, resources
+from podstead.k8s.containers import all_containers, is_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def qos_class(pod: v1.Pod) -> QOSClass:
     if pod.spec.resources is not None and (pod.spec.resources.requests or pod.spec.resources.limits):
         holders: tuple[v1.ResourceRequirements | None, ...] = (pod.spec.resources,)
     else:
-        holders = tuple(c.resources for c in (*pod.spec.init_containers, *pod.spec.containers))
+        holders = tuple(c.resources for c in all_containers(pod.spec))
     asked = [_compute(holder.requests) if holder is not None else {} for holder in holders]
     limited = [_compute(holder.limits) if holder is not None else {} for holder in holders]
     if not any(asked) and not any(limited):
@@ -77,7 +78,7 @@ def oom_score_adj(pod: v1.Pod, container: v1.Container, node_memory_bytes: int) 
         return BEST_EFFORT_OOM_SCORE
     spare = _unrequested_share(pod)
     requested = _memory(container) + spare
-    if any(init.name == container.name and resources.is_sidecar(init) for init in pod.spec.init_containers):
+    if any(init.name == container.name and is_sidecar(init) for init in pod.spec.init_containers):
         requested = max([requested, *(_memory(regular) + spare for regular in pod.spec.containers)])
     score = 1000 - 1000 * requested // max(1, node_memory_bytes)
     return max(_MIN_BURSTABLE, min(_MAX_BURSTABLE, score))
@@ -99,5 +100,5 @@ def _unrequested_share(pod: v1.Pod) -> int:
         return 0
     whole = int(resources.amounts(pod.spec.resources.requests)[resources.MEMORY])
     left = whole - int(resources.aggregate_requests(pod).get(resources.MEMORY, 0))
-    sidecars = sum(resources.is_sidecar(init) for init in pod.spec.init_containers)
+    sidecars = sum(is_sidecar(init) for init in pod.spec.init_containers)
     return max(0, left) // (len(pod.spec.containers) + sidecars)

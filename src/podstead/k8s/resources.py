@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from podstead.k8s import quantity
+from podstead.k8s.containers import all_containers, is_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,11 +73,6 @@ def container_requests(container: v1.Container) -> dict[str, Fraction]:
 def container_limits(container: v1.Container) -> dict[str, Fraction]:
     """Return the limits of one container."""
     return {} if container.resources is None else amounts(container.resources.limits)
-
-
-def is_sidecar(container: v1.Container) -> bool:
-    """Return whether an init container keeps running beside the regular ones (KEP-753)."""
-    return container.restart_policy == "Always"
 
 
 def aggregate_requests(pod: v1.Pod) -> dict[str, Fraction]:
@@ -140,8 +136,7 @@ def pod_values(pod: v1.Pod, period_us: int = CFS_PERIOD_US) -> CgroupValues:
 def _bounded(pod: v1.Pod, resource: str) -> bool:
     if pod.spec.resources is not None and amounts(pod.spec.resources.limits).get(resource):
         return True
-    every = (*pod.spec.init_containers, *pod.spec.containers)
-    return all(container_limits(container).get(resource) for container in every)
+    return all(container_limits(container).get(resource) for container in all_containers(pod.spec))
 
 
 def _aggregate(pod: v1.Pod, pick: Callable[[v1.Container], dict[str, Fraction]]) -> dict[str, Fraction]:

@@ -6,6 +6,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import all_containers
 from podstead.threads import PathThreads, StuckError
 from podstead.volumes import emptydir, files, hostpath, hosts, layout, removal
 from podstead.volumes.mounter import Mounter, MountError
@@ -90,8 +91,7 @@ class PodVolumes:
         return await self._remove(uid, layout.pod_directory(self._paths, uid))
 
     def _prepare(self, pod: v1.Pod, uid: PodUID) -> Prepared | VolumeTrouble:
-        containers = (*pod.spec.init_containers, *pod.spec.containers)
-        mounts = [mount for container in containers for mount in container.volume_mounts]
+        mounts = [mount for container in all_containers(pod.spec) for mount in container.volume_mounts]
         for mount in mounts:
             if mount.recursive_read_only == "Enabled":
                 said = f"cannot mount {mount.mount_path!r}: the runtime has no recursive read-only mounts"
@@ -144,8 +144,7 @@ class PodVolumes:
 
 def message_limit(pod: v1.Pod) -> int:
     """Return how many bytes of termination message each container of a pod may have."""
-    count = len(pod.spec.containers) + len(pod.spec.init_containers)
-    return min(files.MAX_MESSAGE, files.MAX_POD_MESSAGES // max(1, count))
+    return min(files.MAX_MESSAGE, files.MAX_POD_MESSAGES // max(1, len(all_containers(pod.spec))))
 
 
 def wants_log(container: v1.Container, exit_code: int, message: str) -> bool:

@@ -79,9 +79,9 @@ def test_host_ports_of_containers_and_sidecars_are_mapped_once() -> None:
     setup = v1.Container(name="setup", ports=(v1.ContainerPort(container_port=2, host_port=2),))
     spec = pod(web, twin, init_containers=(sidecar, setup)).spec
     assert list(convert.port_mappings(spec)) == [
+        pb.PortMapping(protocol=pb.TCP, container_port=1, host_port=1),
         pb.PortMapping(protocol=pb.TCP, container_port=8080, host_port=80),
         pb.PortMapping(protocol=pb.UDP, container_port=53, host_port=53, host_ip="127.0.0.1"),
-        pb.PortMapping(protocol=pb.TCP, container_port=1, host_port=1),
     ]
 
 

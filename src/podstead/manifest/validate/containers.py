@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names
-from podstead.k8s.resources import is_sidecar
+from podstead.k8s.containers import is_sidecar
 from podstead.manifest.validate.environment import validate_env
 from podstead.manifest.validate.findings import quoted
 from podstead.manifest.validate.mounts import validate_mounts

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import all_containers
 from podstead.k8s.labels import CONFIG_HASH
 from podstead.server.ages import parse_time
 from podstead.server.faults import ApiError
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 def choose_container(pod: v1.Pod, asked: str) -> str:
     """Return the container a request means; raises `ApiError` 400 when it names none of the pod's or is ambiguous."""
     name = pod.metadata.name or ""
-    names = [c.name for c in (*pod.spec.init_containers, *pod.spec.containers)]
+    names = [c.name for c in all_containers(pod.spec)]
     if asked:
         if asked not in names:
             raise ApiError(400, f"container {asked} is not valid for pod {name}")

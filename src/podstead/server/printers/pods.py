@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.containers import is_sidecar
 from podstead.server.ages import age_since, format_age, parse_time
 from podstead.server.tables import NONE, Cells, Column, Printer, RowCondition
 
@@ -31,7 +32,7 @@ def _true(status: v1.PodStatus, condition: str) -> bool:
 
 
 def _sidecars(pod: v1.Pod) -> frozenset[str]:
-    return frozenset(c.name for c in pod.spec.init_containers if c.restart_policy == "Always")
+    return frozenset(c.name for c in pod.spec.init_containers if is_sidecar(c))
 
 
 def _ended(state: v1.ContainerStateTerminated) -> str:
