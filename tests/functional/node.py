@@ -196,6 +196,11 @@ class SimulatedNode:
         pod = self.pod(name)
         return (pod.status.phase or "") if pod is not None and pod.status is not None else ""
 
+    def stuck(self, name: str) -> str:
+        """Return the reason in a pod's status, empty when it has none."""
+        pod = self.pod(name)
+        return (pod.status.reason or "") if pod is not None and pod.status is not None else ""
+
     def session(self, name: str) -> PodSession:
         """Return the session of a pod."""
         (found,) = [s for s in self.parts.table.sessions() if s.key.name == f"{name}-{NODE}"]

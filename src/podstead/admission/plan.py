@@ -8,6 +8,7 @@ Numbered as in the code; each step sees what the steps before it hold.
 (3) What asks is placed in the room that is left, by priority and age: new pods, and edits, which may use the place of
     the content that they replace. What does not fit, or would take a port from a program of the node, waits and leaves
     the old content where it is.
+    What must start after others waits for them with its room held.
 (4) In (2) and (3) a critical pod that lacks nothing but room takes that of lower ones, once its images are there.
 """
 
@@ -17,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.admission import placement, ports, preemption, room, sysctls
+from podstead.admission.order import StartOrder
 from podstead.admission.values import Decision, NodeFacts, NodePlan, NodePod
 from podstead.k8s.qos import effective_priority
 from podstead.state.desired import Blocked
@@ -50,6 +52,7 @@ class _Planner:
     def __init__(self, pods: Sequence[NodePod], node: NodeFacts) -> None:
         self._node = node
         self._pods = sorted(pods, key=start_rank)
+        self._order = StartOrder(pods)
         # Apart from the rest: an incarnation that ends may have the name of one that waits for it.
         self._ending: list[Holding] = []
         self._held: dict[PodKey, Holding] = {}
@@ -87,7 +90,7 @@ class _Planner:
 
     def _place_effective(self, pod: NodePod, content: v1.Pod) -> None:
         ask = room.holding(pod.key, content, pod.created_at)
-        blocked = self._make_room(pod, content, ask)
+        blocked = self._make_room(pod, content, ask) or self._order.awaited(pod)
         self._decisions[pod.key] = Decision(
             blocked=blocked, preempted=blocked is not None, wants_images=pod.key in self._want_images
         )
@@ -102,6 +105,8 @@ class _Planner:
         )
         if blocked is None:
             blocked = self._make_room(pod, content, ask)
+        if blocked is None and pod.effective is None:
+            blocked = self._order.awaited(pod)
         # A candidate that waits does not take the effective content down: that has its own answer already.
         before = self._decisions.get(pod.key, Decision())
         self._decisions[pod.key] = Decision(

@@ -24,7 +24,8 @@ class NodePod:
     a pod whose sandbox is about to be made again does not occupy, and keeps its place all the same. `leaving` are
     earlier contents of which a container still runs: their ports are not free yet. `preempted` is what the plan
     before said: it is stopping for another, or waits to come back. `images_present` concerns the content that asks.
-    `created_at` is Unix seconds.
+    `created_at` is Unix seconds. `started` says that it has been there since the agent or the machine began: its place
+    in the order of starts lies behind it. `ready` is what others wait for: it is ready, or has done its work.
     """
 
     key: PodKey
@@ -36,6 +37,8 @@ class NodePod:
     images_present: bool = False
     leaving: tuple[v1.Pod, ...] = ()
     preempted: bool = False
+    started: bool = False
+    ready: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

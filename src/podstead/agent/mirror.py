@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.targets import probe_targets
+from podstead.k8s.readiness import has_done_its_work, is_ready
 from podstead.reconcile.actions import Promote, PullImage, StopSandbox
 from podstead.status.generate import generate_pod
 
@@ -74,7 +75,7 @@ class PodMirror:
         self._targets: dict[PodUID, tuple[ProbeTarget, ...]] = {}
         self._backing_off: set[tuple[PodUID, str]] = set()
         self.on_room: Callable[[], None] = lambda: None
-        """Told when the node's room may be another: a content became effective, a sandbox or a pull has ended."""
+        """Told when pods that wait may go on: a content became effective, a sandbox or a pull has ended, one is ready."""
 
     def probes(self, session: PodSession) -> PodProbes:
         """Return the published probe verdicts of the pod."""
@@ -83,6 +84,11 @@ class PodMirror:
     def shown(self, uid: PodUID) -> v1.Pod | None:
         """Return the object last shown of an incarnation."""
         return self._shown.get(uid)
+
+    def ready(self, uid: PodUID) -> bool:
+        """Return whether an incarnation was last shown as ready, or as one that has done its work."""
+        shown = self._shown.get(uid)
+        return shown is not None and (is_ready(shown) or has_done_its_work(shown))
 
     def done(self, step: Step) -> None:
         """Note that a step has ended, well or not."""
@@ -109,8 +115,11 @@ class PodMirror:
             now,
         )
         if pod is not None and not session.stray and self._shown.get(session.uid) != pod:
+            was_ready = self.ready(session.uid)
             self._shown[session.uid] = pod
             self._objects.put_pod(pod)
+            if self.ready(session.uid) and not was_ready:
+                self.on_room()
 
     def ended(self, session: PodSession) -> None:
         """Take an incarnation that has ended from view."""

@@ -75,8 +75,14 @@ class Recovery:
     async def _resume(self, record: PodRecord, *, stray: bool) -> None:
         if stray:  # also one that a crash kept from being marked so
             record = replace(record, terminating=True)
-        session = PodSession(record=record, history=self._history(record.uid), stray=stray)
-        await self._shelf.fill(session, _named(self._pleg.view(record.uid)))
+        view = self._pleg.view(record.uid)
+        session = PodSession(
+            record=record,
+            history=self._history(record.uid),
+            stray=stray,
+            appeared=any(sandbox.ready for sandbox in view.sandboxes),
+        )
+        await self._shelf.fill(session, _named(view))
         self._table.add(session)
 
     async def _adopt(self, uid: PodUID, view: PodView) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.admission.order import AWAITING
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.ports import host_ports
 from podstead.admission.values import NodePod
@@ -29,11 +30,17 @@ class NodeRoom:
     """Judges pods against the node (foundation 17 and 18)."""
 
     def __init__(
-        self, table: PodTable, node: Callable[[bool], NodeFacts], view: Callable[[PodUID], PodView], recorder: Recorder
+        self,
+        table: PodTable,
+        node: Callable[[bool], NodeFacts],
+        view: Callable[[PodUID], PodView],
+        is_ready: Callable[[PodUID], bool],
+        recorder: Recorder,
     ) -> None:
         self._table = table
         self._node = node
         self._view = view
+        self._is_ready = is_ready
         self._recorder = recorder
 
     def judge(self) -> bool:
@@ -67,8 +74,9 @@ class NodeRoom:
     def _tell(self, session: PodSession, decision: Decision) -> None:
         blocked = decision.blocked
         if blocked is not None and session.blocked != blocked:
-            reason = "Preempting" if decision.preempted and not session.preempted else blocked.reason
-            self._recorder.event(session.key, session.uid, reason, blocked.message, warning=True)
+            reason = "Preempting" if blocked.reason == PREEMPTED and not session.preempted else blocked.reason
+            is_trouble = blocked.reason != AWAITING
+            self._recorder.event(session.key, session.uid, reason, blocked.message, warning=is_trouble)
         session.blocked, session.preempted = blocked, decision.preempted
         self._table.wake(session.uid)
 
@@ -88,6 +96,8 @@ class NodeRoom:
             images_present=all(image in session.images for image in images),
             leaving=tuple(_leaving(session, view)),
             preempted=session.preempted,
+            started=session.appeared or alive,
+            ready=self._is_ready(session.uid),
         )
 
 

@@ -45,6 +45,8 @@ class PodSession:
     started: dict[str, float] = field(default_factory=dict)
     """Boot-clock second of each container's start, by container id."""
     finished: bool = False
+    appeared: bool = False
+    """Whether a sandbox of it has been there since this agent began: it waits for no other pod any more."""
     stray: bool = False
     """Whether the runtime holds this incarnation although no record names it: it is only ended."""
 

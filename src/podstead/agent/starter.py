@@ -56,6 +56,7 @@ class Starter:
         async with self._turn(session):
             if not _is_wanted(step, session):
                 return
+            session.appeared = True
             history = replace(session.history, sandbox_attempt=max(session.history.sandbox_attempt, step.attempt))
             means.remember(session, history)
             await means.books.intent(session.uid, "", step.attempt, step.revision)

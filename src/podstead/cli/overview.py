@@ -10,6 +10,7 @@ import msgspec
 
 from podstead.cli.outline import Outline
 from podstead.cli.times import local_time
+from podstead.k8s.readiness import is_ready
 from podstead.k8s.text import printable
 from podstead.manifest.reading import foremost
 from podstead.server.port import FileReport, NodeStatusReport, RuntimeReport
@@ -52,7 +53,7 @@ def why_not_ready(pod: v1.Pod) -> str:
     status = pod.status
     if status is None or status.phase == "Succeeded":
         return ""
-    if any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions):
+    if is_ready(pod):
         return ""
     for container in (*status.init_container_statuses, *status.container_statuses):
         if container.ready:

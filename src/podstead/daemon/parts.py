@@ -125,7 +125,8 @@ def build_parts(ground: Ground) -> Parts:
     board = Board(table, recorder)
     directory = _directory(ground, table)
     source, limits = _source(ground, directory), settings.source or settings.url
-    sync = None if source is None or limits is None else _sync(ground, source, limits, table, pleg, shelf, board)
+    room = NodeRoom(table, _room_facts(ground), pleg.view, mirror.ready, recorder)
+    sync = None if source is None or limits is None else _sync(ground, source, limits, room, table, shelf, board)
 
     gone: set[PodKey] = set()
 
@@ -182,13 +183,12 @@ def _sync(
     ground: Ground,
     source: Source,
     limits: DecodeLimits,
+    room: NodeRoom,
     table: PodTable,
-    pleg: Pleg,
     shelf: RevisionShelf,
     board: Board,
 ) -> SyncLoop:
     settings, recorder, clock = ground.settings, ground.recorder, ground.clock
-    room = NodeRoom(table, _room_facts(ground), pleg.view, recorder)
     incarnations = Incarnations(table, shelf, ground.stores.records, room, recorder, clock)
     decoder = Decoder(settings.node.name, settings.strict, limits)
     return SyncLoop(source, decoder, table, incarnations, room, board, clock)

@@ -16,6 +16,7 @@ from podstead.state.claims import Offer
 from podstead.state.records import UNKNOWN_FILE, Claim
 from podstead.state.reports import FileVerdict, Verdict
 from podstead.state.sources import FileTrouble, is_url
+from podstead.state.start_order import circles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from podstead.state.sources import ManifestFile, SourceSnapshot
 
 DUPLICATE = "DuplicatePod"
+CIRCLE = "StartOrderCircle"
 DECODING = "Decoding"
 NO_PODS = "NoPods"
 _TROUBLE = {
@@ -88,6 +90,8 @@ def fold(
     well_formed = {
         name: reading for name in listed if (reading := readings.get(name)) and _well_formed(listed[name], reading)
     }
+    circular = circles(well_formed, records)
+    well_formed = {name: reading for name, reading in well_formed.items() if name not in circular}
     offers = _offers(well_formed)
     live = {key: record for key, record in sorted(records.items()) if not record.terminating}
     vacated = [key for key, record in live.items() if _vacated(key, record.claim.file, listed, well_formed)]
@@ -119,7 +123,11 @@ def fold(
         claims={key: claims[key] for key in live if claims[key] != live[key].claim},
         verdicts=tuple(
             _verdict(
-                file, readings.get(name), refused.get(name, ()), tuple(held.get(name, ())), fresh=name in unsettled
+                file,
+                readings.get(name),
+                _Refusal(duplicates=refused.get(name, ()), circle=circular.get(name, "")),
+                tuple(held.get(name, ())),
+                fresh=name in unsettled,
             )
             for name, file in sorted(listed.items())
         ),
@@ -202,15 +210,23 @@ def _removal(
     return RemovalReason.FILE_GONE if snapshot.gone(file) else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    """What the other files have against one that is good by itself."""
+
+    duplicates: tuple[tuple[PodKey, str], ...]
+    circle: str
+
+
 def _verdict(
     file: ManifestFile,
     reading: Reading | None,
-    refusals: tuple[tuple[PodKey, str], ...],
+    refusal: _Refusal,
     held: tuple[PodKey, ...],
     *,
     fresh: bool,
 ) -> FileVerdict:
-    verdict, reason, messages = _judge(file, reading, refusals)
+    verdict, reason, messages = _judge(file, reading, refusal)
     if fresh and verdict is Verdict.REJECTED and file.trouble is None:
         verdict = Verdict.PENDING
     offered = reading.pods if reading is not None and file.trouble is None else ()
@@ -228,9 +244,7 @@ def _verdict(
     )
 
 
-def _judge(
-    file: ManifestFile, reading: Reading | None, refusals: tuple[tuple[PodKey, str], ...]
-) -> tuple[Verdict, str, tuple[Message, ...]]:
+def _judge(file: ManifestFile, reading: Reading | None, refusal: _Refusal) -> tuple[Verdict, str, tuple[Message, ...]]:
     """Return the verdict, its reason and all that is to be said."""
     if file.trouble is not None:
         return (
@@ -248,8 +262,10 @@ def _judge(
             NO_PODS,
             (*reading.messages, _error("holds no Pod; remove the file to remove its pods")),
         )
-    if refusals:
-        duplicates = tuple(_error(sentence, "metadata.name") for _, sentence in refusals)
+    if refusal.circle:
+        return Verdict.REJECTED, CIRCLE, (_error(refusal.circle, "metadata.annotations"), *reading.messages)
+    if refusal.duplicates:
+        duplicates = tuple(_error(sentence, "metadata.name") for _, sentence in refusal.duplicates)
         return Verdict.REJECTED, DUPLICATE, (*duplicates, *reading.messages)
     return Verdict.ACCEPTED, "", reading.messages
 

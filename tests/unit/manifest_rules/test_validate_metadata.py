@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from podstead.manifest.start_after import START_AFTER
+
 from .rules import FORBIDDEN, INVALID, REQUIRED, TOO_LONG, Case, check, title
 
 METADATA: list[Case] = [
@@ -37,8 +39,17 @@ METADATA: list[Case] = [
         FORBIDDEN,
     ),
 ]
+START_ORDER: list[Case] = [
+    (
+        [("metadata.annotations", {START_AFTER: "db, kube-system/etcd,"})],
+        [("metadata.annotations", {START_AFTER: text})],
+        f"metadata.annotations[{START_AFTER}]",
+        INVALID,
+    )
+    for text in ("Db", "a/b/c", "/db", "other,mysql-node1", ",".join(f"p{n}" for n in range(17)))
+]
 
 
-@pytest.mark.parametrize("one", METADATA, ids=title)
+@pytest.mark.parametrize("one", METADATA + START_ORDER, ids=title)
 def test_a_rule_of_metadata(one: Case) -> None:
     check(one)

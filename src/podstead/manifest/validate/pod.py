@@ -5,6 +5,7 @@ from __future__ import annotations
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names
 from podstead.manifest.problems import FieldProblem, ProblemKind
+from podstead.manifest.start_after import START_AFTER, start_after_problem
 from podstead.manifest.validate.containers import validate_containers
 from podstead.manifest.validate.dns import validate_dns, validate_hostnames
 from podstead.manifest.validate.findings import Findings
@@ -29,6 +30,8 @@ def validate_pod(pod: v1.Pod) -> tuple[FieldProblem, ...]:
     """
     found = Findings()
     validate_metadata(pod.metadata, found)
+    if (fault := start_after_problem(pod)) is not None:
+        found.invalid(f"metadata.annotations[{START_AFTER}]", fault)
     _validate_spec(pod.spec, found)
     validate_containers(pod, found)
     validate_volumes(pod, found)

@@ -9,6 +9,7 @@ import msgspec
 
 from podstead.errors import OperatorError, PodsteadError
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.readiness import is_ready
 from podstead.k8s.text import printable
 from podstead.server.discovery import FILES, IMAGES, OWN_GROUP, OWN_VERSION, OwnResource
 from podstead.server.faults import ApiError, status_of
@@ -149,9 +150,8 @@ class AgentHandlers:
         phases: collections.Counter[str] = collections.Counter()
         ready = 0
         for pod in self._store.list(PODS.store_kind).items:
-            status = pod.status or v1.PodStatus()
-            phases[status.phase or "Unknown"] += 1
-            ready += any(c.type == "Ready" and c.status == "True" for c in status.conditions)
+            phases[(pod.status.phase if pod.status else None) or "Unknown"] += 1
+            ready += is_ready(pod)
         counts = {"files": dict(verdicts), "pods": dict(phases), "podsReady": ready}
         head = {"apiVersion": API_VERSION, "kind": "Status"}
         return json_reply({**head, **msgspec.to_builtins(self._agent.status()), **counts})
