@@ -11,34 +11,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.agent.reading import FileReader
 from podstead.errors import PodsteadError
 from podstead.state.fold import fold
 from podstead.state.reports import Verdict
-from podstead.state.sources import FileTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator
 
     from podstead.agent.incarnations import Incarnations
+    from podstead.agent.reading import FileDecoder
     from podstead.agent.room import NodeRoom
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
-    from podstead.manifest.reading import Reading
     from podstead.state.reports import FileVerdict
-    from podstead.state.sources import ManifestFile, SourceSnapshot
+    from podstead.state.sources import SourceSnapshot
 
 log = logging.getLogger(__name__)
 
-# How long a pass waits for files to be decoded: a usual one takes 2 ms, so that a new file is one pass and not two,
-# and what needs longer holds up nobody else's edit.
-DECODE_SECONDS = 0.01
 # How often the node's room is judged again while a pod waits for it, and how soon a failed write is tried again.
 RETRY_SECONDS = 5.0
-# How long a refused content may still be half of a write; shown as Pending until then.
-SETTLE_SECONDS = 1.0
 
 
 class Source(Protocol):
@@ -46,14 +40,6 @@ class Source(Protocol):
 
     def snapshots(self) -> AsyncGenerator[SourceSnapshot, None]:
         """Yield complete looks, for ever."""
-        ...
-
-
-class FileDecoder(Protocol):
-    """Turns bytes into readings, within bounds."""
-
-    async def decode(self, file: ManifestFile) -> Reading:
-        """Return what a file's bytes say; never raises for their content."""
         ...
 
 
@@ -79,21 +65,15 @@ class SyncLoop:
         clock: Clock,
     ) -> None:
         self._source = source
-        self._decoder = decoder
         self._table = table
         self._incarnations = incarnations
         self._room = room
         self._board = board
-        self._clock = clock
         self._snapshot: SourceSnapshot | None = None
         self._again = asyncio.Event()
-        self._decoding: dict[str, asyncio.Task[Reading | None]] = {}
-        self._late: set[str] = set()
-        """Digests of what a pass went on without."""
+        self._reader = FileReader(decoder, clock, self.poke)
         self._waiting = False
         """Whether some pod waits for room, or a write for another try."""
-        self._first_seen: dict[tuple[str, str], float] = {}
-        """When each content was first seen, by file name and digest, on the boot clock."""
         self.looked = False
         """Whether the first look has been worked through."""
 
@@ -112,8 +92,7 @@ class SyncLoop:
 
     async def run(self) -> None:
         """Work for ever."""
-        self._decoding.clear()  # of a run before, which a fault has ended
-        self._late.clear()
+        self._reader.reset()
         self._again.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(), name="source")
@@ -140,8 +119,8 @@ class SyncLoop:
         snapshot = self._snapshot
         problem = None
         if snapshot is not None:
-            snapshot, readings = await self._read(snapshot, group)
-            unsettled = self._unsettled(snapshot)
+            snapshot, readings = await self._reader.read(snapshot, group)
+            unsettled = self._reader.unsettled(snapshot)
             folded = fold(self._table.records(), snapshot, readings, unsettled)
             try:
                 await self._incarnations.apply(folded, {file.name: file for file in snapshot.files})
@@ -149,63 +128,8 @@ class SyncLoop:
                 problem = f"nothing new can be admitted: {error}"
                 log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
             if any(v.verdict is Verdict.PENDING and v.name in unsettled for v in folded.verdicts):
-                asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._again.set)
+                self._reader.look_again_later()
             self._board.show(snapshot, folded.verdicts, problem)
             self.looked = True
         waits = self._room.judge()
         return waits or problem is not None
-
-    async def _read(
-        self, snapshot: SourceSnapshot, group: asyncio.TaskGroup
-    ) -> tuple[SourceSnapshot, Mapping[str, Reading]]:
-        """Decode what can be decoded now; a file that needs longer is Pending and decoded beside the loop."""
-        readings: dict[str, Reading] = {}
-        files = []
-        await self._begin_decoding(snapshot, group)
-        for file in snapshot.files:
-            if file.data is None:
-                files.append(file)
-                continue
-            task = self._decoding[file.digest]
-            if not task.done():
-                self._late.add(file.digest)
-                reason = "a large file is being read by a process of its own"
-                files.append(replace(file, data=None, trouble=FileTrouble.PENDING, reason="Reading", message=reason))
-                continue
-            if (reading := task.result()) is None:
-                reason = "an internal error while it was read; the agent's log has the details"
-                trouble = FileTrouble.UNREADABLE
-                files.append(replace(file, data=None, trouble=trouble, reason="InternalError", message=reason))
-                continue
-            readings[file.name] = reading
-            files.append(file)
-        return replace(snapshot, files=tuple(files)), readings
-
-    async def _begin_decoding(self, snapshot: SourceSnapshot, group: asyncio.TaskGroup) -> None:
-        """Decode what is new, and wait for it for a moment."""
-        current = {file.digest: file for file in snapshot.files if file.data is not None}
-        self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
-        for digest in current.keys() - self._decoding.keys():
-            file = current[digest]
-            self._decoding[digest] = group.create_task(self._decode(file), name=f"decode {file.name}")
-        if under_way := [task for task in self._decoding.values() if not task.done()]:
-            await asyncio.wait(under_way, timeout=DECODE_SECONDS)
-
-    async def _decode(self, file: ManifestFile) -> Reading | None:
-        """Return what a file says; None where a mistake of ours came between: it is that file's, not the node's."""
-        try:
-            return await self._decoder.decode(file)
-        except Exception:
-            log.exception("manifest file %s cannot be read by our own mistake", file.name)
-            return None
-        finally:
-            if file.digest in self._late:
-                self._late.discard(file.digest)
-                self._again.set()
-
-    def _unsettled(self, snapshot: SourceSnapshot) -> frozenset[str]:
-        """Return the files whose content is so new that a refusal may be that of half a write (foundation 10)."""
-        now = self._clock.now().boot
-        seen = {(f.name, f.digest): now for f in snapshot.files if f.data is not None}
-        self._first_seen = seen | {key: at for key, at in self._first_seen.items() if key in seen}
-        return frozenset(name for (name, _), at in self._first_seen.items() if now - at < SETTLE_SECONDS)

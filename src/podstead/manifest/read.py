@@ -51,11 +51,14 @@ class Judged:
     """Line and column of metadata.name, for what is only known when all documents are."""
 
 
-def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: Limits = DEFAULT_LIMITS) -> Reading:
+def read_manifest(
+    data: bytes, *, node_name: str, strict: bool = False, local_objects: bool = False, limits: Limits = DEFAULT_LIMITS
+) -> Reading:
     """Return what a file's bytes say on the node of that name. Never raises, whatever the bytes.
 
     With `strict`, slips that the kubelet drops without a word (unknown fields, duplicate keys, numbers for strings)
-    are errors. `limits` guard the reader; a caller that reads larger files does so where it may die (foundation 7).
+    are errors. With `local_objects` a pod may refer to ConfigMaps and Secrets of the node. `limits` guard the reader; a
+    caller that reads larger files does so where it may die (foundation 7).
     """
     try:
         found = documents(data, limits)
@@ -69,7 +72,7 @@ def read_manifest(data: bytes, *, node_name: str, strict: bool = False, limits: 
     findings: list[Finding] = []
     pods: dict[PodKey, ManifestPod] = {}
     for document in found:
-        read = read_tree(document.root, node_name)
+        read = read_tree(document.root, node_name, local_objects=local_objects)
         findings.extend(read.findings)
         if read.pod is None:
             continue
@@ -100,7 +103,7 @@ def read_document(data: bytes, node_name: str) -> v1.Pod:
     return static_pod(apply_defaults(_converted(decode(root))), node_name)
 
 
-def read_tree(root: Node, node_name: str) -> Judged:
+def read_tree(root: Node, node_name: str, *, local_objects: bool = False) -> Judged:
     """Return what one document says, with everything that is to be said about it."""
     findings = check_kind(root)
     if any(finding.code is Code.NOT_A_POD for finding in findings) or not isinstance(root, Mapping):
@@ -110,7 +113,7 @@ def read_tree(root: Node, node_name: str) -> Judged:
     pod = static_pod(given, node_name)
     judged = (
         *identity_findings(given, node_name, decoded.places),
-        *(decoded.places.finding(problem) for problem in validate_pod(pod)),
+        *(decoded.places.finding(problem) for problem in validate_pod(pod, local_objects=local_objects)),
     )
     told = [*findings, *decoded.findings, *news(judged, decoded)]
     if not any(finding.code.severity is Severity.ERROR for finding in told):

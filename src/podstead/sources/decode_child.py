@@ -1,6 +1,6 @@
 """The child process that decodes one large manifest: bytes on stdin, a `Reading` on stdout, limits on itself.
 
-`python -I -m podstead.sources.decode_child NODE-NAME lenient|strict`. Its death is a verdict (foundation 7).
+`python -I -m podstead.sources.decode_child NODE-NAME lenient|strict CONTENT`, the last as `content.Content` has it. Its death is a verdict (foundation 7).
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ def limit_resources() -> None:
 def main() -> int:
     """Decode stdin; return the exit status."""
     limit_resources()
-    node_name, mode = sys.argv[1:]
+    node_name, mode, content = sys.argv[1:]
     try:
-        from podstead.manifest.read import read_manifest  # noqa: PLC0415 - under the limits
+        from podstead.sources.content import Content, read_content  # noqa: PLC0415 - under the limits
         from podstead.sources.wire import encode_reading  # noqa: PLC0415 - under the limits
 
-        reading = read_manifest(sys.stdin.buffer.read(), node_name=node_name, strict=mode == "strict")
+        data = sys.stdin.buffer.read()
+        reading = read_content(data, Content(content), node_name=node_name, strict=mode == "strict")
         sys.stdout.buffer.write(encode_reading(reading))
         sys.stdout.buffer.flush()
     except MemoryError:

@@ -13,8 +13,8 @@ import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
-from podstead.manifest.read import read_manifest
 from podstead.manifest.reading import Message, Reading, Severity
+from podstead.sources.content import Content, read_content
 from podstead.sources.decode_child import CPU_SECONDS, MEMORY_BYTES, OUT_OF_MEMORY
 from podstead.sources.wire import decode_reading
 
@@ -58,6 +58,7 @@ class Decoder:
         node_name: str,
         strict: bool,
         settings: DecodeLimits,
+        content: Content = Content.PODS,
         *,
         child_command: Sequence[str] = CHILD_COMMAND,
         wall_seconds: float = WALL_SECONDS,
@@ -65,7 +66,8 @@ class Decoder:
         self._node_name = node_name
         self._strict = strict
         self._settings = settings
-        self._command = (*child_command, node_name, "strict" if strict else "lenient")
+        self._content = content
+        self._command = (*child_command, node_name, "strict" if strict else "lenient", content.value)
         self._wall_seconds = wall_seconds
         self._children = asyncio.Semaphore(CHILDREN)
         self._cache: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
@@ -83,13 +85,16 @@ class Decoder:
             return _refused("TooLarge", f"the file has {len(data)} bytes, the limit is {self._settings.max_file_bytes}")
         if len(data) <= min(self._settings.inline_bytes, MOST_INLINE_BYTES):
             await asyncio.sleep(0)  # a hundred files in a row must not be one turn of the loop
-            reading, lasting = read_manifest(data, node_name=self._node_name, strict=self._strict), True
+            reading, lasting = self._read(data), True
         else:
             async with self._children:
                 reading, lasting = await self._decode_in_child(data)
         if lasting:
             self._remember(file.digest, reading, len(data))
         return reading
+
+    def _read(self, data: bytes) -> Reading:
+        return read_content(data, self._content, node_name=self._node_name, strict=self._strict)
 
     def _remember(self, digest: str, reading: Reading, size: int) -> None:
         if not digest:

@@ -9,7 +9,7 @@ import msgspec
 
 from podstead.identity import PodKey, RevisionID
 from podstead.k8s import core_v1 as v1  # noqa: TC001 - msgspec reads the annotations
-from podstead.manifest.reading import ManifestPod, Message, Reading, Severity
+from podstead.manifest.reading import ManifestObject, ManifestPod, Message, Reading, Severity
 
 
 class _WirePod(msgspec.Struct, frozen=True, array_like=True):
@@ -18,6 +18,17 @@ class _WirePod(msgspec.Struct, frozen=True, array_like=True):
     revision: str
     pod: v1.Pod
     data: bytes
+    document: int
+
+
+class _WireObject(msgspec.Struct, frozen=True, array_like=True):
+    kind: str
+    namespace: str
+    name: str
+    data: dict[str, bytes]
+    binary: frozenset[str]
+    type: str
+    immutable: bool
     document: int
 
 
@@ -31,6 +42,7 @@ class _WireMessage(msgspec.Struct, frozen=True, array_like=True):
 
 class _WireReading(msgspec.Struct, frozen=True, array_like=True):
     pods: tuple[_WirePod, ...]
+    objects: tuple[_WireObject, ...]
     messages: tuple[_WireMessage, ...]
     reason: str
     empty_list: bool
@@ -47,6 +59,7 @@ def encode_reading(reading: Reading) -> bytes:
                 _WirePod(pod.key.namespace, pod.key.name, pod.revision, pod.pod, pod.data, pod.document)
                 for pod in reading.pods
             ),
+            objects=tuple(msgspec.convert(found, _WireObject, from_attributes=True) for found in reading.objects),
             messages=tuple(_WireMessage(m.line, m.column, m.field, m.severity, m.message) for m in reading.messages),
             reason=reading.reason,
             empty_list=reading.empty_list,
@@ -71,6 +84,7 @@ def decode_reading(data: bytes) -> Reading:
             )
             for pod in wire.pods
         ),
+        objects=tuple(ManifestObject(**msgspec.structs.asdict(found)) for found in wire.objects),
         messages=tuple(
             Message(line=m.line, column=m.column, field=m.field, severity=m.severity, message=m.message)
             for m in wire.messages

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from .rules import FORBIDDEN, C, Case, case, check, env, init, title
+from podstead.manifest.validate.pod import validate_pod
+
+from .pods import MYSQL, defaulted, edited
+from .rules import FORBIDDEN, INVALID, REQUIRED, C, Case, Edit, case, check, env, init, problems, title
+
+if TYPE_CHECKING:
+    from podstead.manifest.problems import ProblemKind
 
 SECRET = {"secretRef": {"name": "s"}}
 REFERENCES: list[Case] = [
@@ -13,7 +21,7 @@ REFERENCES: list[Case] = [
     (
         [("spec.automountServiceAccountToken", False)],
         [("spec.imagePullSecrets", [{"name": "s"}])],
-        "spec.imagePullSecrets",
+        "spec.imagePullSecrets[0]",
         FORBIDDEN,
     ),
     ([], [("spec.resourceClaims", [{"name": "gpu"}])], "spec.resourceClaims", FORBIDDEN),
@@ -76,3 +84,52 @@ REFERENCES: list[Case] = [
 @pytest.mark.parametrize("one", REFERENCES, ids=title)
 def test_a_rule_of_references(one: Case) -> None:
     check(one)
+
+
+LOCAL: list[tuple[str, Edit]] = [
+    ("spec.imagePullSecrets[0]", ("spec.imagePullSecrets", [{"name": "s"}])),
+    ("spec.containers[0].env[0].valueFrom.secretKeyRef", env({"secretKeyRef": {"name": "s", "key": "k"}})),
+    ("spec.containers[0].env[0].valueFrom.configMapKeyRef", env({"configMapKeyRef": {"name": "c", "key": "k.y"}})),
+    ("spec.containers[0].envFrom[0].secretRef", (f"{C}.envFrom", [SECRET])),
+    ("spec.containers[0].envFrom[0].configMapRef", (f"{C}.envFrom", [{"configMapRef": {"name": "c"}}])),
+    ("spec.initContainers[0].envFrom[0].secretRef", init(envFrom=[SECRET])),
+    ("spec.volumes[2].secret", ("spec.volumes.2", {"name": "x", "secret": {"secretName": "s"}})),
+    ("spec.volumes[2].configMap", ("spec.volumes.2", {"name": "x", "configMap": {"name": "c"}})),
+    (
+        "spec.volumes[2].projected.sources[0].secret",
+        ("spec.volumes.2", {"name": "x", "projected": {"sources": [{"secret": {"name": "s"}}]}}),
+    ),
+    (
+        "spec.volumes[2].projected.sources[0].configMap",
+        ("spec.volumes.2", {"name": "x", "projected": {"sources": [{"configMap": {"name": "c"}}]}}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "edit"), LOCAL, ids=[path for path, _ in LOCAL])
+def test_what_a_local_object_satisfies_is_accepted_where_there_are_any(path: str, edit: Edit) -> None:
+    (problem,) = problems(MYSQL, edit)
+    assert (problem.field, problem.kind) == (path, FORBIDDEN)
+    assert "unless it is local: start the agent with --objects-dir=DIR" in problem.message
+    assert validate_pod(defaulted(edited(MYSQL, edit)), local_objects=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("edit", "path", "kind"),
+    [
+        (("spec.imagePullSecrets", [{}]), "spec.imagePullSecrets[0].name", REQUIRED),
+        (env({"secretKeyRef": {"name": "S_1", "key": "k"}}), "spec.containers[0].env[0].valueFrom.secretKeyRef.name", INVALID),
+        (env({"secretKeyRef": {"name": "s", "key": ""}}), "spec.containers[0].env[0].valueFrom.secretKeyRef.key", REQUIRED),
+        (env({"configMapKeyRef": {"name": "s", "key": "a b"}}), "spec.containers[0].env[0].valueFrom.configMapKeyRef.key", INVALID),
+        ((f"{C}.envFrom", [{"secretRef": {}}]), "spec.containers[0].envFrom[0].secretRef.name", REQUIRED),
+        (("spec.volumes.2", {"name": "x", "secret": {}}), "spec.volumes[2].secret.secretName", REQUIRED),
+    ],
+)  # fmt: skip
+def test_a_local_reference_names_what_can_be_there(edit: Edit, path: str, kind: ProblemKind) -> None:
+    found = validate_pod(defaulted(edited(MYSQL, edit)), local_objects=True)
+    assert [(p.field, p.kind) for p in found] == [(path, kind)]
+
+
+def test_local_objects_are_no_api_server() -> None:
+    edit: Edit = ("spec.serviceAccountName", "default")
+    assert [p.kind for p in validate_pod(defaulted(edited(MYSQL, edit)), local_objects=True)] == [FORBIDDEN]

@@ -14,6 +14,7 @@ import pytest
 from podstead.config import SourceSettings
 from podstead.manifest.read import read_manifest
 from podstead.sources import decoder as decoders
+from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.wire import decode_reading, encode_reading
 from podstead.state.sources import FileTrouble, ManifestFile
@@ -70,6 +71,22 @@ async def test_strict_reaches_the_child() -> None:
     strict = await Decoder("node1", strict=True, settings=replace(WHERE, inline_bytes=0)).decode(file(POD))
     assert not strict.accepted
     assert strict == read_manifest(POD, node_name="node1", strict=True)
+
+
+async def test_what_a_file_holds_reaches_the_child() -> None:
+    secret = b"apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {a: b}\n"
+    pod = POD.replace(b'value: "1"', b"valueFrom: {secretKeyRef: {name: db, key: a}}")
+    for data, content, reason in (
+        (secret, Content.OBJECTS, ""),
+        (secret, Content.PODS_AND_REFERENCES, "NotAPod"),
+        (pod, Content.PODS_AND_REFERENCES, ""),
+        (pod, Content.PODS, "InvalidManifest"),
+        (pod, Content.OBJECTS, "NotAnObject"),
+    ):
+        inline = await Decoder("node1", strict=False, settings=WHERE, content=content).decode(file(data))
+        in_child = Decoder("node1", strict=False, settings=replace(WHERE, inline_bytes=0), content=content)
+        assert inline.reason == reason
+        assert await in_child.decode(file(data)) == inline
 
 
 def test_a_reading_survives_the_wire() -> None:

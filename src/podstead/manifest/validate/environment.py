@@ -77,7 +77,7 @@ def _validate_source(entry: v1.EnvVar, path: str, volumes: Mapping[str, v1.Volum
     if entry.value:
         found.invalid(path, "not allowed beside a value; remove one of the two")
     if len(given) != 1:
-        known = "fieldRef, resourceFieldRef, fileKeyRef"
+        known = "fieldRef, resourceFieldRef, fileKeyRef, configMapKeyRef and secretKeyRef"
         found.invalid(path, f"got {len(given)} sources, expected exactly one of {known}")
     if source.field_ref is not None:
         validate_field_ref(source.field_ref, f"{path}.fieldRef", ENV_FIELDS, found)

@@ -12,7 +12,6 @@ import msgspec
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.names import SUBDOMAIN_MAX
-from podstead.manifest.validate.findings import quoted
 from podstead.manifest.validate.metadata import validate_metadata
 
 if TYPE_CHECKING:
@@ -78,13 +77,17 @@ def judge_secret(given: v1.Secret, found: Findings) -> ObjectData:
     return data
 
 
-def _judge_key(key: str, path: str, found: Findings) -> None:
+def key_fault(key: str) -> str | None:
+    """Return why a text is no key of an object, None when it is one: it is a file's name in volumes."""
+    if len(key) > SUBDOMAIN_MAX:
+        return f"must have at most {SUBDOMAIN_MAX} characters, it has {len(key)}"
     if _KEY.fullmatch(key) is None:
-        found.invalid(path, f"got the key {quoted(key)}, expected letters, digits, '-', '_' and '.'")
-    elif key == "." or key.startswith(".."):
-        found.invalid(path, f"got the key {quoted(key)}: it is a file's name in volumes, and may not begin with '..'")
-    elif len(key) > SUBDOMAIN_MAX:
-        found.too_long(path, f"the key has {len(key)} characters, at most {SUBDOMAIN_MAX} are allowed")
+        return "must be letters, digits, '-', '_' and '.'"
+    return "must not begin with '..'" if key == "." or key.startswith("..") else None
+
+
+def _judge_key(key: str, path: str, found: Findings) -> None:
+    found.named(path, key, key_fault(key))
 
 
 def _from_base64(text: str, path: str, instead: str, found: Findings) -> bytes:

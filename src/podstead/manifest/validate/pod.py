@@ -11,7 +11,7 @@ from podstead.manifest.validate.dns import validate_dns, validate_hostnames
 from podstead.manifest.validate.findings import Findings
 from podstead.manifest.validate.metadata import validate_metadata
 from podstead.manifest.validate.operating_system import validate_os
-from podstead.manifest.validate.references import refuse_references
+from podstead.manifest.validate.references import validate_references
 from podstead.manifest.validate.resources import validate_overhead, validate_pod_resources
 from podstead.manifest.validate.scheduling import validate_scheduling
 from podstead.manifest.validate.security import validate_pod_security
@@ -21,8 +21,10 @@ RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DEADLINE_MAX = 2**31 - 1
 
 
-def validate_pod(pod: v1.Pod) -> tuple[FieldProblem, ...]:
+def validate_pod(pod: v1.Pod, *, local_objects: bool = False) -> tuple[FieldProblem, ...]:
     """Return every problem of a defaulted Pod whose name carries the node's suffix; no error means it may run.
+
+    With `local_objects` it may refer to ConfigMaps and Secrets of the node, which the kubelet refuses.
 
     The rules are those of the kubelet for static pods (spec/kubelet-static-pods.md 2.3 and 2.4). Ours alone are: a
     hostPath must be absolute, an emptyDir medium must be known, a mirror pod is refused rather than silently not
@@ -42,7 +44,7 @@ def validate_pod(pod: v1.Pod) -> tuple[FieldProblem, ...]:
     validate_hostnames(pod.spec, found)
     validate_scheduling(pod.spec, found)
     validate_os(pod, found)
-    refuse_references(pod, found)
+    validate_references(pod, found, local_objects=local_objects)
     return found.problems
 
 
