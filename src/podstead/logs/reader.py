@@ -1,18 +1,23 @@
-"""Reads one container log as `kubectl logs` shows it, and follows it while the container runs."""
+"""Reads the log of one attempt of a container over its rotations, and follows it while the container runs.
+
+The kubelet's `logs` ends at the last rotation; here what was rotated away, compressed or not, is part of the log.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podstead.logs import tail
 from podstead.logs.rendering import Rendering
+from podstead.logs.segments import open_segments
+from podstead.logs.tail import Place, since_place, tail_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from podstead.logs.segments import Segment
 
 PIECE_BYTES = 64 << 10
 """Read at once: some milliseconds of work in a thread, so that following a busy log delays nobody."""
@@ -75,21 +80,8 @@ async def last_lines(path: Path, lines: int, limit_bytes: int) -> bytes:
     return b"".join(pieces)[-limit_bytes:]
 
 
-class _Descriptor:
-    """An open file that closes when its last user lets go: a thread may outlive the reader that was cancelled."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-    def __del__(self) -> None:
-        if hasattr(self, "number"):
-            os.close(self.number)
-
-
 class _Source:
-    """The file under its path, whichever it is by now. All methods block."""
+    """The files of the log at a path, as they follow one another. All methods block."""
 
     def __init__(self, path: Path, query: LogQuery) -> None:
         self._path = path
@@ -97,8 +89,10 @@ class _Source:
         since = int(query.since * 10**9) if query.since is not None else None
         self._since = since
         self._rendering = Rendering(timestamps=query.timestamps, since=since, limit=query.limit_bytes)
-        self._file: _Descriptor | None = None
-        self._offset = 0
+        self._files: list[Segment] = []
+        """Those that are still to be read; the first is being read."""
+        self._read: frozenset[str] = frozenset()
+        """Plain names of the files that were rotated away and read, or older than what is asked for."""
         self._end: int | None = None
         """Without following, the size at the beginning: a log that grows faster than it is read ends all the same."""
 
@@ -111,51 +105,69 @@ class _Source:
         return self._rendering.finished
 
     def open(self) -> None:
-        """Open the file and find the place to begin."""
-        self._file = _Descriptor(self._path)
-        number = self._file.number
-        size = os.fstat(number).st_size
-        self._end = None if self._query.follow else size
+        """Open the files and find the place to begin."""
+        opened = open_segments(self._path)
+        self._end = opened[-1].size if opened[-1].file.written and not self._query.follow else None
+        places = []
         if self._query.tail is not None:
-            self._offset = tail.tail_offset(number, size, self._query.tail)
+            places.append(tail_place(opened, self._query.tail))
         if self._since is not None:
-            self._offset = max(self._offset, tail.since_offset(number, size, self._since))
+            places.append(since_place(opened, self._since))
+        begin = max(places, default=Place(0, 0))
+        for segment in opened:
+            segment.seek(0)
+        self._files = opened[begin.segment :]
+        self._files[0].seek(begin.offset)
+        self._read = frozenset(s.file.plain for s in opened if not s.file.written)
 
     def read(self) -> bytes | None:
         """Return the output of the next piece, None at the end of what is there."""
-        if self._left_over:
-            left_over, self._left_over = self._left_over, b""
-            return left_over
-        if self._file is None:
-            return None
-        wanted = PIECE_BYTES if self._end is None else min(PIECE_BYTES, self._end - self._offset)
-        data = os.pread(self._file.number, wanted, self._offset) if wanted > 0 else b""
-        if not data:
-            return None
-        self._offset += len(data)
-        return self._rendering.feed(data)
+        while True:
+            if self._left_over:
+                left_over, self._left_over = self._left_over, b""
+                return left_over
+            if not self._files:
+                return None
+            if data := self._files[0].read(self._wanted()):
+                return self._rendering.feed(data)
+            if len(self._files) == 1:
+                return None
+            self._next()
 
     def flush(self) -> bytes:
         """Return what an entry without a newline holds."""
         return self._rendering.flush()
 
     def rotated(self) -> bool:
-        """Go on with the new file when the path leads to another one, or from the start when it was cut short."""
-        if self._file is None:
-            return False
-        ours = os.fstat(self._file.number)
+        """Go on with what came after the file that is read to its end, or from its start when it was cut short."""
+        ours = self._files[0]
         try:
-            theirs = self._path.stat(follow_symlinks=False)
-            if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino):
-                if ours.st_size > self._offset:
-                    return True  # written between our last read and the rotation: read that first
-                self._file = _Descriptor(self._path)
-                self._left_over = self._rendering.flush()
-                self._offset = 0
+            found = self._path.stat(follow_symlinks=False)
+            if ours.identity == (found.st_dev, found.st_ino):
+                if found.st_size >= ours.offset:
+                    return False
+                ours.seek(0)
                 return True
+            if ours.size > ours.offset and not ours.file.compressed:
+                return True  # written between our last read and the rotation: read that first
+            newer = open_segments(self._path, self._read)
         except OSError:
             return False  # renamed, and the new one is not there yet
-        if ours.st_size < self._offset:
-            self._offset = 0
-            return True
-        return False
+        first = newer[0]
+        renamed = first.identity == ours.identity or (first.file.compressed and ours.file.written)
+        unread = newer[1:] if renamed else newer
+        if not unread:
+            return False
+        self._read |= {s.file.plain for s in newer if not s.file.written}
+        self._files += unread
+        self._next()
+        return True
+
+    def _wanted(self) -> int:
+        if self._end is None or len(self._files) > 1:
+            return PIECE_BYTES
+        return max(0, min(PIECE_BYTES, self._end - self._files[0].offset))
+
+    def _next(self) -> None:
+        del self._files[0]
+        self._left_over = self._rendering.flush()
