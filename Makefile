@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help setup run stop uninstall test unit lint bench generate lock
+.PHONY: help setup run stop uninstall test unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -29,6 +29,9 @@ lint: ## format, linters, types, import contracts
 
 bench: setup ## measure against the bare CRI calls and podman: ratios within one run
 	@$(SUDO) $(PY) -m bench
+
+conformance: setup ## run the tests of the kubelet's behaviours and write docs/conformance.md
+	@$(SUDO) env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -m conformance --conformance
 
 generate: ## write the generated modules again
 	$(PY) tools/generate_core_v1.py && .venv/bin/ruff format -q src/podstead/k8s/core_v1.py

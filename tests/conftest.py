@@ -6,6 +6,19 @@ import os
 
 import pytest
 
+from tests.conformance.plugin import ConformanceReport
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes docs/conformance.md."""
+    parser.addoption("--conformance", action="store_true", help="write docs/conformance.md from this run's outcomes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what writes the page."""
+    if config.getoption("--conformance"):
+        config.pluginmanager.register(ConformanceReport())
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked `root` without root; in CI that is an error, so that a green run means that it ran."""

@@ -168,6 +168,7 @@ async def test_a_file_that_is_renamed(node: SimulatedNode) -> None:
     assert not node.session("web").record.terminating
 
 
+@pytest.mark.conformance("S27")
 async def test_a_host_port_is_handed_over(node: SimulatedNode) -> None:
     ports = {"ports": [{"containerPort": 8080}]}
     node.runtime.programs["web"] = Program(term_seconds=0.5)
@@ -207,6 +208,7 @@ async def test_an_image_that_was_removed_meanwhile_is_pulled_again(node: Simulat
     assert node.runtime.images.pulls == [IMAGE]
 
 
+@pytest.mark.conformance("S29")
 async def test_an_image_that_may_not_be_pulled_is_waited_for(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web", image=THIRD_IMAGE, container={"imagePullPolicy": "Never"}))
     await node.until("said", lambda: node.waiting("web") == "ErrImageNeverPull")

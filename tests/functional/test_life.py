@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from podstead.daemon import housekeeping
 from tests.functional.manifests import OTHER_IMAGE, manifest
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.functional.node import SimulatedNode
 
 
+@pytest.mark.conformance("S1", "S4")
 async def test_a_pod_comes_and_goes(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web"))
     await node.running_pod("web")
@@ -23,6 +24,7 @@ async def test_a_pod_comes_and_goes(node: SimulatedNode) -> None:
     assert not node.runtime.world.sandboxes
 
 
+@pytest.mark.conformance("S3")
 async def test_an_edit_replaces_the_container_only(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")
@@ -43,6 +45,7 @@ async def test_a_crash_is_mended_at_once(node: SimulatedNode) -> None:
     node.check()
 
 
+@pytest.mark.conformance("S13")
 async def test_an_agent_that_is_restarted_disturbs_nothing(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")

@@ -135,6 +135,7 @@ async def test_a_container_that_ends_before_anybody_has_looked_at_it(node: Simul
     assert node.restarts("web") == 1
 
 
+@pytest.mark.conformance("S36")
 async def test_a_pause_process_that_is_killed(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web", host_network=False))
     first = await node.running_pod("web")

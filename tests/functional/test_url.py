@@ -71,6 +71,7 @@ async def test_a_url_is_one_more_source(node: SimulatedNode, server: ManifestSer
     node.check()
 
 
+@pytest.mark.conformance("S11")
 async def test_a_server_that_fails_takes_nothing_away(node: SimulatedNode, server: ManifestServer) -> None:
     first = await node.running_pod("web")
     for answer in (Answer(status=500), Answer(body=pods("web"), promised=10_000), Answer(status=404)):
@@ -84,6 +85,7 @@ async def test_a_server_that_fails_takes_nothing_away(node: SimulatedNode, serve
     node.check()
 
 
+@pytest.mark.conformance("S12")
 @pytest.mark.parametrize(
     ("body", "said"), [(b"", "Rejected EmptyManifest"), (b"<html>", "Rejected NotAPod"), (b"kind: [", "Rejected")]
 )
@@ -100,6 +102,7 @@ async def test_what_is_no_pod_leaves_the_last_good_one(
     node.check()
 
 
+@pytest.mark.conformance("S11")
 async def test_what_the_list_says_is_followed(node: SimulatedNode, server: ManifestServer) -> None:
     first = await node.running_pod("web")
     server.answer = Answer(body=pods("api", "web", image=OTHER_IMAGE))

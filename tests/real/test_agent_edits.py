@@ -84,6 +84,7 @@ def test_an_edit_that_needs_no_restart_restarts_nothing(
     assert agent.events("Killing", uid=uid(before)) == []
 
 
+@pytest.mark.conformance("S2")
 def test_comments_and_formatting_change_nothing_at_all(agent: AgentUnderTest) -> None:
     content = two_containers()
     agent.write("web.yaml", json.dumps(content))
@@ -98,6 +99,7 @@ def test_comments_and_formatting_change_nothing_at_all(agent: AgentUnderTest) ->
     assert agent.events("Killing", uid=uid(before)) == []
 
 
+@pytest.mark.conformance("S3")
 def test_an_edit_of_one_container_restarts_that_one_in_its_sandbox(agent: AgentUnderTest) -> None:
     content = two_containers()
     agent.write("web.yaml", json.dumps(content))
@@ -178,6 +180,7 @@ def test_an_image_is_there_before_the_old_container_stops(agent: AgentUnderTest)
     assert condition(after, "podstead.io/CandidateReady") != "False"
 
 
+@pytest.mark.conformance("S5")
 @pytest.mark.parametrize("broken", ["", "kind: Pod\nmetadata: ["])
 def test_a_broken_edit_keeps_the_last_good_revision(agent: AgentUnderTest, broken: str) -> None:
     agent.write("web.yaml", manifest("web"))
@@ -265,6 +268,7 @@ def test_a_pod_moves_to_another_name_without_a_clash_of_ports(agent: AgentUnderT
     assert old not in {c.id for c in agent.containers()}
 
 
+@pytest.mark.conformance("S8")
 def test_a_duplicate_is_refused_and_the_running_pod_untouched(agent: AgentUnderTest) -> None:
     agent.write("b.yaml", manifest("web"))
     agent.wait_running("web")

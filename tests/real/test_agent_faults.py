@@ -54,6 +54,7 @@ def two_pods(agent: AgentUnderTest) -> dict[str, Any]:
     return state_of(agent, "host", "own")
 
 
+@pytest.mark.conformance("S15")
 def test_a_killed_container_is_restarted_and_backs_off(agent: AgentUnderTest) -> None:
     agent.write("web.yaml", manifest("web"))
     agent.wait_running("web")
@@ -84,6 +85,7 @@ def test_counts_and_back_off_survive_the_agent(agent: AgentUnderTest) -> None:
     assert len(ran) <= 1
 
 
+@pytest.mark.conformance("S17", "S18")
 def test_restart_policies(agent: AgentUnderTest) -> None:
     agent.write("never.yaml", manifest("never", restartPolicy="Never", container={"command": ["sh", "-c", "exit 3"]}))
     agent.write("done.yaml", manifest("done", restartPolicy="OnFailure", container={"command": ["true"]}))
@@ -95,6 +97,7 @@ def test_restart_policies(agent: AgentUnderTest) -> None:
     assert container_status(done)["restartCount"] == container_status(failed)["restartCount"] == 0
 
 
+@pytest.mark.conformance("S36")
 def test_a_killed_sandbox_is_made_anew_with_its_host_port(agent: AgentUnderTest) -> None:
     serving = {
         "command": ["sh", "-c", "httpd -p 8080 -h /www; " + OBEYING],
@@ -113,6 +116,7 @@ def test_a_killed_sandbox_is_made_anew_with_its_host_port(agent: AgentUnderTest)
     assert agent.events("SandboxChanged", "web")
 
 
+@pytest.mark.conformance("S13")
 def test_kill_9_of_the_agent_at_random_moments(agent: AgentUnderTest) -> None:
     before = two_pods(agent)
     moments = random.Random(20)

@@ -61,6 +61,7 @@ def test_a_pod_on_the_host_network_runs_as_the_kubelet_would_show_it(agent: Agen
     assert {"Created", "Started"} <= reasons
 
 
+@pytest.mark.conformance("S1", "S40")
 def test_sandbox_and_container_carry_the_kubelets_labels_and_annotations(agent: AgentUnderTest) -> None:
     port = {"containerPort": 8080, "protocol": "TCP", "name": "http"}
     text = manifest(
@@ -96,6 +97,7 @@ def test_sandbox_and_container_carry_the_kubelets_labels_and_annotations(agent: 
     assert of_container["io.kubernetes.pod.terminationGracePeriod"] == "2"
 
 
+@pytest.mark.conformance("S39")
 def test_a_pod_with_its_own_network_has_address_names_and_hosts(agent: AgentUnderTest) -> None:
     text = manifest(
         "own",
@@ -162,6 +164,7 @@ def test_environment_is_expanded_and_knows_the_pod(agent: AgentUnderTest) -> Non
     assert "HOSTNAME=env-node1" in lines
 
 
+@pytest.mark.conformance("S31")
 def test_volumes_keep_data_where_they_should(agent: AgentUnderTest, tmp_path: Path) -> None:
     data = tmp_path / "data"
     text = manifest(
@@ -245,6 +248,7 @@ def test_security_context_confines_the_container(agent: AgentUnderTest) -> None:
     assert fields["NoNewPrivs"] == "1"
 
 
+@pytest.mark.conformance("S34")
 def test_a_container_that_must_not_be_root_does_not_start_as_root(agent: AgentUnderTest) -> None:
     agent.write("nr.yaml", manifest("nr", container={"securityContext": {"runAsNonRoot": True}}))
 
@@ -269,6 +273,7 @@ def test_logs_lie_where_log_shippers_look(agent: AgentUnderTest) -> None:
     assert agent.log_of("log") == "first\n"
 
 
+@pytest.mark.conformance("S4")
 def test_nothing_of_a_removed_pod_stays(agent: AgentUnderTest) -> None:
     text = manifest(
         "gone",

@@ -38,6 +38,7 @@ def on_port(port: int) -> dict[str, Any]:
     return {"ports": [{"containerPort": port, "hostPort": port}]}
 
 
+@pytest.mark.conformance("S27")
 def test_a_host_port_is_handed_over(agent: AgentUnderTest) -> None:
     agent.write("a.yaml", manifest("first", container=on_port(18090)))
     agent.wait_running("first")
@@ -74,6 +75,7 @@ def test_a_critical_pod_takes_the_room_of_a_lower_one(agent: AgentUnderTest) -> 
     assert uid(back) == uid(low)
 
 
+@pytest.mark.conformance("S28")
 def test_an_edit_that_does_not_fit_leaves_the_old_one_running(agent: AgentUnderTest) -> None:
     cpus = os.cpu_count() or 1
     agent.write("web.yaml", manifest("web", container={"resources": {"requests": {"cpu": "100m"}}}))

@@ -38,6 +38,7 @@ def uid(pod: dict[str, Any]) -> str:
     return str(pod["metadata"]["annotations"]["kubernetes.io/config.hash"])
 
 
+@pytest.mark.conformance("S22")
 @pytest.mark.parametrize(
     ("handler", "spoil"),
     [
@@ -72,6 +73,7 @@ def test_a_failing_liveness_probe_restarts_the_container(
     assert container_status(agent.pod("web"))["restartCount"] == 1
 
 
+@pytest.mark.conformance("S24")
 def test_readiness_changes_the_condition_only(agent: AgentUnderTest) -> None:
     probe = {"exec": {"command": ["test", "-f", "/tmp/ok"]}, "periodSeconds": 1}
     command = ["sh", "-c", OBEYING]
@@ -95,6 +97,7 @@ def test_readiness_changes_the_condition_only(agent: AgentUnderTest) -> None:
     assert container_status(agent.pod("web"))["restartCount"] == 0
 
 
+@pytest.mark.conformance("S23")
 def test_liveness_is_silent_until_the_container_has_started(agent: AgentUnderTest) -> None:
     container = {
         "startupProbe": {

@@ -84,6 +84,7 @@ def probed_pod() -> str:
     return manifest("probed", container={"livenessProbe": probe, "readinessProbe": probe})
 
 
+@pytest.mark.conformance("S9")
 def test_every_bad_file_has_its_verdict_and_disturbs_nobody(agent: AgentUnderTest, tmp_path: Path) -> None:
     agent.write("probed.yaml", probed_pod())
     agent.wait_running("probed")

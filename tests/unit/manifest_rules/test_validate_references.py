@@ -81,6 +81,7 @@ REFERENCES: list[Case] = [
 ]
 
 
+@pytest.mark.conformance("S10")
 @pytest.mark.parametrize("one", REFERENCES, ids=title)
 def test_a_rule_of_references(one: Case) -> None:
     check(one)

@@ -42,6 +42,7 @@ async def bench() -> AsyncIterator[Bench]:
     assert len(asyncio.all_tasks()) == 1
 
 
+@pytest.mark.conformance("S24")
 async def test_readiness_follows_delay_period_and_threshold(bench: Bench) -> None:
     bench.containers.answers["Readiness"] = [0, 1, 1, 1, 1, 0]
     bench.prober.update(UID, (target(READY, delay=5, period=2, failures=3),))
@@ -83,6 +84,7 @@ async def test_liveness_failure_is_said_once_and_held_until_a_new_container(benc
     assert bench.outcome(LIVE, C2) is Outcome.FAILURE
 
 
+@pytest.mark.conformance("S23")
 async def test_startup_gates_the_others_and_readiness_follows_at_once(bench: Bench) -> None:
     bench.containers.answers["Startup"] = [1, 1, 0]
     bench.prober.update(UID, (target(LIVE, period=7), target(READY, period=7), target(START, period=10, failures=30)))
@@ -99,6 +101,7 @@ async def test_startup_gates_the_others_and_readiness_follows_at_once(bench: Ben
     assert bench.containers.times("Liveness") == [27, 34]
 
 
+@pytest.mark.conformance("S23")
 async def test_startup_failing_for_good(bench: Bench) -> None:
     bench.containers.answers["Startup"] = [1]
     bench.prober.update(UID, (target(START, period=1, failures=30), target(LIVE)))

@@ -51,6 +51,7 @@ def test_containers_start_in_the_order_of_the_manifest() -> None:
     assert [s.name for s in world.log if isinstance(s, StartContainer)] == ["b", "a", "c"]
 
 
+@pytest.mark.conformance("S15")
 def test_crash_loop_waits_0_10_20_40_and_counts_restarts() -> None:
     world = World(effective=R1)
     world.settle()
@@ -70,6 +71,7 @@ def test_crash_loop_waits_0_10_20_40_and_counts_restarts() -> None:
     assert world.history.of("web").restart_count == 8
 
 
+@pytest.mark.conformance("S16")
 def test_a_long_run_clears_the_back_off() -> None:
     world = World(effective=R1)
     world.settle()
@@ -95,6 +97,7 @@ def test_after_a_reboot_the_back_off_keeps_its_level_and_waits_anew() -> None:
     assert world.settle().requeue_at == pytest.approx(45.0)
 
 
+@pytest.mark.conformance("S17", "S18")
 @pytest.mark.parametrize(
     ("policy", "code", "restarts"), [("Never", 3, False), ("OnFailure", 0, False), ("OnFailure", 3, True)]
 )
@@ -190,6 +193,7 @@ def probe_failed(identifier: str, kind: ProbeKind) -> PodProbes:
     return PodProbes({(ContainerID(identifier), kind): ProbeVerdict(outcome=Outcome.FAILURE)})
 
 
+@pytest.mark.conformance("S22")
 @pytest.mark.parametrize(("policy", "again"), [("Always", True), ("OnFailure", True), ("Never", False)])
 def test_a_failed_liveness_probe_restarts_by_policy_alone(policy: str, *, again: bool) -> None:
     probe = v1.Probe(tcp_socket=v1.TCPSocketAction(port=80), termination_grace_period_seconds=5)
@@ -258,6 +262,7 @@ def test_nothing_is_concluded_while_the_runtime_cannot_be_asked() -> None:
     assert actions.steps == ()
 
 
+@pytest.mark.conformance("S37")
 def test_a_lost_record_of_a_running_container_counts_as_a_restart() -> None:
     world = World(effective=R1)
     world.settle()

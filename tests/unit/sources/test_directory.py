@@ -121,6 +121,7 @@ async def test_permission_taken_and_given_back(manifests: Path) -> None:
         assert not viewer.ever_gone("a.yaml")
 
 
+@pytest.mark.conformance("S7")
 async def test_a_directory_made_later_is_waited_for(manifests: Path) -> None:
     manifests.rmdir()
     async with Viewer(settings(manifests)) as viewer:

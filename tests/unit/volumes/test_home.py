@@ -131,6 +131,7 @@ async def test_file_or_create_wants_the_directory(home: PodVolumes, tmp_path: Pa
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.conformance("S32")
 async def test_types_are_checked(home: PodVolumes, tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "f").touch()
@@ -234,6 +235,7 @@ async def test_fs_group(home: PodVolumes) -> None:
     assert (mode_of(path), path.stat().st_gid) == (0o2777, 4711)
 
 
+@pytest.mark.conformance("S31")
 async def test_memory_volumes_are_sized_and_mounted_once(home: PodVolumes, table: MountTable) -> None:
     pod = pod_with(empty(medium="Memory", size="64Mi"), fs_group=4711, memory="32Mi")
     path = (await prepared(home, pod)).volumes["e"]
@@ -245,6 +247,7 @@ async def test_memory_volumes_are_sized_and_mounted_once(home: PodVolumes, table
     assert not path.exists()
 
 
+@pytest.mark.conformance("S31")
 @pytest.mark.parametrize(
     ("size", "memory", "node", "expected"),
     [

@@ -22,6 +22,7 @@ def pod(name: str = "web-node1", **spec: object) -> v1.Pod:
     )
 
 
+@pytest.mark.conformance("S40")
 @pytest.mark.parametrize(
     ("made", "domain", "expected"),
     [
@@ -50,6 +51,7 @@ def test_hostnames(made: v1.Pod, domain: str, expected: PodHostname | None) -> N
     assert hostname_of(made, domain) == expected
 
 
+@pytest.mark.conformance("S39")
 def test_hosts_of_a_pod_with_its_own_network() -> None:
     name = PodHostname(hostname="web", short="web", domain="s.shop.svc.cluster.local")
     aliases = (v1.HostAlias(ip="192.0.2.1", hostnames=("a", "b.c")), v1.HostAlias(ip="2001:db8::1", hostnames=("d",)))
@@ -73,6 +75,7 @@ def test_hosts_of_a_pod_with_its_own_network() -> None:
     )
 
 
+@pytest.mark.conformance("S39")
 def test_hosts_with_host_networking_are_the_nodes() -> None:
     node = "127.0.0.1 localhost\n192.0.2.7 node1\n"
     assert host_network_hosts(node, (v1.HostAlias(ip="192.0.2.1", hostnames=("a",)),)) == (
@@ -89,6 +92,7 @@ def test_parsing_the_nodes_file() -> None:
     assert parse_resolv("nameserver\nnameserver 1.1.1.1 2.2.2.2\nsearch\n") == DNS(servers=("1.1.1.1",))
 
 
+@pytest.mark.conformance("S38")
 @pytest.mark.parametrize(
     ("made", "cluster", "expected", "reasons"),
     [
