@@ -93,7 +93,12 @@ CASES = (
         "Pending with the resource that lacks, and started when there is room",
     ),
     Case("S29", "imagePullPolicy Never and no image", "waiting, ErrImageNeverPull"),
-    Case("S30", "a pull fails", "ErrImagePull, then ImagePullBackOff for 10, 20, 40 … 300 s"),
+    Case(
+        "S30",
+        "a pull fails",
+        "ErrImagePull, then ImagePullBackOff for 10, 20, 40 … 300 s",
+        "the same, with RegistryUnavailable as the first reason where no registry answers",
+    ),
     Case("S31", "an emptyDir in memory with a sizeLimit", "a tmpfs of that size"),
     Case("S32", "a hostPath of type File that is missing", "FailedMount, tried again; ContainerCreating"),
     Case("S33", "a log beyond 10 MiB", "renamed with its time, reopened, 5 files at most"),
