@@ -85,7 +85,9 @@ class ContainerService:
 
     async def stop(self, request: pb.StopContainerRequest) -> pb.StopContainerResponse:
         """StopContainer: nothing to do for one that does not run."""
-        await self._world.stop(self.find(request.container_id), request.timeout)
+        container = self.find(request.container_id)
+        container.graces.append(request.timeout)
+        await self._world.stop(container, request.timeout)
         return pb.StopContainerResponse()
 
     async def remove(self, request: pb.RemoveContainerRequest) -> pb.RemoveContainerResponse:

@@ -67,6 +67,8 @@ class SimulatedContainer:
     message: str = ""
     pid: int = 0
     dying: bool = False
+    graces: list[int] = field(default_factory=list)
+    """The timeout of each StopContainer, in seconds."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -12,6 +12,7 @@ from podstead.reconcile.actions import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    RunPostStart,
     RunSandbox,
     StartContainer,
     StopContainer,
@@ -19,6 +20,7 @@ from podstead.reconcile.actions import (
 )
 
 if TYPE_CHECKING:
+    from podstead.agent.hooks import Hooks
     from podstead.agent.ports import Recorder
     from podstead.agent.preparer import Preparer
     from podstead.agent.session import PodSession
@@ -31,6 +33,7 @@ FAILURE_EVENTS = {
     PrepareVolumes: "FailedMount",
     RunSandbox: "FailedCreatePodSandBox",
     StartContainer: "Failed",
+    RunPostStart: "FailedPostStartHook",
     StopContainer: "FailedKillPod",
     StopSandbox: "FailedKillPod",
     RemoveSandbox: "FailedKillPod",
@@ -41,9 +44,12 @@ FAILURE_EVENTS = {
 class Executor:
     """Runs steps."""
 
-    def __init__(self, preparer: Preparer, starter: Starter, stopper: Stopper, recorder: Recorder) -> None:
+    def __init__(
+        self, preparer: Preparer, starter: Starter, hooks: Hooks, stopper: Stopper, recorder: Recorder
+    ) -> None:
         self._preparer = preparer
         self._starter = starter
+        self._hooks = hooks
         self._stopper = stopper
         self._recorder = recorder
 
@@ -68,6 +74,8 @@ class Executor:
                 await self._starter.run_sandbox(step, session)
             case StartContainer():
                 await self._starter.start_container(step, session)
+            case RunPostStart():
+                await self._hooks.post_start(step, session)
             case StopContainer():
                 await self._stopper.stop_container(step, session)
             case RemoveContainer():

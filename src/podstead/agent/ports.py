@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from podstead.agent.session import PodSession
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
     from podstead.reconcile.actions import StartContainer
     from podstead.state.observed import ObservedContainer, ObservedSandbox
     from podstead.state.records import PodHistory, PodRecord, Revision
-    from podstead.state.runtime import ContainerRequest, Image, RuntimeEvent, SandboxRequest
+    from podstead.state.runtime import ContainerRequest, ExecResult, Image, RuntimeEvent, SandboxRequest
     from podstead.volumes.mounts import Prepared
 
 
@@ -45,6 +45,14 @@ class Runtime(Protocol):
 
     async def start_container(self, container: ContainerID) -> None:
         """Start a created container."""
+        ...
+
+    async def container_pid(self, container: ContainerID) -> int:
+        """Return the process id of a container's first process, 0 where it is not known or does not run."""
+        ...
+
+    async def exec_sync(self, container: ContainerID, command: Sequence[str], timeout_seconds: float) -> ExecResult:
+        """Run a command in a container and wait for it; DeadlineFault when the time ran out."""
         ...
 
     async def stop_container(self, container: ContainerID, grace_seconds: int) -> None:

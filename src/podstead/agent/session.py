@@ -6,13 +6,15 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from podstead.reconcile.termination import ALIVE
 from podstead.state.desired import Blocked, DesiredPod
 from podstead.state.observed import ObservedPod
 from podstead.state.records import PodHistory, PodRecord, Revision
 
 if TYPE_CHECKING:
+    from podstead.agent.grace import Grace
     from podstead.agent.pleg import PodView
-    from podstead.identity import PodKey, PodUID, RevisionID
+    from podstead.identity import ContainerID, PodKey, PodUID, RevisionID
     from podstead.reconcile.actions import Step
     from podstead.state.observed import TaskFailure
     from podstead.volumes.mounts import Prepared
@@ -44,6 +46,10 @@ class PodSession:
     prepared: dict[RevisionID, Prepared] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     """Boot-clock second of each container's start, by container id."""
+    stops: dict[ContainerID, Grace] = field(default_factory=dict)
+    """The grace of each container whose stop is under way."""
+    pre_stopped: set[ContainerID] = field(default_factory=set)
+    """The containers whose preStop hook has been run: a stop that is tried again does not run it again."""
     finished: bool = False
     appeared: bool = False
     """Whether a sandbox of it has been there since this agent began: it waits for no other pod any more."""
@@ -67,11 +73,21 @@ class PodSession:
     def trim(self, view: PodView) -> None:
         """Forget the starts and failures of containers that are no more."""
         present = {c.id for c in view.containers}
+        if view.fresh:
+            self._release_stops(view)
         if view.fresh and not self.flights:
+            self.pre_stopped &= present
             self.started = {one: at for one, at in self.started.items() if one in present}
-            named = ("stop:", "remove:")
+            named = ("stop:", "remove:", "post-start:")
             for key in [k for k in self.failures if k.startswith(named) and k.partition(":")[2] not in present]:
                 del self.failures[key]
+
+    def _release_stops(self, view: PodView) -> None:
+        """Let the stops of containers that have ended by themselves wait for nothing more."""
+        alive = {c.id for c in view.containers if c.state in ALIVE}
+        for container, grace in self.stops.items():
+            if container not in alive:
+                grace.give_up()
 
     def desired(self) -> DesiredPod:
         """Return what should be, as a frozen snapshot."""

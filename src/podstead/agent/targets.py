@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.reconcile.hooks import post_start_pending
 from podstead.state.observed import ContainerState
 from podstead.state.probes import ProbeKind, ProbeTarget
 
@@ -17,7 +18,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def probe_targets(session: PodSession, observed: ObservedPod, node_ip: str, now: Instant) -> tuple[ProbeTarget, ...]:
-    """Return the probes to run now: those of the effective revision, for each container that runs.
+    """Return the probes to run now: those of the effective revision, for each container past its postStart hook.
 
     They dial the pod's address from the node's network (foundation 20); with host networking that is the node's own.
     """
@@ -30,6 +31,8 @@ def probe_targets(session: PodSession, observed: ObservedPod, node_ip: str, now:
     for container in spec.containers:
         found = observed.newest(container.name)
         if found is None or found.state is not ContainerState.RUNNING:
+            continue
+        if post_start_pending(container, found, session.history.of(container.name)):
             continue
         out += _of(container, found, session, host, now)
     return tuple(out)

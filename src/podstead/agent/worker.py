@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.session import Flight
 from podstead.errors import DeadlineFault, PodsteadError, RuntimeFault
-from podstead.reconcile.actions import FinishIncarnation, PrepareVolumes, Promote, PullImage, StopContainer
+from podstead.reconcile.actions import (
+    FinishIncarnation,
+    PrepareVolumes,
+    Promote,
+    PullImage,
+    RunPostStart,
+    StopContainer,
+)
 from podstead.reconcile.backoff import step_delay
 from podstead.reconcile.plan import compute_pod_actions
 from podstead.state.observed import TaskFailure
@@ -31,7 +38,9 @@ log = logging.getLogger(__name__)
 # A plan that asks for itself again is run at most this often: a mistake of ours costs little CPU.
 MIN_REPLAN_SECONDS = 0.02
 # Steps that change nothing of what the runtime lists of a pod: after them there is nothing to look at.
-UNSEEN = (PullImage, PrepareVolumes, Promote, FinishIncarnation)
+UNSEEN = (PullImage, PrepareVolumes, Promote, RunPostStart, FinishIncarnation)
+# Steps that are given up when the plan no longer asks for them.
+CANCELLED = (PullImage, RunPostStart)
 
 
 class StepRunner(Protocol):
@@ -107,7 +116,8 @@ class PodWorker:
         observed = session.observed(view)
         probes = self._mirror.probes(session)
         actions = compute_pod_actions(session.desired(), observed, probes, session.history, now, self._settings)
-        self._cancel_pulls(actions)
+        if observed.fresh:  # a plan made in the dark asks for nothing, and gives nothing up
+            self._cancel_unwanted(actions)
         moments = [] if actions.requeue_at is None else [actions.requeue_at]
         for step in actions.steps:
             failure = session.failures.get(step.key)
@@ -137,10 +147,10 @@ class PodWorker:
         self._mirror.done(step)
         self.wake()
 
-    def _cancel_pulls(self, actions: PodActions) -> None:
+    def _cancel_unwanted(self, actions: PodActions) -> None:
         wanted = {step.key for step in actions.steps}
         for key, flight in self.session.flights.items():
-            if isinstance(flight.step, PullImage) and key not in wanted:
+            if isinstance(flight.step, CANCELLED) and key not in wanted:
                 flight.task.cancel()
 
     async def _fly(self, step: Step, key: str) -> None:
@@ -154,7 +164,7 @@ class PodWorker:
             self._failed(step, reason, str(fault), unreachable=unreachable)
         except asyncio.CancelledError:
             look = False
-            if not isinstance(step, PullImage):
+            if not isinstance(step, CANCELLED):
                 raise
         except Exception:
             log.exception("step %s of pod %s failed by our own mistake", key, session.key)

@@ -10,6 +10,7 @@ from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts as RoomFacts
 from podstead.agent.executor import Executor
 from podstead.agent.home import PodHomes
+from podstead.agent.hooks import Hooks
 from podstead.agent.incarnations import Incarnations
 from podstead.agent.means import Means
 from podstead.agent.messages import TerminationMessages
@@ -176,7 +177,8 @@ def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
     requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view)
     starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
-    return Executor(Preparer(means), starter, Stopper(means), recorder)
+    hooks = Hooks(means, pleg.view, lambda: ground.state.address)
+    return Executor(Preparer(means), starter, hooks, Stopper(means, hooks), recorder)
 
 
 def _sync(

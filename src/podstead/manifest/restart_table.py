@@ -62,6 +62,8 @@ _METADATA = (
     Rule(path="status.**", effect=Effect.NOTHING, why="the agent makes the status"),
 )
 
+_AS_MADE = "a container is stopped as the revision that made it says: in force from its next start"
+
 _CONTAINERS = (
     Rule(
         path="spec.containers[]",
@@ -96,9 +98,10 @@ _CONTAINERS = (
     *_rows(
         "spec.containers[].",
         Effect.NOTHING,
-        "lifecycle.preStop.** lifecycle.stopSignal restartPolicy restartPolicyRules.** resizePolicy.**",
+        "restartPolicy restartPolicyRules.** resizePolicy.**",
         "asked when the container next stops",
     ),
+    *_rows("spec.containers[].lifecycle.", Effect.NOTHING, "preStop.** stopSignal", _AS_MADE),
     *_rows("spec.containers[].", Effect.REFUSED, "envFrom.** volumeDevices.**", "needs API objects"),
 )
 
@@ -127,9 +130,10 @@ _INIT_CONTAINERS = (
     *_rows(
         "spec.initContainers[].",
         Effect.NOTHING,
-        "imagePullPolicy lifecycle.preStop.** lifecycle.stopSignal restartPolicyRules.** resizePolicy.**",
+        "imagePullPolicy restartPolicyRules.** resizePolicy.**",
         "asked when the container next starts or stops",
     ),
+    *_rows("spec.initContainers[].lifecycle.", Effect.NOTHING, "preStop.** stopSignal", _AS_MADE),
     *_rows("spec.initContainers[].", Effect.REFUSED, "envFrom.** volumeDevices.**", "needs API objects"),
 )
 

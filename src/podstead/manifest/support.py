@@ -95,7 +95,9 @@ RULES: dict[str, Rule] = {
     "PodSecurityContext.windowsOptions": _refused("options for Windows"),
     "SecurityContext.windowsOptions": _refused("options for Windows"),
     "Container.envFrom": _refused("environments from other objects (envFrom)"),
-    "Container.lifecycle": _refused("lifecycle hooks"),
+    "LifecycleHandler.tcpSocket": Rule(
+        outcome=Outcome.REFUSED, text="no node can run a tcpSocket hook: write httpGet or exec"
+    ),
     "Container.resizePolicy": _ignored("changed resources are applied as this version can, see the restart table"),
     "Container.restartPolicy": _refused("restart policies of single containers"),
     "Container.restartPolicyRules": _refused("restart rules of single containers"),
@@ -144,7 +146,7 @@ HONOURED: dict[str, str] = {
         " shareProcessNamespace subdomain terminationGracePeriodSeconds volumes"
     ),
     "Container": (
-        "args command env image imagePullPolicy livenessProbe name ports readinessProbe resources securityContext"
+        "args command env image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext"
         " startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
     ),
     "ContainerPort": "containerPort hostIP hostPort name protocol",
@@ -155,6 +157,9 @@ HONOURED: dict[str, str] = {
         "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket"
         " terminationGracePeriodSeconds timeoutSeconds"
     ),
+    "Lifecycle": "postStart preStop stopSignal",
+    "LifecycleHandler": "exec httpGet sleep",
+    "SleepAction": "seconds",
     "ExecAction": "command",
     "GRPCAction": "port service",
     "HTTPGetAction": "host httpHeaders path port scheme",

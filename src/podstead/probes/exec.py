@@ -33,9 +33,26 @@ async def probe(
 ) -> Attempt:
     """Run the command once; `timeout` in seconds, counted from the call. No shell; `$(NAME)` from literal values only."""
     command = tuple(expand(word, env) for word in action.command)
+    result = await run(exec_sync, container, command, env, timeout)
+    if isinstance(result, Attempt):
+        return result
+    if result.exit_code == 0:
+        return SUCCEEDED
+    output = _redact((result.stdout + result.stderr).decode("utf-8", "replace").strip(), command, env)
+    return Attempt(Result.FAILURE, output[:MAX_OUTPUT] or f"the command ended with code {result.exit_code}")
+
+
+async def run(
+    exec_sync: ExecSync,
+    container: ContainerID,
+    command: tuple[str, ...],
+    env: Mapping[str, str],
+    timeout: float,  # noqa: ASYNC109 - the handler's own setting
+) -> ExecResult | Attempt:
+    """Return what the command ended with, or the attempt where it did not run to its end."""
     try:
         async with asyncio.timeout(timeout + ANSWER_SECONDS):
-            result = await exec_sync(container, command, timeout)
+            return await exec_sync(container, command, timeout)
     except DeadlineFault:
         return Attempt(Result.FAILURE, f"the command did not end within {timeout:g} s")
     except TimeoutError:
@@ -44,10 +61,6 @@ async def probe(
         if error.transient:
             return Attempt(Result.DISREGARDED, "the runtime could not be reached")
         return Attempt(Result.ERROR, _redact(f"cannot run the command: {error}", command, env)[:MAX_OUTPUT])
-    if result.exit_code == 0:
-        return SUCCEEDED
-    output = _redact((result.stdout + result.stderr).decode("utf-8", "replace").strip(), command, env)
-    return Attempt(Result.FAILURE, output[:MAX_OUTPUT] or f"the command ended with code {result.exit_code}")
 
 
 def _redact(text: str, command: tuple[str, ...], env: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -28,7 +28,9 @@ _PATH_SAFE = "/%?:@!$&'()*+,;=~-._[]"
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
+    """One GET request, and where it goes. `server_name` is told to a TLS server."""
+
     secure: bool
     host: str
     port: int
@@ -38,14 +40,26 @@ class _Request:
 
     @property
     def url(self) -> str:
+        """Return what a relative redirect is resolved against."""
         name = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{name}:{self.port}{self.target}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """What came back; `elsewhere` when it leads to another host, where it was not followed."""
+
     status: int
-    location: str
+    location: str = ""
+    elsewhere: bool = False
+
+
+class RedirectsError(Exception):
+    """The answer leads from one place to the next without end."""
+
+
+FAULTS = (TimeoutError, OSError, h11.ProtocolError, RedirectsError)
+"""What `follow` may raise; `told` says it in words."""
 
 
 async def probe(action: v1.HTTPGetAction, host: str, port: int, timeout: float) -> Attempt:  # noqa: ASYNC109 - a probe's own setting
@@ -53,37 +67,53 @@ async def probe(action: v1.HTTPGetAction, host: str, port: int, timeout: float) 
 
     Redirects are followed on the same host name only; one that leads elsewhere ends as a success with a warning.
     """
-    request = _first_request(action, host, port)
     try:
         async with asyncio.timeout(timeout):
-            for _ in range(MAX_REDIRECTS + 1):
-                answer = await _exchange(request)
-                following = _following(request, answer)
-                if following is None:
-                    return _judge(answer)
-                if following.host != request.host:
-                    return Attempt(Result.WARNING, "the answer leads to another host and was not followed")
-                request = following
-    except TimeoutError:
-        return Attempt(Result.FAILURE, f"no HTTP answer from {host}:{port} within {timeout:g} s")
-    except ssl.SSLError as error:
-        return Attempt(Result.FAILURE, f"cannot speak TLS with {host}:{port}: {error.reason or 'handshake failed'}")
-    except OSError as error:
-        return Attempt(Result.FAILURE, f"cannot ask {host}:{port}: {why(error)}")
-    except h11.LocalProtocolError:
-        return Attempt(Result.ERROR, "cannot ask: a header or the path of the probe is not valid in HTTP")
-    except h11.RemoteProtocolError as error:
-        return Attempt(Result.FAILURE, f"the answer of {host}:{port} is not HTTP: {error}")
-    return Attempt(Result.FAILURE, f"stopped after {MAX_REDIRECTS} redirects")
+            return _judge(await follow(first_request(action, host, port, USER_AGENT)))
+    except FAULTS as error:
+        return told(error, host, port, timeout)
 
 
-def _judge(answer: _Answer) -> Attempt:
+async def follow(request: Request) -> Answer:
+    """Return the last answer on this host name. Raises FAULTS."""
+    for _ in range(MAX_REDIRECTS + 1):
+        answer = await _exchange(request)
+        following = _following(request, answer)
+        if following is None:
+            return answer
+        if following.host != request.host:
+            return replace(answer, elsewhere=True)
+        request = following
+    raise RedirectsError
+
+
+def told(error: Exception, host: str, port: int, timeout: float) -> Attempt:
+    """Return the attempt that ended in one of FAULTS."""
+    match error:
+        case TimeoutError():
+            return Attempt(Result.FAILURE, f"no HTTP answer from {host}:{port} within {timeout:g} s")
+        case ssl.SSLError():
+            return Attempt(Result.FAILURE, f"cannot speak TLS with {host}:{port}: {error.reason or 'handshake failed'}")
+        case OSError():
+            return Attempt(Result.FAILURE, f"cannot ask {host}:{port}: {why(error)}")
+        case h11.LocalProtocolError():
+            return Attempt(Result.ERROR, "cannot ask: a header or the path is not valid in HTTP")
+        case RedirectsError():
+            return Attempt(Result.FAILURE, f"stopped after {MAX_REDIRECTS} redirects")
+        case _:
+            return Attempt(Result.FAILURE, f"the answer of {host}:{port} is not HTTP: {error}")
+
+
+def _judge(answer: Answer) -> Attempt:
+    if answer.elsewhere:
+        return Attempt(Result.WARNING, "the answer leads to another host and was not followed")
     if answer.status in range(200, 400):
         return SUCCEEDED
     return Attempt(Result.FAILURE, f"HTTP probe failed with statuscode: {answer.status}")
 
 
-def _first_request(action: v1.HTTPGetAction, host: str, port: int) -> _Request:
+def first_request(action: v1.HTTPGetAction, host: str, port: int, user_agent: str) -> Request:
+    """Return the request that an action asks for; headers of its own go before ours, and an empty Accept removes it."""
     secure = (action.scheme or "HTTP").upper() == "HTTPS"
     address = f"[{host}]" if ":" in host else host
     given = [(h.name.encode(), h.value.encode()) for h in action.http_headers]
@@ -91,14 +121,14 @@ def _first_request(action: v1.HTTPGetAction, host: str, port: int) -> _Request:
     named = next((value for name, value in given if name.lower() == b"host"), b"")
     headers = [(b"Host", named or f"{address}:{port}".encode())]
     if b"user-agent" not in names:
-        headers.append((b"User-Agent", USER_AGENT.encode()))
+        headers.append((b"User-Agent", user_agent.encode()))
     if b"accept" not in names:
         headers.append((b"Accept", b"*/*"))
     dropped = (b"host", b"connection")
     headers += [(n, v) for n, v in given if n.lower() not in dropped and not (n.lower() == b"accept" and not v)]
     headers.append((b"Connection", b"close"))
     server_name = urlsplit(f"//{named.decode('utf-8', 'replace')}").hostname or host
-    return _Request(secure, host, port, _target(action.path or "/"), tuple(headers), server_name)
+    return Request(secure, host, port, _target(action.path or "/"), tuple(headers), server_name)
 
 
 def _target(path: str) -> str:
@@ -107,7 +137,7 @@ def _target(path: str) -> str:
     return text if text.startswith("/") else f"/{text}"
 
 
-def _following(request: _Request, answer: _Answer) -> _Request | None:
+def _following(request: Request, answer: Answer) -> Request | None:
     """Return the request that a redirect asks for, None when the answer is the last one."""
     if answer.status not in _REDIRECTS or not answer.location:
         return None
@@ -124,10 +154,10 @@ def _following(request: _Request, answer: _Answer) -> _Request | None:
     headers = request.headers
     if (port, secure) != (request.port, request.secure):
         headers = ((b"Host", parts.netloc.encode()), *headers[1:])
-    return _Request(secure, parts.hostname, port, target, headers, request.server_name)
+    return Request(secure, parts.hostname, port, target, headers, request.server_name)
 
 
-async def _exchange(request: _Request) -> _Answer:
+async def _exchange(request: Request) -> Answer:
     """Send one request and read its answer, at most MAX_OUTPUT bytes of body. Raises OSError and h11's errors."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
     data = connection.send(h11.Request(method="GET", target=request.target, headers=list(request.headers))) or b""
@@ -147,13 +177,13 @@ async def _exchange(request: _Request) -> _Answer:
                 body += len(event.data)
             elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed) or event is h11.PAUSED:
                 break
-        return _Answer(status, location)
+        return Answer(status, location)
     finally:
         # A probe never waits for the peer to agree that it is over.
         writer.transport.abort()
 
 
-async def _open(request: _Request) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _open(request: Request) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     sock = await connect(request.host, request.port)
     try:
         if request.secure:

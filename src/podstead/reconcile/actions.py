@@ -76,13 +76,32 @@ class StartContainer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunPostStart:
+    """Run the postStart hook of a container that has been started."""
+
+    id: ContainerID
+    name: str
+    revision: RevisionID
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"post-start:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopContainer:
-    """Stop a container: TERM, then KILL after `grace_seconds`."""
+    """Stop a container within `grace_seconds`: its preStop hook, its stop signal, then KILL.
+
+    Hook and signal are those of `revision`, which made the container; without a grace there is no hook.
+    """
 
     id: ContainerID
     name: str
     grace_seconds: int
     attempt: int
+    revision: RevisionID | None
     reason: str
     message: str
     probe_failure: bool = False
@@ -146,6 +165,7 @@ Step = (
     | PrepareVolumes
     | RunSandbox
     | StartContainer
+    | RunPostStart
     | StopContainer
     | RemoveContainer
     | StopSandbox

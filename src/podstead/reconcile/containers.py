@@ -9,9 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from podstead.identity import SandboxID
-from podstead.reconcile.actions import RemoveContainer, StartContainer, StopContainer, Waiting
+from podstead.reconcile.actions import RemoveContainer, StartContainer, Waiting
 from podstead.reconcile.backoff import crash_delay, crash_level
-from podstead.reconcile.termination import MIN_GRACE_SECONDS, grace_seconds, stop_all
+from podstead.reconcile.hooks import (
+    POST_START_ERROR,
+    post_start_failure,
+    post_start_pending,
+    post_start_step,
+)
+from podstead.reconcile.termination import grace_seconds, stop_all, stop_one
 from podstead.state.observed import ContainerState
 from podstead.state.probes import Outcome, ProbeKind
 
@@ -40,10 +46,14 @@ class ContainerPlan:
     steps: list[Step] = field(default_factory=list)
     starts: list[StartContainer] = field(default_factory=list)
     """Wanted starts, in the manifest's order; images and volumes have not been looked at yet."""
+    held: dict[str, Waiting] = field(default_factory=dict)
+    """Wanted starts that wait for the postStart hook of a container before them."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
     requeue_at: float | None = None
     unfinished: bool = False
     """Whether some container runs, starts, or will."""
+    hook_of: str = ""
+    """The container, of those looked at, whose postStart hook has not ended."""
 
     def later(self, moment: float) -> None:
         """Ask for another plan at this boot-clock second."""
@@ -105,14 +115,22 @@ class ContainerPass:
         if self.drift.container(found):
             self._stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
             return
+        if (failed := post_start_failure(found, self.observed)) is not None:
+            message = f"postStart hook failed ({failed.message}): stopping container"
+            self._stop(found, grace_seconds(self.desired), message, out)
+            return
         for kind, probe in ((ProbeKind.LIVENESS, spec.liveness_probe), (ProbeKind.STARTUP, spec.startup_probe)):
             if probe is None or self.probes.outcome(found.id, kind) is not Outcome.FAILURE:
                 continue
             grace = probe.termination_grace_period_seconds
-            seconds = grace_seconds(self.desired) if grace is None else max(MIN_GRACE_SECONDS, grace)
+            seconds = grace_seconds(self.desired) if grace is None else grace
             reason = f"{kind.value} probe failed: stopping container"
             self._stop(found, seconds, reason, out, probe_failure=True)
             return
+        stopping = f"stop:{found.id}" in self.observed.in_flight  # for a reason that is no more: it is not taken back
+        if post_start_pending(spec, found, self.history.of(found.name)) and not stopping:
+            out.hook_of = out.hook_of or found.name
+            out.steps.append(post_start_step(found, self.effective.id))
 
     def _created(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
         usable = sandbox is not None and found.sandbox_id == sandbox.id and not self.drift.container(found)
@@ -143,12 +161,17 @@ class ContainerPass:
         if delay and self.now.boot < due:
             out.unfinished = True
             out.later(due)
-            out.waiting[found.name] = Waiting(
-                reason="CrashLoopBackOff",
-                message=f"back-off {delay:.0f}s restarting failed container {found.name} of pod {self.desired.record.key}",
-            )
+            message = f"back-off {delay:.0f}s restarting failed container {found.name} of pod {self.desired.record.key}"
+            out.waiting[found.name] = self._back_off(found, message)
             return
         self._start(found.name, sandbox, out, restart_count=count + 1, crash=level)
+
+    def _back_off(self, found: ObservedContainer, message: str) -> Waiting:
+        """Return why an exited container waits: its hook, where that ended it, for its own exit then tells nothing."""
+        failed = post_start_failure(found, self.observed)
+        if failed is not None:
+            return Waiting(reason=POST_START_ERROR, message=f"{failed.message}; {message}")
+        return Waiting(reason="CrashLoopBackOff", message=message)
 
     def _start_was_cut(self, found: ObservedContainer) -> bool:
         """Return whether the container never ran because the agent that started it died: that is no crash.
@@ -193,21 +216,14 @@ class ContainerPass:
             out.later(failure.retry_at)
             return
         out.starts.append(step)
+        if out.hook_of:
+            text = f"waits for the postStart hook of container {out.hook_of}"
+            out.held[name] = Waiting(reason="ContainerCreating", message=text)
 
     def _stop(
         self, found: ObservedContainer, grace: int, message: str, out: ContainerPlan, *, probe_failure: bool = False
     ) -> None:
-        out.steps.append(
-            StopContainer(
-                id=found.id,
-                name=found.name,
-                attempt=found.attempt,
-                grace_seconds=grace,
-                reason="Killing",
-                message=f"{message} {found.name}",
-                probe_failure=probe_failure,
-            )
-        )
+        out.steps.append(stop_one(found, grace, "Killing", message, probe_failure=probe_failure))
 
     def _strangers(self, names: set[str], out: ContainerPlan) -> None:
         """Stop containers that the manifest no longer has, and all but the newest instance of a name."""

@@ -174,12 +174,12 @@ def _plan_effective(
     if not plan.unfinished and not plan.steps:
         return PodActions(steps=(*leftovers, StopSandbox(id=sandbox.id)), waiting=plan.waiting)
     ready = _readiness_of(plan, effective, observed, now)
-    starts = [s for s in plan.starts if s.name not in ready.waiting]
+    starts = [s for s in plan.starts if s.name not in ready.waiting and s.name not in plan.held]
     busy = any(key.startswith("container:") for key in observed.in_flight)
     # One start at a time and in the manifest's order, as the kubelet does; one that cannot start delays no other.
     now_steps = (*leftovers, *plan.steps, *ready.steps, *([] if busy else starts[:1]))
     own = PodActions(steps=now_steps, waiting=plan.waiting, requeue_at=plan.requeue_at)
-    return _join(own, replace(ready, steps=()))
+    return _join(_join(own, replace(ready, steps=())), PodActions(waiting=plan.held))
 
 
 def _only_starts(made: PodActions) -> bool:

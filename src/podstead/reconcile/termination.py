@@ -17,29 +17,37 @@ if TYPE_CHECKING:
     from podstead.state.desired import DesiredPod
     from podstead.state.observed import ObservedContainer, ObservedPod
 
-# The kubelet never asks for less (minimumGracePeriodInSeconds).
-MIN_GRACE_SECONDS = 2
 DEFAULT_GRACE_SECONDS = 30
 ALIVE = (ContainerState.RUNNING, ContainerState.UNKNOWN)
 STARTING = ("container:", "sandbox")
 
 
 def grace_seconds(desired: DesiredPod) -> int:
-    """Return the pod's own grace period, not less than the kubelet's minimum of 2 s."""
+    """Return the pod's own grace period; a negative one is none."""
     revision = desired.effective or desired.candidate
     grace = revision.pod.spec.termination_grace_period_seconds if revision else None
-    return max(MIN_GRACE_SECONDS, DEFAULT_GRACE_SECONDS if grace is None else grace)
+    return max(0, DEFAULT_GRACE_SECONDS if grace is None else grace)
 
 
 def stop_all(containers: Iterable[ObservedContainer], grace: int, reason: str, message: str) -> list[Step]:
     """Return a stop for each of these containers that may still run."""
-    return [
-        StopContainer(
-            id=c.id, name=c.name, attempt=c.attempt, grace_seconds=grace, reason=reason, message=f"{message} {c.name}"
-        )
-        for c in containers
-        if c.state in ALIVE
-    ]
+    return [stop_one(c, grace, reason, message) for c in containers if c.state in ALIVE]
+
+
+def stop_one(
+    found: ObservedContainer, grace: int, reason: str, message: str, *, probe_failure: bool = False
+) -> StopContainer:
+    """Return the stop of a container; its name is put after the message."""
+    return StopContainer(
+        id=found.id,
+        name=found.name,
+        attempt=found.attempt,
+        revision=found.revision,
+        grace_seconds=grace,
+        reason=reason,
+        message=f"{message} {found.name}",
+        probe_failure=probe_failure,
+    )
 
 
 def starting(observed: ObservedPod) -> bool:

@@ -73,6 +73,8 @@ class ContainerHistory:
     killed_attempt: int = -1
     """The attempt that the agent itself ended (a failed probe, a lost sandbox, a preemption): it restarts under
     OnFailure whatever its exit code."""
+    post_started_attempt: int = -1
+    """The highest attempt whose postStart hook has ended well."""
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None

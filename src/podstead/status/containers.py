@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
+from podstead.reconcile.hooks import post_start_pending, post_start_waiting
 from podstead.state.observed import ContainerState, ObservedContainer
 from podstead.state.probes import Outcome, ProbeKind
 from podstead.status.times import rfc3339_ns
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
     from podstead.state.records import ContainerHistory
 
 
-def started(spec: v1.Container, found: ObservedContainer | None, probes: PodProbes) -> bool:
-    """Return whether the container counts as Started: running, and past its startup probe."""
-    if found is None or found.state is not ContainerState.RUNNING:
+def started(spec: v1.Container, found: ObservedContainer | None, probes: PodProbes, memory: ContainerHistory) -> bool:
+    """Return whether the container counts as Started: running, past its postStart hook and its startup probe."""
+    if found is None or found.state is not ContainerState.RUNNING or post_start_pending(spec, found, memory):
         return False
     return spec.startup_probe is None or probes.outcome(found.id, ProbeKind.STARTUP) is Outcome.SUCCESS
 
 
-def ready(spec: v1.Container, found: ObservedContainer | None, probes: PodProbes) -> bool:
+def ready(spec: v1.Container, found: ObservedContainer | None, probes: PodProbes, memory: ContainerHistory) -> bool:
     """Return whether the container is ready: started, and its readiness probe (if any) succeeds."""
-    if found is None or not started(spec, found, probes):
+    if found is None or not started(spec, found, probes, memory):
         return False
     return spec.readiness_probe is None or probes.outcome(found.id, ProbeKind.READINESS) is Outcome.SUCCESS
 
@@ -55,7 +56,10 @@ def container_status(
     previous = observed.previous(spec.name)
     waiting = actions.waiting.get(spec.name)
     last = terminated(previous, runtime) if previous and previous.state is ContainerState.EXITED else None
-    if found is not None and found.state is ContainerState.RUNNING:
+    hooked = post_start_waiting(spec, found, memory, observed)
+    if hooked is not None:
+        state = v1.ContainerState(waiting=v1.ContainerStateWaiting(reason=hooked.reason, message=hooked.message))
+    elif found is not None and found.state is ContainerState.RUNNING:
         at = rfc3339_ns(found.started_at) if found.started_at else None
         state = v1.ContainerState(running=v1.ContainerStateRunning(started_at=at))
     elif found is not None and found.state is ContainerState.EXITED and waiting is None:
@@ -72,8 +76,8 @@ def container_status(
         image_id=found.image_id if found else "",
         container_id=f"{runtime}://{found.id}" if found else None,
         restart_count=max(memory.restart_count, found.restart_count if found else 0),
-        ready=ready(spec, found, probes),
-        started=started(spec, found, probes),
+        ready=ready(spec, found, probes, memory),
+        started=started(spec, found, probes, memory),
         state=state,
         last_state=v1.ContainerState(terminated=last) if last else None,
     )

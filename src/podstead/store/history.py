@@ -43,6 +43,7 @@ class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     last_attempt: int = -1
     started_attempt: int = -1
     killed_attempt: int = -1
+    post_started_attempt: int = -1
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None

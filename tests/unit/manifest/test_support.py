@@ -53,7 +53,6 @@ def test_what_is_said_has_words() -> None:
     ("container", "spec", "field"),
     [
         ("", "initContainers: [{name: i, image: x}]\n", "spec.initContainers"),
-        ("lifecycle: {preStop: {exec: {command: [x]}}}\n", "", "spec.containers[0].lifecycle"),
         ("restartPolicy: Always\n", "", "spec.containers[0].restartPolicy"),
         (
             "env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]\n",

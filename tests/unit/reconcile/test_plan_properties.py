@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podstead.state.observed import ContainerState
-from tests.unit.reconcile.world import World, container, make_pod, revision, sandbox
+from tests.unit.reconcile.world import World, container, hooked, make_pod, revision, sandbox
 
 STATES = st.sampled_from(list(ContainerState))
 
@@ -15,7 +15,7 @@ STATES = st.sampled_from(list(ContainerState))
 def worlds(draw: st.DrawFn) -> World:
     names = draw(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, unique=True))
     host = draw(st.booleans())
-    effective = revision("r1", make_pod(*names, host_network=host))
+    effective = revision("r1", hooked(make_pod(*names, host_network=host), *draw(st.sets(st.sampled_from(names)))))
     other = revision("r0", make_pod("a", "b", image="old:1", host_network=draw(st.booleans())))
     boxes = [
         sandbox(n, ready=draw(st.booleans()), rev=draw(st.sampled_from(["r0", "r1"])), host=host)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from podstead.clock import Instant
 from podstead.config import RestartSettings
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
@@ -17,6 +19,7 @@ from podstead.reconcile.actions import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    RunPostStart,
     RunSandbox,
     StartContainer,
     Step,
@@ -47,6 +50,13 @@ def make_pod(
         **spec,  # type: ignore[arg-type]  # any further field of the spec
     )
     return apply_defaults(v1.Pod(metadata=v1.ObjectMeta(name=KEY.name, namespace=KEY.namespace), spec=pod_spec))
+
+
+def hooked(pod: v1.Pod, *names: str) -> v1.Pod:
+    """Return the pod with a postStart hook in each of these containers."""
+    hook = v1.Lifecycle(post_start=v1.LifecycleHandler(exec=v1.ExecAction(command=("set-up",))))
+    made = tuple(msgspec.structs.replace(c, lifecycle=hook) if c.name in names else c for c in pod.spec.containers)
+    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, containers=made))
 
 
 def revision(identifier: str, pod: v1.Pod) -> Revision:
@@ -206,8 +216,10 @@ class World:
                 self._run_sandbox(step)
             case StartContainer():
                 self._start(step)
+            case RunPostStart():
+                self._remember(step.name, replace(self.history.of(step.name), post_started_attempt=step.attempt))
             case StopContainer():
-                assert step.grace_seconds >= 2
+                assert step.grace_seconds >= 0
                 self._exit(step.id, 143)
                 memory = replace(self.history.of(step.name), killed_attempt=step.attempt)
                 self._remember(step.name, memory)

@@ -31,6 +31,7 @@ HISTORY = PodHistory(
             last_attempt=7,
             started_attempt=6,
             killed_attempt=5,
+            post_started_attempt=4,
             restart_count=4,
             backoff_level=3,
             advanced_at=2.5,

@@ -150,9 +150,9 @@ def _validate_handler(handler: Handler, path: str, container: v1.Container, foun
         )
         if action is not None
     ]
-    last = "grpc" if isinstance(handler, v1.Probe) else "sleep"
     if not given:
-        found.required(path, f"expected one of exec, httpGet, tcpSocket and {last}")
+        known = "exec, httpGet, tcpSocket and grpc" if isinstance(handler, v1.Probe) else "exec, httpGet and sleep"
+        found.required(path, f"expected one of {known}")
     for extra in given[1:]:
         found.forbidden(f"{path}.{extra}", f"{given[0]} is given already; keep one of the two")
     if handler.exec is not None and not handler.exec.command:
