@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from podstead.cri._pb import cri_pb2 as pb
 from tests.functional.manifests import OTHER_IMAGE, manifest
 from tests.simulators.cri_faults import Fault
@@ -122,6 +124,7 @@ async def test_a_runtime_that_is_away_fails_no_hook(node: SimulatedNode) -> None
     assert not node.runtime.faults.pending
 
 
+@pytest.mark.conformance("S25")
 async def test_a_stop_runs_the_hook_and_leaves_what_is_left(node: SimulatedNode) -> None:
     """S25 in small: whole seconds of the hook are taken off the grace."""
     node.write(
@@ -136,6 +139,7 @@ async def test_a_stop_runs_the_hook_and_leaves_what_is_left(node: SimulatedNode)
     assert node.restarts("web") == 0
 
 
+@pytest.mark.conformance("S26")
 async def test_a_hook_longer_than_the_grace_is_cut(node: SimulatedNode) -> None:
     """S26 in small: two seconds are always left for the program."""
     commands = Commands(node)
@@ -208,6 +212,7 @@ async def test_a_container_that_ends_by_itself_ends_its_hook(node: SimulatedNode
     assert not node.events("FailedPreStopHook")
 
 
+@pytest.mark.conformance("S14")
 async def test_a_removal_while_the_agent_was_down_runs_the_hook(node: SimulatedNode) -> None:
     """S14, where the kubelet has forgotten the pod: it stops with 2 s and without the hook. Here the revision is kept."""
     commands = Commands(node)
