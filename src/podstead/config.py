@@ -147,6 +147,17 @@ class NodeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeClass:
+    """One `runtimeClasses:` entry of our configuration: what `runtimeClassName: NAME` means on this node."""
+
+    name: str
+    handler: str
+    """The runtime's own name for the way to make the sandbox and its containers."""
+    overhead: tuple[tuple[str, str], ...] = ()
+    """What a sandbox of this class takes by itself: resource to quantity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSettings:
     """The container runtime."""
 
@@ -156,6 +167,11 @@ class RuntimeSettings:
     """Sandbox (pause) image of the private containerd; empty: one built from this machine's catatonit."""
     oci_runtime: str = ""
     """crun or runc; empty: crun where a probe shows that it works, else runc."""
+    classes: tuple[RuntimeClass, ...] = ()
+    seccomp_root: Path | None = None
+    """Directory of the profiles that `localhostProfile` names; None: ROOT/seccomp."""
+    seccomp_default: bool = False
+    """Whether containers that name no profile get the runtime's own (kubelet: seccompDefault)."""
     share_runtime: bool = False
     request_seconds: float = 120.0
     """Deadline of one CRI call (kubelet: runtimeRequestTimeout)."""

@@ -23,7 +23,7 @@ from podstead.daemon.node import Machine
 from podstead.daemon.node_state import NodeState
 from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
-from podstead.daemon.runtime import RuntimeConnection, RuntimeSetup
+from podstead.daemon.runtime import RuntimeConnection, RuntimeSetup, cri_facts
 from podstead.daemon.stores import Stores
 from podstead.store.changes import EVENTS, PODS
 from podstead.store.instance import make_directories, open_instance
@@ -87,7 +87,8 @@ class SimulatedNode:
         instance = open_instance(self.settings.paths, wall=clock.now().wall)
         stores = await Stores.open(self.settings, clock)
         transport = InProcessTransport(self.runtime)
-        client = CRIClient(transport, endpoint="simulated", request_seconds=self.request_seconds)
+        facts = cri_facts(self.settings)
+        client = CRIClient(transport, endpoint="simulated", request_seconds=self.request_seconds, node=facts)
         root = f"/podstead-{instance.short}"
         self._ground = Ground(
             settings=self.settings,

@@ -4,7 +4,8 @@ Numbered as in the code; each step sees what the steps before it hold.
 (1) What is there stays: a pod that occupies the node is never stopped but by preemption, and one that is going holds
     its ports and its memory until it is gone, so that a port is handed over and never bound twice.
 (2) What was admitted before comes back: effective contents that are not there at the moment (a reboot, a lost sandbox)
-    are placed by priority and age. Only room counts for them, not labels or sysctls: last good stays good.
+    are placed by priority and age. Only room counts for them, not labels, sysctls or what the node
+    can: last good stays good.
 (3) What asks is placed in the room that is left, by priority and age: new pods, and edits, which may use the place of
     the content that they replace. What does not fit, or would take a port from a program of the node, waits and leaves
     the old content where it is.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.admission import placement, ports, preemption, room, sysctls
+from podstead.admission import abilities, placement, ports, preemption, room, sysctls
 from podstead.admission.order import StartOrder
 from podstead.admission.values import Decision, NodeFacts, NodePlan, NodePod
 from podstead.k8s.qos import effective_priority
@@ -79,9 +80,9 @@ class _Planner:
         return NodePlan(decisions=self._decisions, preempt=self._preempt)
 
     def _hold_present(self, pod: NodePod, content: v1.Pod) -> None:
-        present = room.holding(pod.key, content, pod.created_at)
+        present = self._holding(pod, content)
         for leaving in pod.leaving:
-            present = present.beside(room.holding(pod.key, leaving, pod.created_at))
+            present = present.beside(self._holding(pod, leaving))
         if pod.terminating:
             self._ending.append(replace(present, occupies=True, terminating=True))
             return
@@ -89,17 +90,18 @@ class _Planner:
         self._decisions[pod.key] = Decision()
 
     def _place_effective(self, pod: NodePod, content: v1.Pod) -> None:
-        ask = room.holding(pod.key, content, pod.created_at)
+        ask = self._holding(pod, content)
         blocked = self._make_room(pod, content, ask) or self._order.awaited(pod)
         self._decisions[pod.key] = Decision(
             blocked=blocked, preempted=blocked is not None, wants_images=pod.key in self._want_images
         )
 
     def _place_candidate(self, pod: NodePod, content: v1.Pod) -> None:
-        ask = room.holding(pod.key, content, pod.created_at)
+        ask = self._holding(pod, content)
         held = [port for old in (pod.effective, *pod.leaving) if old is not None for port in ports.host_ports(old)]
         blocked = (
             sysctls.forbidden(content, self._node.allowed_unsafe_sysctls)
+            or abilities.lacking(content, self._node.abilities)
             or placement.misplaced(content, self._node)
             or ports.stolen(content, held, self._node.listening)
         )
@@ -142,6 +144,10 @@ class _Planner:
         if remaining is None:
             return None
         return Blocked(reason=lacking.reason, message=f"{lacking.message}; {_making_room(present) or 'waits for it'}")
+
+    def _holding(self, pod: NodePod, content: v1.Pod) -> Holding:
+        whole = self._node.abilities.classes.with_overhead(content)
+        return room.holding(pod.key, whole, pod.created_at)
 
     def _all(self) -> tuple[Holding, ...]:
         return (*self._ending, *self._held.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.sysctls import dotted
 from podstead.state.desired import Blocked
 
 if TYPE_CHECKING:
@@ -40,19 +41,10 @@ def forbidden(pod: v1.Pod, allowed_unsafe: tuple[str, ...]) -> Blocked | None:
     """
     context = pod.spec.security_context
     for sysctl in context.sysctls if context is not None else ():
-        name = normalised(sysctl.name)
+        name = dotted(sysctl.name)
         if sentence := _refusal(name, pod, allowed_unsafe):
             return Blocked(reason=FORBIDDEN, message=sentence)
     return None
-
-
-def normalised(name: str) -> str:
-    """Return the name with dots, as `sysctl` prints it.
-
-    A name written with slashes may hold dots in a part of its own (an interface's name); these become slashes.
-    """
-    first = next((character for character in name if character in "./"), "")
-    return name.translate(str.maketrans("./", "/.")) if first == "/" else name
 
 
 def _refusal(name: str, pod: v1.Pod, allowed_unsafe: tuple[str, ...]) -> str:
@@ -70,5 +62,5 @@ def _refusal(name: str, pod: v1.Pod, allowed_unsafe: tuple[str, ...]) -> str:
 
 
 def _pattern_matches(pattern: str, name: str) -> bool:
-    pattern = normalised(pattern)
+    pattern = dotted(pattern)
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

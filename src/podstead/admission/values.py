@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from podstead.admission.abilities import Abilities
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
@@ -54,6 +56,7 @@ class NodeFacts:
     max_pods: int
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     listening: frozenset[HostPort] = frozenset()
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

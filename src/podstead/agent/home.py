@@ -13,10 +13,12 @@ from podstead.k8s.qos import qos_class
 from podstead.k8s.resources import pod_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from podstead.cgroups.tree import CgroupTree
     from podstead.identity import PodUID
+    from podstead.k8s import core_v1 as v1
     from podstead.state.records import Revision
     from podstead.volumes.home import PodVolumes
     from podstead.volumes.mounts import Prepared
@@ -27,10 +29,14 @@ QOS_CLASSES = ("Guaranteed", "Burstable", "BestEffort")
 class PodHomes:
     """Prepares and removes pods' homes."""
 
-    def __init__(self, volumes: PodVolumes, cgroups: CgroupTree, pod_logs: Path) -> None:
+    def __init__(
+        self, volumes: PodVolumes, cgroups: CgroupTree, pod_logs: Path, whole: Callable[[v1.Pod], v1.Pod]
+    ) -> None:
+        """`whole` returns a pod with what its runtime class takes beside its containers."""
         self._volumes = volumes
         self._cgroups = cgroups
         self._pod_logs = pod_logs
+        self._whole = whole
 
     async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
         """Check and make the revision's volumes; raises RuntimeFault with reason FailedMount."""
@@ -39,7 +45,7 @@ class PodHomes:
     async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
         """Make the pod's cgroup with its limits; the runtime makes its containers' below it (spec/cri.md 6)."""
         path = pod_cgroup_path(self._cgroups.root, qos_class(revision.pod), uid)
-        await asyncio.to_thread(self._cgroups.create, path, pod_values(revision.pod))
+        await asyncio.to_thread(self._cgroups.create, path, pod_values(self._whole(revision.pod)))
 
     async def reset(self, uid: PodUID) -> None:
         """Empty the pod's emptyDirs."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from podstead.admission.abilities import lacking
+from podstead.agent.confinement import CONFIG_ERROR, check_profile, refuse_root, seccomp_file
 from podstead.agent.means import spec_of
 from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
@@ -22,8 +25,9 @@ from podstead.volumes.resolv import ClusterDNS, dns_of
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from podstead.admission.abilities import Abilities
     from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -33,8 +37,8 @@ if TYPE_CHECKING:
     from podstead.reconcile.actions import StartContainer
     from podstead.state.records import Revision
     from podstead.state.runtime import Image
+    from podstead.volumes.resolv import DNSWarning
 
-CONFIG_ERROR = "CreateContainerConfigError"
 Value = TypeVar("Value")
 
 
@@ -63,7 +67,10 @@ class NodeFacts:
     instance: str
     paths: Paths
     cgroup_root: str
-    runtime_handler: str
+    abilities: Callable[[], Abilities]
+    ids: Callable[[PodUID], Awaitable[int | VolumeTrouble]]
+    """The first id of the node for a pod that has a user namespace."""
+    seccomp_root: Path
     resolv_conf: str
     dns: ClusterDNS
     memory_bytes: int
@@ -82,27 +89,41 @@ class RequestBuilder:
         self._view = view
 
     async def sandbox(self, revision: Revision, uid: PodUID, attempt: int) -> SandboxRequest:
-        """Return the sandbox request; raises RuntimeFault where the pod's host name cannot be."""
+        """Return the sandbox request; raises RuntimeFault where the pod's host name or class cannot be."""
+        able = self._node.abilities()
+        if (blocked := lacking(revision.pod, able)) is not None:
+            # It was admitted by a runtime or a configuration that could: nothing runs with less than it asks for.
+            raise RuntimeFault(blocked.message, reason=blocked.reason)
+        request, warnings = await self._sandbox(revision, uid, attempt, able.classes.handler(revision.pod.spec) or "")
+        if attempt == 0:  # once an incarnation: on a node without a cluster most pods have one
+            for warning in warnings:
+                self._recorder.event(revision.key, uid, warning.reason, warning.message, warning=True)
+        return request
+
+    async def _sandbox(
+        self, revision: Revision, uid: PodUID, attempt: int, handler: str
+    ) -> tuple[SandboxRequest, tuple[DNSWarning, ...]]:
         pod, node = revision.pod, self._node
         name = self._hostname(pod)
+        first_id = sound(await node.ids(uid)) if pod.spec.host_users is False else None
         text = read_node_file(Path(node.resolv_conf)) if node.resolv_conf else ""
         dns, warnings = dns_of(pod, text, node.dns)
-        for warning in warnings:
-            self._recorder.event(revision.key, uid, warning.reason, warning.message, warning=True)
-        return SandboxRequest(
+        request = SandboxRequest(
             key=revision.key,
             uid=uid,
             instance=node.instance,
             attempt=attempt,
             revision=revision.id,
-            pod=pod,
+            pod=node.abilities().classes.with_overhead(pod),
             hostname=name.hostname,
             log_directory=str(log_directory(node.paths.pod_logs, revision.key, uid)),
             cgroup_parent=pod_cgroup_path(node.cgroup_root, qos_class(pod), uid),
             dns=dns,
-            runtime_handler=node.runtime_handler,
+            runtime_handler=handler,
+            first_id=first_id,
             annotations={CONFIG_SEEN: rfc3339(revision.seen_at)},
         )
+        return request, warnings
 
     async def container(
         self, revision: Revision, session: PodSession, step: StartContainer, image: Image
@@ -110,7 +131,9 @@ class RequestBuilder:
         """Return the container request; what the manifest makes impossible is a fault with CreateContainerConfigError."""
         pod, uid = revision.pod, session.uid
         spec = spec_of(revision, step.name)
-        _refuse_root(spec, pod, image)
+        refuse_root(spec, pod, image)
+        if (profile := seccomp_file(spec, pod)) is not None:
+            await asyncio.to_thread(check_profile, self._node.seccomp_root, profile)
         if self._node.private_mounts:
             refuse_propagation(spec, pod)
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
@@ -125,7 +148,9 @@ class RequestBuilder:
         prepared = session.prepared.get(revision.id) or sound(await self._files.prepare(pod, uid))
         hosts = sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips))
         message = sound(await self._files.make_message_file(uid, spec.name, step.attempt))
-        sandbox = await self.sandbox(revision, uid, inside.attempt if inside else 0)
+        # Its handler is the one that it was made by, whatever the class means today (foundation 4).
+        attempt, handler = (inside.attempt, inside.runtime_handler) if inside else (0, "")
+        sandbox, _ = await self._sandbox(revision, uid, attempt, handler)
         return ContainerRequest(
             sandbox=sandbox,
             sandbox_id=step.sandbox,
@@ -160,27 +185,6 @@ def refuse_propagation(container: v1.Container, pod: v1.Pod) -> None:
                 "and mounts do not pass between this machine and its containers (see podstead get nodes): write None",
                 reason=CONFIG_ERROR,
             )
-
-
-def _refuse_root(container: v1.Container, pod: v1.Pod, image: Image) -> None:
-    """Keep a container that asked not to run as root from doing so by its image (S34)."""
-    own, shared = container.security_context, pod.spec.security_context
-    asked = own.run_as_non_root if own and own.run_as_non_root is not None else shared and shared.run_as_non_root
-    if not asked:
-        return
-    user = own.run_as_user if own and own.run_as_user is not None else shared.run_as_user if shared else None
-    if user is None:
-        user = image.user if image.user is not None else None if image.username else 0
-    if user is None:
-        raise RuntimeFault(
-            f"container {container.name} has runAsNonRoot and its image's user {image.username!r} is not a number: "
-            "write runAsUser",
-            reason=CONFIG_ERROR,
-        )
-    if user == 0:
-        raise RuntimeFault(
-            f"container {container.name} has runAsNonRoot and would run as root: write runAsUser", reason=CONFIG_ERROR
-        )
 
 
 def sound(value: Value | VolumeTrouble) -> Value:

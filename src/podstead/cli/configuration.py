@@ -211,6 +211,9 @@ def _runtime(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfigura
         endpoint=_first(given.maybe("container-runtime-endpoint"), kubelet.endpoint, ""),
         sandbox_image=given.text("pod-infra-container-image"),
         oci_runtime=given.checked("oci-runtime", oci_reason) or own.oci_runtime,
+        classes=own.runtime_classes,
+        seccomp_root=given.path("seccomp-profile-root") or own.seccomp_root,
+        seccomp_default=given.switch("seccomp-default", kubelet.seccomp_default),
         share_runtime=given.switch("share-runtime", own.share_runtime),
         request_seconds=_first(
             given.seconds("runtime-request-timeout"), kubelet.request_seconds, usual.request_seconds

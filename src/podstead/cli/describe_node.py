@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from podstead.cli.describe_pod import labels
 from podstead.cli.outline import Outline
 from podstead.cli.times import local_time
+from podstead.k8s import core_v1 as v1
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from podstead.k8s import core_v1 as v1
 
 
 def describe_node(node: v1.Node, pods: Sequence[v1.Pod]) -> Outline:
@@ -39,6 +38,9 @@ def _status(outline: Outline, status: v1.NodeStatus) -> None:
         below = outline.block(name)
         for resource, amount in sorted(amounts.items()):
             below.add(resource, str(amount))
+    if status.runtime_handlers:
+        handlers = [(one.name or "(default)", *_abilities(one)) for one in status.runtime_handlers]
+        outline.table("Runtime Handlers", [("Name", "User Namespaces", "Recursive Read-Only"), *handlers])
     if status.node_info is not None:
         info = status.node_info
         below = outline.block("System Info")
@@ -50,6 +52,11 @@ def _status(outline: Outline, status: v1.NodeStatus) -> None:
         below.add("Architecture", info.architecture)
         below.add("Container Runtime Version", info.container_runtime_version)
         below.add("Kubelet Version", info.kubelet_version)
+
+
+def _abilities(handler: v1.NodeRuntimeHandler) -> tuple[str, str]:
+    can = handler.features or v1.NodeRuntimeHandlerFeatures()
+    return str(bool(can.user_namespaces)).lower(), str(bool(can.recursive_read_only_mounts)).lower()
 
 
 def _pods(outline: Outline, pods: Sequence[v1.Pod]) -> None:

@@ -37,6 +37,7 @@ class KubeletConfiguration:
     max_pods: int | None = None
     pod_cidr: str = ""
     unsafe_sysctls: tuple[str, ...] = ()
+    seccomp_default: bool | None = None
     max_restart_seconds: float | None = None
     parallel_pulls: int | None = None
     unused: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ def read_kubelet_configuration(path: Path) -> KubeletConfiguration:
         max_pods=root.integer("maxPods", 0),
         pod_cidr=root.checked("podCIDR", ipv4_range_reason) or "",
         unsafe_sysctls=root.strings("allowedUnsafeSysctls") or (),
+        seccomp_default=root.boolean("seccompDefault"),
         max_restart_seconds=_restart_period(root),
         parallel_pulls=root.integer("maxParallelImagePulls", 1),
         unused=tuple(name for name in root.given() if name in UNUSED_FIELDS),

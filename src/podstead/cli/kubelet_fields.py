@@ -3,7 +3,7 @@
 USED_FIELDS = frozenset(
     """
     allowedUnsafeSysctls clusterDNS clusterDomain containerRuntimeEndpoint crashLoopBackOff fileCheckFrequency
-    httpCheckFrequency maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout staticPodPath
+    httpCheckFrequency maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout seccompDefault staticPodPath
     staticPodURL staticPodURLHeader
     """.split()  # noqa: SIM905 - a table of names reads better as running text
 )
@@ -26,7 +26,7 @@ UNUSED_FIELDS = frozenset(
     nodeLeaseDurationSeconds nodeStatusMaxImages nodeStatusReportFrequency nodeStatusUpdateFrequency oomScoreAdj
     podPidsLimit podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved
     readOnlyPort registerNode registerWithTaints registryBurst registryPullQPS reservedMemory reservedSystemCPUs
-    rotateCertificates runOnce seccompDefault serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion
+    rotateCertificates runOnce serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion
     shutdownGracePeriod shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill
     streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
     systemReservedCgroup tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile topologyManagerPolicy

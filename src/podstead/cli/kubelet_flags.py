@@ -45,7 +45,7 @@ UNUSED_VALUE_FLAGS = frozenset(
     minimum-image-ttl-duration network-plugin network-plugin-mtu node-status-max-images
     node-status-update-frequency non-masquerade-cidr oom-score-adj pod-max-pids pods-per-core port port-range
     provider-id qos-reserved read-only-port registry-burst registry-qps reserved-cpus reserved-memory
-    runtime-cgroups seccomp-default seccomp-profile-root stderrthreshold storage-driver-buffer-duration
+    runtime-cgroups stderrthreshold storage-driver-buffer-duration
     storage-driver-db storage-driver-host storage-driver-password storage-driver-table storage-driver-user
     streaming-connection-idle-timeout sync-frequency system-cgroups system-reserved system-reserved-cgroup
     tls-cert-file tls-cipher-suites tls-min-version tls-private-key-file topology-manager-policy

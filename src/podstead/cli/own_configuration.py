@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.checks import registry_host_reason
 from podstead.cli.config_reader import ConfigReader, Section
-from podstead.config import Registry
+from podstead.config import Registry, RuntimeClass
+from podstead.k8s import quantity
+from podstead.k8s.names import dns1123_subdomain
+from podstead.k8s.resources import CPU, MEMORY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 OCI_RUNTIMES = ("crun", "runc")
+OVERHEADS = (CPU, MEMORY)
+"""What a sandbox can take by itself."""
 _FIELDS = {
     "registries",
     "credentialsFile",
     "proxy",
     "ociRuntime",
+    "runtimeClasses",
+    "seccompProfileRoot",
     "strict",
     "shareRuntime",
     "parallelPulls",
@@ -52,6 +60,8 @@ class OwnConfiguration:
     credentials_file: str = ""
     proxy: Proxy | None = None
     oci_runtime: str = ""
+    runtime_classes: tuple[RuntimeClass, ...] = ()
+    seccomp_root: Path | None = None
     strict: bool | None = None
     share_runtime: bool | None = None
     parallel_pulls: int | None = None
@@ -70,6 +80,8 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
         credentials_file=_beside(path, credentials),
         proxy=_proxy(root.section("proxy")),
         oci_runtime=root.checked("ociRuntime", oci_reason) or "",
+        runtime_classes=tuple(_runtime_classes(root)),
+        seccomp_root=_path_beside(path, root.string("seccompProfileRoot")),
         strict=root.boolean("strict"),
         share_runtime=root.boolean("shareRuntime"),
         parallel_pulls=root.integer("parallelPulls", 1),
@@ -82,6 +94,41 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
 
 def _beside(path: Path, text: str | None) -> str:
     return str(path.absolute().parent / text) if text else ""
+
+
+def _path_beside(path: Path, text: str | None) -> Path | None:
+    return path.absolute().parent / text if text else None
+
+
+def _runtime_classes(root: Section) -> Iterator[RuntimeClass]:
+    seen: set[str] = set()
+    for section in root.sections("runtimeClasses"):
+        section.refuse_unknown({"name", "handler", "overhead"})
+        name, handler = section.checked("name", dns1123_subdomain), section.string("handler")
+        for field, given in (("name", name), ("handler", handler)):
+            if not given:
+                section.refuse(field, "is missing: a class is a name for a handler of the runtime, such as runc")
+        if name in seen:
+            section.refuse("name", "is the name of another class already")
+        seen.add(name or "")
+        yield RuntimeClass(name=name or "", handler=handler or "", overhead=tuple(_overhead(section)))
+
+
+def _overhead(section: Section) -> Iterator[tuple[str, str]]:
+    below = section.section("overhead")
+    if below is None:
+        return
+    below.refuse_unknown(OVERHEADS)
+    for resource in OVERHEADS:
+        if (amount := below.checked(resource, _quantity_reason)) is not None:
+            yield resource, amount
+
+
+def _quantity_reason(text: str) -> str | None:
+    try:
+        return None if quantity.parse(text) > 0 else "must be more than nothing"
+    except quantity.QuantityError as error:
+        return str(error)
 
 
 def oci_reason(text: str) -> str | None:

@@ -33,6 +33,11 @@ proxy:                   # default: HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the 
   https: http://proxy.example.com:3128
   noProxy: 127.0.0.1,.example.com
 ociRuntime: crun         # or runc; default: crun where it works
+runtimeClasses:          # what runtimeClassName means here; a handler of the runtime is a class of its own name
+- name: sandboxed
+  handler: runc
+  overhead: {cpu: 50m, memory: 64Mi}   # what its sandbox takes beside the containers
+seccompProfileRoot: /etc/podstead/seccomp   # where localhostProfile is looked for; default: ROOT/seccomp
 strict: false            # true: warnings about a manifest refuse it
 shareRuntime: false      # true: the runtime or the directory is another agent's as well
 parallelPulls: 3

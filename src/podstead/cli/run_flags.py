@@ -31,6 +31,7 @@ VALUE_FLAGS = {
     "runtime-request-timeout": "deadline of one runtime call (2m)",
     "node-labels": "labels of the node, key=value separated by commas",
     "allowed-unsafe-sysctls": "sysctls or patterns (net.core.*) that pods may set beyond the safe ones",
+    "seccomp-profile-root": "directory of the profiles that localhostProfile names (seccomp in the root directory)",
     "v": "log verbosity: 0 errors, 2 the usual, 4 each decision",
     "root-dir": "keep everything under this directory: state, sockets, private containerd, logs",
     "podstead-config": "our own settings file (default /etc/podstead/config.yaml if it is there)",
@@ -39,6 +40,7 @@ VALUE_FLAGS = {
 }
 BOOLEAN_FLAGS = {
     "share-runtime": "run on a runtime or a directory that another agent uses as well",
+    "seccomp-default": "give containers that name no seccomp profile the runtime's own",
     "strict": "refuse manifests with warnings (unknown fields, duplicate keys, unquoted numbers)",
     "help": "print this and exit",
     "version": "print the version and exit",

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.cri._pb import cri_pb2 as pb
-from podstead.cri.resources import container_resources, sandbox_resources
-from podstead.cri.security import container_security, sandbox_security
+from podstead.cri.resources import container_resources, sandbox_overhead, sandbox_resources
+from podstead.cri.security import container_security, id_mappings, sandbox_security
 from podstead.k8s import labels
 from podstead.k8s.containers import standing_containers
+from podstead.k8s.sysctls import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ def sandbox_config(request: SandboxRequest) -> pb.PodSandboxConfig:
     spec = request.pod.spec
     host_network = bool(spec.host_network)
     security = spec.security_context
-    sysctls = {s.name.replace("/", "."): s.value for s in security.sysctls} if security else {}
+    sysctls = {dotted(s.name): s.value for s in security.sysctls} if security else {}
     return pb.PodSandboxConfig(
         metadata=pb.PodSandboxMetadata(
             name=request.key.name, uid=request.uid, namespace=request.key.namespace, attempt=request.attempt
@@ -48,9 +49,10 @@ def sandbox_config(request: SandboxRequest) -> pb.PodSandboxConfig:
         annotations=sandbox_annotations(request),
         linux=pb.LinuxPodSandboxConfig(
             cgroup_parent=request.cgroup_parent,
-            security_context=sandbox_security(request.pod),
+            security_context=sandbox_security(request.pod, request.first_id),
             sysctls=sysctls,
             resources=sandbox_resources(request.pod),
+            overhead=sandbox_overhead(request.pod),
         ),
     )
 
@@ -109,7 +111,7 @@ def container_config(request: ContainerRequest, node: NodeFacts) -> pb.Container
         args=request.args,
         working_dir=container.working_dir or "",
         envs=[pb.KeyValue(key=key, value=value.encode()) for key, value in request.env],
-        mounts=[_mount(m) for m in request.mounts],
+        mounts=[_mount(m, request.sandbox.first_id) for m in request.mounts],
         labels={**_identity_labels(request.sandbox), labels.CONTAINER_NAME: container.name},
         annotations=container_annotations(request),
         log_path=_relative_log_path(request),
@@ -152,12 +154,16 @@ def _relative_log_path(request: ContainerRequest) -> str:
     return request.log_path.removeprefix(request.sandbox.log_directory.rstrip("/") + "/")
 
 
-def _mount(mount: Mount) -> pb.Mount:
+def _mount(mount: Mount, first_id: int | None) -> pb.Mount:
+    """Return a mount; in a user namespace what is root's on the node is the pod's root's (idmapped mounts)."""
+    ids = id_mappings(first_id)
     return pb.Mount(
         container_path=mount.container_path,
         host_path=mount.host_path,
         readonly=mount.readonly,
         propagation=_PROPAGATION[mount.propagation],
+        uid_mappings=ids,
+        gid_mappings=ids,
     )
 
 

@@ -11,6 +11,8 @@ class NodeFacts:
 
     seccomp_root: str = "/var/lib/podstead/seccomp"
     """Directory of `localhostProfile` files (kubelet: `<root>/seccomp`)."""
+    seccomp_default: bool = False
+    """Whether a container that names no profile gets the runtime's default one (kubelet: seccompDefault)."""
     cpus: int = 0
     """CPUs whose thermal_throttle directory is masked (as the kubelet does); 0: none."""
     cgroup_v2: bool = False

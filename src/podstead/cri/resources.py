@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.k8s import quantity, resources
 
@@ -42,7 +44,12 @@ def container_resources(
 
 def sandbox_resources(pod: v1.Pod) -> pb.LinuxContainerResources:
     """Return the sum of the containers: for runtimes whose sandbox is a virtual machine; others do not read it."""
-    return cgroup_resources(resources.pod_values(pod))
+    return cgroup_resources(resources.pod_values(replace(pod, spec=replace(pod.spec, overhead={}))))
+
+
+def sandbox_overhead(pod: v1.Pod) -> pb.LinuxContainerResources | None:
+    """Return what the sandbox takes beside its containers; None where the pod's class has no overhead."""
+    return cgroup_resources(resources.overhead_values(pod)) if pod.spec.overhead else None
 
 
 def hugepage_limits(container: v1.Container) -> list[pb.HugepageLimit]:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.errors import UnimplementedFault
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.apparmor import profile_of
 from podstead.k8s.containers import all_containers
+from podstead.state.runtime import ID_RANGE
 
 if TYPE_CHECKING:
     from podstead.cri.node import NodeFacts
     from podstead.state.runtime import ContainerRequest
-
-APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
-"""Older form of appArmorProfile: this key with the container's name behind it."""
 
 MASKED_PATHS = (
     "/proc/asound",
@@ -43,29 +42,33 @@ _PROFILE_TYPES = {
 }
 
 
-def namespaces(spec: v1.PodSpec) -> pb.NamespaceOption:
+def namespaces(spec: v1.PodSpec, first_id: int | None = None) -> pb.NamespaceOption:
     """Return whose network, PID, IPC and user namespaces the pod's containers use.
 
-    Raises UnimplementedFault for `hostUsers: false`: containerd 1.6 ignores the request silently (spec/cri.md 10).
+    Raises UnimplementedFault for `hostUsers: false` without ids: the pod would be root of the node.
     """
-    if spec.host_users is False:
-        raise UnimplementedFault(
-            "cannot give a pod its own user namespace: leave out hostUsers", reason="Unimplemented"
-        )
+    if spec.host_users is False and first_id is None:
+        raise UnimplementedFault("cannot give the pod a user namespace without ids", reason="Unimplemented")
+    ids = id_mappings(first_id)
     pid = pb.NODE if spec.host_pid else pb.POD if spec.share_process_namespace else pb.CONTAINER
     return pb.NamespaceOption(
         network=pb.NODE if spec.host_network else pb.POD,
         pid=pid,
         ipc=pb.NODE if spec.host_ipc else pb.POD,
-        userns_options=pb.UserNamespace(mode=pb.NODE),
+        userns_options=pb.UserNamespace(mode=pb.POD if ids else pb.NODE, uids=ids, gids=ids),
     )
 
 
-def sandbox_security(pod: v1.Pod) -> pb.LinuxSandboxSecurityContext:
+def id_mappings(first_id: int | None) -> tuple[pb.IDMapping, ...]:
+    """Return which ids of the node a pod's are; empty where they are the node's own."""
+    return () if first_id is None else (pb.IDMapping(host_id=first_id, container_id=0, length=ID_RANGE),)
+
+
+def sandbox_security(pod: v1.Pod, first_id: int | None = None) -> pb.LinuxSandboxSecurityContext:
     """Return the sandbox's own security: the pod's user and groups, always the runtime's default seccomp profile."""
     context = pod.spec.security_context or v1.PodSecurityContext()
     out = pb.LinuxSandboxSecurityContext(
-        namespace_options=namespaces(pod.spec),
+        namespace_options=namespaces(pod.spec, first_id),
         privileged=any(_privileged(c) for c in all_containers(pod.spec)),
         seccomp=pb.SecurityProfile(profile_type=pb.SecurityProfile.RuntimeDefault),
         supplemental_groups=_groups(context),
@@ -91,7 +94,7 @@ def container_security(request: ContainerRequest, node: NodeFacts) -> pb.LinuxCo
     shared = pod.spec.security_context or v1.PodSecurityContext()
     own = container.security_context or v1.SecurityContext()
     out = pb.LinuxContainerSecurityContext(
-        namespace_options=namespaces(pod.spec),
+        namespace_options=namespaces(pod.spec, request.sandbox.first_id),
         privileged=_privileged(container),
         readonly_rootfs=bool(own.read_only_root_filesystem),
         no_new_privs=own.allow_privilege_escalation is False,
@@ -100,15 +103,15 @@ def container_security(request: ContainerRequest, node: NodeFacts) -> pb.LinuxCo
         seccomp=seccomp_profile(own.seccomp_profile or shared.seccomp_profile, node),
     )
     if own.capabilities is not None:
-        out.capabilities.add_capabilities.extend(own.capabilities.add)
-        out.capabilities.drop_capabilities.extend(own.capabilities.drop)
+        out.capabilities.add_capabilities.extend(_capability(name) for name in own.capabilities.add)
+        out.capabilities.drop_capabilities.extend(_capability(name) for name in own.capabilities.drop)
     _set_user(out, request, own, shared)
     selinux = own.se_linux_options or shared.se_linux_options
     if selinux is not None:
         out.selinux_options.CopyFrom(_selinux(selinux))
-    apparmor = apparmor_profile(pod, container)
+    apparmor = profile_of(pod, container)
     if apparmor is not None:
-        out.apparmor.CopyFrom(apparmor)
+        out.apparmor.CopyFrom(_apparmor(apparmor))
     if own.proc_mount != "Unmasked":
         out.masked_paths.extend(MASKED_PATHS)
         out.masked_paths.extend(f"/sys/devices/system/cpu/cpu{n}/thermal_throttle" for n in range(node.cpus))
@@ -134,33 +137,22 @@ def _set_user(
 
 
 def seccomp_profile(profile: v1.SeccompProfile | None, node: NodeFacts) -> pb.SecurityProfile:
-    """Return the seccomp profile; none asked for means Unconfined, as with the kubelet's default settings."""
+    """Return the seccomp profile; none asked for means Unconfined unless the node is set to seccompDefault."""
     if profile is None:
-        return pb.SecurityProfile(profile_type=pb.SecurityProfile.Unconfined)
+        usual = pb.SecurityProfile.RuntimeDefault if node.seccomp_default else pb.SecurityProfile.Unconfined
+        return pb.SecurityProfile(profile_type=usual)
     kind = _PROFILE_TYPES[profile.type]
     reference = f"{node.seccomp_root.rstrip('/')}/{profile.localhost_profile}" if profile.type == "Localhost" else ""
     return pb.SecurityProfile(profile_type=kind, localhost_ref=reference)
 
 
-def apparmor_profile(pod: v1.Pod, container: v1.Container) -> pb.SecurityProfile | None:
-    """Return the AppArmor profile: the container's field, its beta annotation, the pod's field, or None (runtime's)."""
-    own = container.security_context.app_armor_profile if container.security_context else None
-    if own is not None:
-        return _apparmor_of(own)
-    annotation = pod.metadata.annotations.get(APPARMOR_ANNOTATION + container.name)
-    if annotation == "runtime/default":
-        return pb.SecurityProfile(profile_type=pb.SecurityProfile.RuntimeDefault)
-    if annotation == "unconfined":
-        return pb.SecurityProfile(profile_type=pb.SecurityProfile.Unconfined)
-    if annotation is not None and annotation.startswith("localhost/"):
-        name = annotation.removeprefix("localhost/")
-        return pb.SecurityProfile(profile_type=pb.SecurityProfile.Localhost, localhost_ref=name)
-    shared = pod.spec.security_context.app_armor_profile if pod.spec.security_context else None
-    return _apparmor_of(shared) if shared is not None else None
-
-
-def _apparmor_of(profile: v1.AppArmorProfile) -> pb.SecurityProfile:
+def _apparmor(profile: v1.AppArmorProfile) -> pb.SecurityProfile:
     return pb.SecurityProfile(profile_type=_PROFILE_TYPES[profile.type], localhost_ref=profile.localhost_profile or "")
+
+
+def _capability(name: str) -> str:
+    """Return a capability as the CRI names it: containerd writes CAP_ before it, and would so write it twice."""
+    return name.upper().removeprefix("CAP_")
 
 
 def _privileged(container: v1.Container) -> bool:

@@ -151,6 +151,8 @@ class Agent:
         while not await parts.pleg.relist():
             # Without a list nothing can be told of what runs: neither which revisions made it, nor what is adopted.
             await self._clock.sleep(LIST_SECONDS)
+        with contextlib.suppress(RuntimeFault):  # it is asked again soon; until then pods that need more of it wait
+            ground.state.last_runtime = await ground.connection.client.info()
         loaded = await stores.records.load()
         for corrupt in loaded.corrupt:
             text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from podstead.daemon.abilities import abilities
 from podstead.daemon.node import NodeView, node_object
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.labels import REVISION
@@ -18,8 +19,9 @@ from podstead.status.times import rfc3339
 from podstead.store.changes import NODES, PODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from podstead.admission.abilities import Abilities
     from podstead.agent.session import PodSession
     from podstead.daemon.parts import Ground, Parts
     from podstead.identity import PodKey, PodUID, RevisionID
@@ -58,6 +60,7 @@ class Housekeeping:
         except RuntimeFault:
             parts.pleg.lost("it does not answer")
         else:
+            state.last_runtime = info
             if not parts.pleg.connected:
                 await parts.pleg.relist()
         if not ground.settings.node.ip:
@@ -76,16 +79,24 @@ class Housekeeping:
         pairs = tuple((p.reason, p.message) for p in problems)
         if pairs != self._shown or not self._changed:
             self._shown, self._changed = pairs, ground.clock.now().wall
-        mends = ground.connection.mends
+        able = abilities(ground)
         view = NodeView(
             name=ground.settings.node.name,
             ip=state.address,
             labels=self._labels,
             max_pods=ground.settings.node.max_pods,
             since=rfc3339(ground.instance.created_at),
-            annotations={"podstead.io/mends": "; ".join(mends.described())} if mends and mends.described() else {},
+            annotations=dict(self._annotations(able)),
+            abilities=able,
         )
         ground.stores.objects.put(NODES, node_object(view, ground.machine, info, pairs, rfc3339(self._changed)))
+
+    def _annotations(self, able: Abilities) -> Iterator[tuple[str, str]]:
+        mends = self._ground.connection.mends
+        if mends is not None and mends.described():
+            yield "podstead.io/mends", "; ".join(mends.described())
+        if classes := able.classes.classes:
+            yield "podstead.io/runtime-classes", ", ".join(f"{one.name}={one.handler}" for one in classes)
 
     async def _note_ready(self) -> None:
         """Remember the revision under which a pod was last ready: its bytes and images are kept (foundation 13, 23)."""

@@ -16,7 +16,11 @@ from podstead.k8s import core_v1 as v1
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from podstead.state.runtime import RuntimeInfo
+    from podstead.admission.abilities import Abilities
+    from podstead.state.runtime import HandlerFeatures, RuntimeInfo
+
+
+APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,8 @@ class Machine:
     kernel: str
     machine_id: str
     boot_id: str = ""
+    apparmor: bool = False
+    """Whether the kernel confines by AppArmor profiles."""
 
 
 def read_machine() -> Machine:
@@ -43,6 +49,7 @@ def read_machine() -> Machine:
         kernel=platform.release(),
         machine_id=_first_line(Path("/etc/machine-id")),
         boot_id=read_boot_id(),
+        apparmor=_first_line(APPARMOR) == "Y",
     )
 
 
@@ -72,6 +79,7 @@ class NodeView:
     since: str
     """When the instance was made, RFC 3339."""
     annotations: Mapping[str, str]
+    abilities: Abilities
 
 
 def node_object(
@@ -114,6 +122,8 @@ def node_object(
             allocatable=capacity,
             conditions=tuple(conditions),
             addresses=(*addresses, v1.NodeAddress(type="Hostname", address=view.name)),
+            features=v1.NodeFeatures(supplemental_groups_policy=view.abilities.strict_groups),
+            runtime_handlers=tuple(_handler(one) for one in view.abilities.handlers),
             node_info=v1.NodeSystemInfo(
                 architecture=machine.architecture,
                 boot_id=machine.boot_id,
@@ -128,6 +138,13 @@ def node_object(
             ),
         ),
     )
+
+
+def _handler(can: HandlerFeatures) -> v1.NodeRuntimeHandler:
+    features = v1.NodeRuntimeHandlerFeatures(
+        recursive_read_only_mounts=can.recursive_read_only, user_namespaces=can.user_namespaces
+    )
+    return v1.NodeRuntimeHandler(name=can.name, features=features)
 
 
 def _os_release() -> dict[str, str]:

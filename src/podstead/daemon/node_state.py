@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 class NodeState:
     """`started_at` is Unix seconds; `ready` is what /readyz says; `address` is the node's IP.
 
+    `runtime` is None while the runtime does not answer, `last_runtime` is what it said when it last did.
     `renamed` is what the machine is called now where that is not the name its node keeps.
     """
 
     started_at: float
     runtime: RuntimeInfo | None = None
+    last_runtime: RuntimeInfo | None = None
     problems: tuple[Problem, ...] = ()
     ready: bool = False
     address: str = ""

@@ -29,9 +29,11 @@ from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.cri.transport import socket_path
+from podstead.daemon.abilities import abilities
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, node_labels
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
+from podstead.daemon.runtime import seccomp_root
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
 from podstead.network.listeners import listeners
@@ -39,10 +41,12 @@ from podstead.probes.prober import Prober
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.state.probes import Outcome
+from podstead.state.runtime_classes import RuntimeClasses
 from podstead.state.sources import is_url
 from podstead.status.generate import NodeIdentity
 from podstead.store.facts import DIRECTORY
 from podstead.volumes.home import PodVolumes
+from podstead.volumes.id_ranges import IdRanges
 from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.resolv import ClusterDNS
 
@@ -165,11 +169,11 @@ def build_parts(ground: Ground) -> Parts:
 
 
 def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -> Executor:
-    recorder = ground.recorder
+    recorder, classes = ground.recorder, RuntimeClasses(classes=ground.settings.runtime.classes)
     means = Means(
         runtime=ground.connection.client,
         images=puller,
-        home=PodHomes(volumes, ground.cgroups, ground.settings.paths.pod_logs),
+        home=PodHomes(volumes, ground.cgroups, ground.settings.paths.pod_logs, classes.with_overhead),
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
         clock=ground.clock,
@@ -221,6 +225,7 @@ def guarded(settings: Settings) -> list[Path]:
         paths.root,
         paths.run,
         paths.socket,
+        *([settings.runtime.seccomp_root] if settings.runtime.seccomp_root is not None else ()),
         *([settings.source.path] if settings.source is not None else ()),
         *settings.files,
         *([Path(credentials)] if credentials else ()),
@@ -242,7 +247,9 @@ def _request_facts(ground: Ground) -> RequestFacts:
         instance=ground.instance.id,
         paths=ground.settings.paths,
         cgroup_root=ground.cgroups.root,
-        runtime_handler=ground.connection.handler,
+        abilities=lambda: abilities(ground),
+        ids=IdRanges(ground.settings.paths).of,
+        seccomp_root=seccomp_root(ground.settings),
         resolv_conf=node.resolv_conf,
         dns=ClusterDNS(servers=node.cluster_dns, domain=node.cluster_domain),
         memory_bytes=ground.machine.memory_bytes,
@@ -263,10 +270,11 @@ def _room_facts(ground: Ground) -> Callable[[bool], RoomFacts]:
     )
 
     def now(ports: bool) -> RoomFacts:
+        able = replace(facts, abilities=abilities(ground))
         if not ports:
-            return facts
+            return able
         listening = frozenset(HostPort(one.port, one.protocol, one.address) for one in listeners())
-        return replace(facts, listening=listening)
+        return replace(able, listening=listening)
 
     return now
 

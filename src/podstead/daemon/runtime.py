@@ -22,6 +22,7 @@ from podstead.store.facts import POD_CIDR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from podstead.clock import Clock
     from podstead.config import Settings
@@ -60,6 +61,21 @@ class RuntimeConnection:
         return self.running.probe.mends if self.running else None
 
 
+def seccomp_root(settings: Settings) -> Path:
+    """Return where this node keeps the seccomp profiles that manifests name."""
+    return settings.runtime.seccomp_root or settings.paths.root / "seccomp"
+
+
+def cri_facts(settings: Settings) -> NodeFacts:
+    """Return what of this machine and its settings goes into calls of the runtime."""
+    return NodeFacts(
+        seccomp_root=str(seccomp_root(settings)),
+        seccomp_default=settings.runtime.seccomp_default,
+        cpus=os.cpu_count() or 0,
+        cgroup_v2=read_hierarchies().version == CGROUP_V2,
+    )
+
+
 class RuntimeSetup:
     """Prepares the runtime and keeps a private one running."""
 
@@ -75,11 +91,7 @@ class RuntimeSetup:
     async def connect(self, say: Callable[[str], None]) -> RuntimeConnection:
         """Connect to the runtime, starting a private one where none was named; raises OperatorError."""
         runtime = self._settings.runtime
-        node = NodeFacts(
-            seccomp_root=str(self._settings.paths.root / "seccomp"),
-            cpus=os.cpu_count() or 0,
-            cgroup_v2=read_hierarchies().version == CGROUP_V2,
-        )
+        node = cri_facts(self._settings)
         if runtime.endpoint:
             client = connect(runtime.endpoint, request_seconds=runtime.request_seconds, node=node)
             return RuntimeConnection(

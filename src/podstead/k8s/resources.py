@@ -133,6 +133,17 @@ def pod_values(pod: v1.Pod, period_us: int = CFS_PERIOD_US) -> CgroupValues:
     )
 
 
+def overhead_values(pod: v1.Pod, period_us: int = CFS_PERIOD_US) -> CgroupValues:
+    """Return what the sandbox of the pod's runtime class takes by itself, as the values of a cgroup."""
+    amount = amounts(pod.spec.overhead)
+    return CgroupValues(
+        shares=cpu_shares(_milli(amount.get(CPU))),
+        quota=cpu_quota(_milli(amount.get(CPU)), period_us),
+        period=period_us,
+        memory_limit=_whole(amount.get(MEMORY)),
+    )
+
+
 def _bounded(pod: v1.Pod, resource: str) -> bool:
     if pod.spec.resources is not None and amounts(pod.spec.resources.limits).get(resource):
         return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.k8s import apparmor, qos, resources
 from podstead.k8s import core_v1 as v1
-from podstead.k8s import qos, resources
 from podstead.manifest.differences import Difference, differences
 from podstead.manifest.restart_table import Effect, effect_of
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
-"""Prefix of the annotations that give one container an AppArmor profile."""
 _HOSTS_FILE = "/etc/hosts"
 
 
@@ -105,7 +103,7 @@ def _field_changes(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
             effect, concerned = _concerned(difference, old, new, host_network=host_network)
         elif difference.pattern == "spec.priorityClassName" and qos.is_oom_protected(old) != qos.is_oom_protected(new):
             effect, concerned = Effect.CONTAINER, _names(old) & _names(new)
-        elif difference.path.startswith(f"metadata.annotations[{APPARMOR_ANNOTATION}"):
+        elif difference.path.startswith(f"metadata.annotations[{apparmor.ANNOTATION}"):
             name = difference.path.removesuffix("]").rpartition("/")[2]
             concerned = frozenset({name}) & _names(old) & _names(new)
             effect = Effect.CONTAINER if concerned else effect

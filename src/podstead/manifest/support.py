@@ -45,6 +45,11 @@ def _refused(what: str, allowed: tuple[object, ...] = ()) -> Rule:
     )
 
 
+def _refused_for(why: str) -> Rule:
+    """Refuse a field for a reason that another version would have too."""
+    return Rule(outcome=Outcome.REFUSED, text=why)
+
+
 def _ignored(why: str, allowed: tuple[object, ...] = ()) -> Rule:
     return Rule(outcome=Outcome.IGNORED, text=why, allowed=("", [], {}, *allowed))
 
@@ -71,15 +76,11 @@ RULES: dict[str, Rule] = {
     "PodSpec.automountServiceAccountToken": _ignored("no token is mounted, there is no API server", (False,)),
     "PodSpec.ephemeralContainers": _refused("ephemeral containers"),
     "PodSpec.evictionResponders": _ignored("nothing here evicts pods by request"),
-    "PodSpec.hostUsers": _refused("user namespaces (hostUsers: false)", (True,)),
-    "PodSpec.hostnameOverride": _refused("hostname overrides"),
     "PodSpec.imagePullSecrets": _REFERENCE,
     "PodSpec.initContainers": _refused("init containers and sidecars"),
-    "PodSpec.overhead": _refused("overheads of runtime classes"),
     "PodSpec.preemptionPolicy": _ignored("only system-critical pods preempt here", ("PreemptLowerPriority",)),
-    "PodSpec.readinessGates": _refused("readiness gates"),
+    "PodSpec.readinessGates": _refused_for("nobody on a node of its own meets the gates: the pod would never be ready"),
     "PodSpec.resourceClaims": _REFERENCE,
-    "PodSpec.runtimeClassName": _refused("runtime classes"),
     "PodSpec.schedulerName": _ignored("no scheduler has a part in a static pod", ("default-scheduler",)),
     "PodSpec.schedulingGates": _refused("scheduling gates"),
     "PodSpec.schedulingGroup": _ignored("no scheduler has a part in a static pod"),
@@ -89,9 +90,6 @@ RULES: dict[str, Rule] = {
     "PodSpec.topologySpreadConstraints": _ignored("there is only this node to run on"),
     "PodOS.name": _refused("other systems than linux", ("linux",)),
     "PodSecurityContext.seLinuxChangePolicy": _ignored("volumes are relabelled by the runtime", ("Recursive",)),
-    "PodSecurityContext.supplementalGroupsPolicy": _refused(
-        "other policies for supplemental groups than Merge", ("Merge",)
-    ),
     "PodSecurityContext.windowsOptions": _refused("options for Windows"),
     "SecurityContext.windowsOptions": _refused("options for Windows"),
     "Container.envFrom": _refused("environments from other objects (envFrom)"),
@@ -141,9 +139,10 @@ HONOURED: dict[str, str] = {
     "Pod": "apiVersion kind metadata spec",
     "ObjectMeta": "annotations labels name namespace",
     "PodSpec": (
-        "containers dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostname nodeName"
-        " nodeSelector os priority priorityClassName resources restartPolicy securityContext setHostnameAsFQDN"
-        " shareProcessNamespace subdomain terminationGracePeriodSeconds volumes"
+        "containers dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostUsers hostname"
+        " hostnameOverride nodeName nodeSelector os overhead priority priorityClassName resources restartPolicy"
+        " runtimeClassName securityContext setHostnameAsFQDN shareProcessNamespace subdomain"
+        " terminationGracePeriodSeconds volumes"
     ),
     "Container": (
         "args command env image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext"
@@ -172,7 +171,7 @@ HONOURED: dict[str, str] = {
     ),
     "PodSecurityContext": (
         "appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxOptions seccompProfile"
-        " supplementalGroups sysctls"
+        " supplementalGroups supplementalGroupsPolicy sysctls"
     ),
     "AppArmorProfile": "localhostProfile type",
     "Capabilities": "add drop",

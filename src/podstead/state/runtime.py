@@ -22,6 +22,10 @@ class DNS:
     options: tuple[str, ...] = ()
 
 
+ID_RANGE = 65_536
+"""Ids of a pod with a user namespace: all that images use (nobody is 65534). The kubelet gives as many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxRequest:
     """Everything RunPodSandbox needs; the pod is defaulted and named."""
@@ -37,6 +41,8 @@ class SandboxRequest:
     cgroup_parent: str
     dns: DNS
     runtime_handler: str
+    first_id: int | None = None
+    """First of the ID_RANGE ids of the node that the pod's own user namespace maps to; None: it has none."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 

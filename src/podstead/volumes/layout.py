@@ -31,3 +31,8 @@ def etc_hosts(paths: Paths, uid: PodUID) -> Path:
 def termination_file(paths: Paths, uid: PodUID, container: str, attempt: int) -> Path:
     """Return the termination message file of one attempt; eight hex digits, of the attempt, so it is found again."""
     return pod_directory(paths, uid) / "containers" / container / f"{attempt:08x}"
+
+
+def id_range(paths: Paths, uid: PodUID) -> Path:
+    """Return the file that says which of the node's ids a pod with a user namespace has."""
+    return pod_directory(paths, uid) / "userns"

@@ -10,7 +10,7 @@ from podstead.cli.configuration import Configured, Host, configure
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.main import main
 from podstead.cli.run_flags import parse_run_flags
-from podstead.config import Registry
+from podstead.config import Registry, RuntimeClass
 from podstead.daemon.parts import guarded
 from podstead.errors import PodsteadError
 from tests.unit.cli.objects import CANARY
@@ -71,10 +71,19 @@ def test_a_configuration_without_an_end_is_not_read_to_it() -> None:
 def test_what_leads_to_the_agent_is_guarded(tmp_path: Path) -> None:
     kubelet, own = tmp_path / "kubelet.yaml", tmp_path / "own.yaml"
     kubelet.write_text(KUBELET + "containerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n")
-    own.write_text(f"credentialsFile: {tmp_path}/docker.json\n")
+    own.write_text(f"credentialsFile: {tmp_path}/docker.json\nseccompProfileRoot: {tmp_path}/seccomp\n")
     flags = ("--pod-manifest-path=/m", "--root-dir=/r", "--socket=/s/podstead.sock", "--config", str(kubelet))
     settings = configured(*flags, host=Host(name="node1", own_file=own)).settings
-    names = ("/r", "/s/podstead.sock", "/m", kubelet, own, tmp_path / "docker.json", "/run/containerd/containerd.sock")
+    names = (
+        "/r",
+        "/s/podstead.sock",
+        "/m",
+        kubelet,
+        own,
+        tmp_path / "docker.json",
+        tmp_path / "seccomp",
+        "/run/containerd/containerd.sock",
+    )
     assert set(guarded(settings)) == {Path(name) for name in names}
     assert configured("--pod-manifest-path=/m").settings.files == ()
 
@@ -195,6 +204,10 @@ registries:
 credentialsFile: /root/auth.json
 proxy: {{http: "http://u:{CANARY}@proxy:3128", https: "", noProxy: "10.0.0.0/8"}}
 ociRuntime: runc
+runtimeClasses:
+- {{name: sandboxed, handler: runc, overhead: {{cpu: 50m, memory: 64Mi}}}}
+- {{name: quick, handler: crun}}
+seccompProfileRoot: profiles
 strict: yes
 shareRuntime: true
 parallelPulls: 2
@@ -214,10 +227,41 @@ imageBackOff: {{initial: 2s, max: 30s}}
     assert images.http_proxy == f"http://u:{CANARY}@proxy:3128"
     assert (images.backoff_seconds, images.max_backoff_seconds) == (2.0, 30.0)
     assert (settings.runtime.oci_runtime, settings.runtime.share_runtime, settings.strict) == ("runc", True, True)
+    assert settings.runtime.classes == (
+        RuntimeClass(name="sandboxed", handler="runc", overhead=(("cpu", "50m"), ("memory", "64Mi"))),
+        RuntimeClass(name="quick", handler="crun"),
+    )
+    assert settings.runtime.seccomp_root == tmp_path / "profiles"
     restart = settings.restart
     assert (restart.initial_seconds, restart.max_seconds, restart.reset_seconds) == (1.0, 20.0, 120.0)
     flags = configured("--pod-manifest-path=/m", "--podstead-config", str(file), "--oci-runtime=crun", "--strict=false")
     assert (flags.settings.runtime.oci_runtime, flags.settings.strict) == ("crun", False)
+
+
+def test_runtime_classes_that_cannot_be_meant(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "runtimeClasses:\n- {name: Kata}\n- {name: a, handler: runc, overhead: {cpu: much, pods: '1'}}\n"
+        "- {name: a, handler: crun}\n"
+    )
+    text = refused("--pod-manifest-path=/m", f"--podstead-config={file}")
+    for part in (
+        "2:10: runtimeClasses[0].name: must be lower-case letters",
+        "2:3: runtimeClasses[0].handler: is missing",
+        "3:44: runtimeClasses[1].overhead.cpu: must be a number with an optional suffix",
+        "3:50: runtimeClasses[1].overhead.pods: is not a field here",
+        "4:10: runtimeClasses[2].name: is the name of another class already",
+    ):
+        assert part in text, text
+
+
+def test_seccomp(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(KUBELET + "staticPodPath: /m\nseccompDefault: true\n")
+    by_file = configured("--config", str(file)).settings.runtime
+    assert (by_file.seccomp_default, by_file.seccomp_root) == (True, None)
+    by_flag = configured("--config", str(file), "--seccomp-default=false", "--seccomp-profile-root=/p").settings.runtime
+    assert (by_flag.seccomp_default, by_flag.seccomp_root) == (False, Path("/p"))
 
 
 def test_problems_of_our_own_file_hold_no_values(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from podstead.cri import convert
@@ -144,6 +146,22 @@ def test_mounts(ours: str, theirs: pb.MountPropagation) -> None:
     mount = Mount(container_path="/data", host_path="/opt/data", readonly=True, propagation=ours)
     (made,) = convert.container_config(container_request(mounts=(mount,)), NODE).mounts
     assert made == pb.Mount(container_path="/data", host_path="/opt/data", readonly=True, propagation=theirs)
+
+
+def test_mounts_of_a_user_namespace_keep_their_owners() -> None:
+    request = container_request(mounts=(Mount(container_path="/data", host_path="/opt/data"),))
+    (made,) = convert.container_config(replace(request, sandbox=replace(request.sandbox, first_id=65536)), NODE).mounts
+    mapping = pb.IDMapping(host_id=65536, container_id=0, length=65536)
+    assert (list(made.uid_mappings), list(made.gid_mappings)) == ([mapping], [mapping])
+
+
+def test_what_a_sandbox_takes_itself_is_told_apart() -> None:
+    limits = {"cpu": "1", "memory": "64Mi"}
+    container = v1.Container(name="main", resources=v1.ResourceRequirements(limits=limits))
+    made = convert.sandbox_config(sandbox_request(pod(container, overhead={"cpu": "250m", "memory": "16Mi"}))).linux
+    assert (made.resources.cpu_shares, made.resources.memory_limit_in_bytes) == (1024, 64 << 20)
+    assert (made.overhead.cpu_shares, made.overhead.memory_limit_in_bytes) == (256, 16 << 20)
+    assert not convert.sandbox_config(sandbox_request(pod(container))).linux.HasField("overhead")
 
 
 def test_resources_become_cgroup_values() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,8 +43,20 @@ def test_namespaces(spec: dict[str, Any], network: int, pid: int, ipc: int) -> N
 
 
 def test_a_user_namespace_is_refused_not_forgotten() -> None:
-    with pytest.raises(UnimplementedFault, match="leave out hostUsers"):
+    with pytest.raises(UnimplementedFault, match="without ids"):
         security.namespaces(pod(host_users=False).spec)
+
+
+def test_a_user_namespace_maps_the_pods_ids() -> None:
+    request = container_request(of=pod(host_users=False))
+    request = replace(request, sandbox=replace(request.sandbox, first_id=131072))
+    mapping = pb.IDMapping(host_id=131072, container_id=0, length=65536)
+    for found in (
+        security.sandbox_security(request.sandbox.pod, request.sandbox.first_id).namespace_options,
+        security.container_security(request, NODE).namespace_options,
+    ):
+        users = found.userns_options
+        assert (users.mode, list(users.uids), list(users.gids)) == (pb.POD, [mapping], [mapping])
 
 
 def test_nothing_asked_for() -> None:
@@ -129,27 +142,31 @@ def test_seccomp(own: str | None, shared: str | None, expected: tuple[int, str])
 
 
 @pytest.mark.parametrize(
-    ("own", "annotation", "shared", "expected"),
+    ("profile", "expected"),
     [
-        ("RuntimeDefault", "unconfined", "Unconfined", (Profile.RuntimeDefault, "")),
-        (None, "localhost/tight", "Unconfined", (Profile.Localhost, "tight")),
-        (None, "runtime/default", "Unconfined", (Profile.RuntimeDefault, "")),
-        (None, "unconfined", "RuntimeDefault", (Profile.Unconfined, "")),
-        (None, None, "Unconfined", (Profile.Unconfined, "")),
-        (None, None, None, None),
+        (None, None),
+        (v1.AppArmorProfile(type="RuntimeDefault"), (Profile.RuntimeDefault, "")),
+        (v1.AppArmorProfile(type="Unconfined"), (Profile.Unconfined, "")),
+        (v1.AppArmorProfile(type="Localhost", localhost_profile="tight"), (Profile.Localhost, "tight")),
     ],
 )
-def test_apparmor(
-    own: str | None, annotation: str | None, shared: str | None, expected: tuple[int, str] | None
-) -> None:
-    annotations = {f"{security.APPARMOR_ANNOTATION}main": annotation} if annotation else {}
-    profile = v1.AppArmorProfile(type=own) if own else None
-    container = v1.Container(name="main", security_context=v1.SecurityContext(app_armor_profile=profile))
-    pods = v1.PodSecurityContext(app_armor_profile=v1.AppArmorProfile(type=shared) if shared else None)
-    found = security.apparmor_profile(
-        pod(container, metadata={"annotations": annotations}, security_context=pods), container
-    )
-    assert (None if found is None else (found.profile_type, found.localhost_ref)) == expected
+def test_apparmor(profile: v1.AppArmorProfile | None, expected: tuple[int, str] | None) -> None:
+    found = made(v1.SecurityContext(app_armor_profile=profile))
+    assert found.HasField("apparmor") is (expected is not None)
+    if expected is not None:
+        assert (found.apparmor.profile_type, found.apparmor.localhost_ref) == expected
+
+
+def test_capabilities_are_named_as_the_runtime_does() -> None:
+    asked = v1.Capabilities(add=("CAP_SYS_TIME", "net_admin"), drop=("ALL",))
+    found = made(v1.SecurityContext(capabilities=asked)).capabilities
+    assert (list(found.add_capabilities), list(found.drop_capabilities)) == (["SYS_TIME", "NET_ADMIN"], ["ALL"])
+
+
+def test_seccomp_where_the_node_confines_by_default() -> None:
+    node = NodeFacts(seccomp_default=True)
+    assert security.seccomp_profile(None, node).profile_type == Profile.RuntimeDefault
+    assert security.seccomp_profile(v1.SeccompProfile(type="Unconfined"), node).profile_type == Profile.Unconfined
 
 
 def test_masked_and_readonly_paths() -> None:

@@ -53,7 +53,10 @@ def test_what_it_rejects(text: str | bytes, why: str) -> None:
             manifest(spec="priority: 1\npriority: 2\n"),
             "take the last of equal keys in silence: spec.priority (line 10)",
         ),
-        (manifest(spec="hostUsers: false\n"), "fields that Podstead refuses in this version: spec.hostUsers (line 9)"),
+        (
+            manifest(spec="readinessGates: [{conditionType: a/b}]\n"),
+            "fields that Podstead refuses in this version: spec.readinessGates (line 9)",
+        ),
         (manifest(metadata="uid: abc\n"), "It would keep metadata.uid"),
         (manifest(metadata="deletionTimestamp: 2024-01-01T00:00:00Z\n"), "terminate the pod at once"),
         (manifest(spec="priorityClassName: system-node-critical\n"), "would not look up the priority class"),

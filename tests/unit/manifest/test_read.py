@@ -168,8 +168,8 @@ def test_a_file_without_a_pod(text: str) -> None:
 
 def test_the_weightiest_reason_counts() -> None:
     deployment = "apiVersion: apps/v1\nkind: Deployment\n"
-    invalid = manifest(spec="restartPolicy: Sometimes\nhostUsers: false\nbogus: 1\n")
-    unsupported = manifest(name="u", spec="hostUsers: false\nbogus: 1\n")
+    invalid = manifest(spec="restartPolicy: Sometimes\nreadinessGates: [{conditionType: a/b}]\nbogus: 1\n")
+    unsupported = manifest(name="u", spec="readinessGates: [{conditionType: a/b}]\nbogus: 1\n")
     assert read(f"{invalid}---\n{deployment}", strict=True).reason == "NotAPod"
     assert read(f"{invalid}---\n{unsupported}", strict=True).reason == "InvalidManifest"
     assert read(unsupported, strict=True).reason == "Unsupported"
@@ -211,7 +211,9 @@ def test_a_stored_document_gives_the_equal_pod(text: str) -> None:
 
 
 def test_a_stored_document_is_not_judged_again() -> None:
-    pod = read_document(manifest(spec="hostUsers: false\nrestartPolicy: Sometimes\n").encode(), NODE)
+    pod = read_document(
+        manifest(spec="readinessGates: [{conditionType: a/b}]\nrestartPolicy: Sometimes\n").encode(), NODE
+    )
     assert (pod.metadata.name, pod.spec.restart_policy) == ("web-node1", "Sometimes")
 
 

@@ -60,13 +60,9 @@ def test_what_is_said_has_words() -> None:
             "spec.containers[0].env[0].valueFrom.resourceFieldRef",
         ),
         ("", "activeDeadlineSeconds: 5\n", "spec.activeDeadlineSeconds"),
-        ("", "runtimeClassName: kata\n", "spec.runtimeClassName"),
-        ("", "readinessGates: [{conditionType: a/b}]\n", "spec.readinessGates"),
-        ("", "hostUsers: false\n", "spec.hostUsers"),
         ("", "volumes: [{name: v, downwardAPI: {}}]\n", "spec.volumes[0].downwardAPI"),
         ("", "volumes: [{name: v, nfs: {server: s, path: /p}}]\n", "spec.volumes[0].nfs"),
         ("", "volumes: [{name: v, emptyDir: {medium: HugePages}}]\n", "spec.volumes[0].emptyDir.medium"),
-        ("", "securityContext: {supplementalGroupsPolicy: Strict}\n", "spec.securityContext.supplementalGroupsPolicy"),
         (
             "volumeMounts: [{name: v, mountPath: /v, subPath: s}]\n",
             "volumes: [{name: v, emptyDir: {}}]\n",
@@ -81,12 +77,23 @@ def test_what_would_change_what_runs_is_refused_by_name(container: str, spec: st
     assert reading.messages[0].line > 1
 
 
+def test_what_could_never_come_true_is_refused_with_its_reason() -> None:
+    reading = read(manifest(spec="readinessGates: [{conditionType: a/b}]\n"))
+    assert reading.reason == "Unsupported"
+    assert [(m.field, m.message) for m in reading.messages] == [
+        ("spec.readinessGates", "nobody on a node of its own meets the gates: the pod would never be ready")
+    ]
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         "tolerations: [{operator: Exists}]\n",
         "schedulerName: default-scheduler\n",
-        "hostUsers: true\n",
+        "hostUsers: false\n",
+        "runtimeClassName: kata\noverhead: {cpu: 10m}\n",
+        "hostnameOverride: db.example.org\n",
+        "securityContext: {supplementalGroupsPolicy: Strict}\n",
         "automountServiceAccountToken: false\n",
         "initContainers: []\naffinity: {}\n",
         "preemptionPolicy: PreemptLowerPriority\n",

@@ -190,11 +190,25 @@ class UInt64Value(_message.Message):
     value: int
     def __init__(self, value: _Optional[int] = ...) -> None: ...
 
+class IDMapping(_message.Message):
+    __slots__ = ("host_id", "container_id", "length")
+    HOST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    host_id: int
+    container_id: int
+    length: int
+    def __init__(self, host_id: _Optional[int] = ..., container_id: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
+
 class UserNamespace(_message.Message):
-    __slots__ = ("mode",)
+    __slots__ = ("mode", "uids", "gids")
     MODE_FIELD_NUMBER: _ClassVar[int]
+    UIDS_FIELD_NUMBER: _ClassVar[int]
+    GIDS_FIELD_NUMBER: _ClassVar[int]
     mode: NamespaceMode
-    def __init__(self, mode: _Optional[_Union[NamespaceMode, str]] = ...) -> None: ...
+    uids: _containers.RepeatedCompositeFieldContainer[IDMapping]
+    gids: _containers.RepeatedCompositeFieldContainer[IDMapping]
+    def __init__(self, mode: _Optional[_Union[NamespaceMode, str]] = ..., uids: _Optional[_Iterable[_Union[IDMapping, _Mapping]]] = ..., gids: _Optional[_Iterable[_Union[IDMapping, _Mapping]]] = ...) -> None: ...
 
 class NamespaceOption(_message.Message):
     __slots__ = ("network", "pid", "ipc", "target_id", "userns_options")
@@ -618,12 +632,14 @@ class KeyValue(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Mount(_message.Message):
-    __slots__ = ("container_path", "host_path", "readonly", "selinux_relabel", "propagation", "recursive_read_only", "image")
+    __slots__ = ("container_path", "host_path", "readonly", "selinux_relabel", "propagation", "uid_mappings", "gid_mappings", "recursive_read_only", "image")
     CONTAINER_PATH_FIELD_NUMBER: _ClassVar[int]
     HOST_PATH_FIELD_NUMBER: _ClassVar[int]
     READONLY_FIELD_NUMBER: _ClassVar[int]
     SELINUX_RELABEL_FIELD_NUMBER: _ClassVar[int]
     PROPAGATION_FIELD_NUMBER: _ClassVar[int]
+    UID_MAPPINGS_FIELD_NUMBER: _ClassVar[int]
+    GID_MAPPINGS_FIELD_NUMBER: _ClassVar[int]
     RECURSIVE_READ_ONLY_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     container_path: str
@@ -631,9 +647,11 @@ class Mount(_message.Message):
     readonly: bool
     selinux_relabel: bool
     propagation: MountPropagation
+    uid_mappings: _containers.RepeatedCompositeFieldContainer[IDMapping]
+    gid_mappings: _containers.RepeatedCompositeFieldContainer[IDMapping]
     recursive_read_only: bool
     image: ImageSpec
-    def __init__(self, container_path: _Optional[str] = ..., host_path: _Optional[str] = ..., readonly: bool = ..., selinux_relabel: bool = ..., propagation: _Optional[_Union[MountPropagation, str]] = ..., recursive_read_only: bool = ..., image: _Optional[_Union[ImageSpec, _Mapping]] = ...) -> None: ...
+    def __init__(self, container_path: _Optional[str] = ..., host_path: _Optional[str] = ..., readonly: bool = ..., selinux_relabel: bool = ..., propagation: _Optional[_Union[MountPropagation, str]] = ..., uid_mappings: _Optional[_Iterable[_Union[IDMapping, _Mapping]]] = ..., gid_mappings: _Optional[_Iterable[_Union[IDMapping, _Mapping]]] = ..., recursive_read_only: bool = ..., image: _Optional[_Union[ImageSpec, _Mapping]] = ...) -> None: ...
 
 class Capability(_message.Message):
     __slots__ = ("add_capabilities", "drop_capabilities", "add_ambient_capabilities")

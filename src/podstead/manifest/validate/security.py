@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from podstead.k8s import apparmor
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.sysctls import dotted
 from podstead.manifest.validate.findings import path_fault, quoted
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ _IPC_SYSCTL = re.compile(r"kernel\.(?:sem|shm.*|msg.*)|fs\.mqueue\..*")
 
 _SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
-_APPARMOR_CONTAINER = "container.apparmor.security.beta.kubernetes.io/"
 
 
 def validate_pod_security(pod: v1.Pod, found: Findings) -> None:
@@ -103,7 +104,7 @@ def _validate_sysctls(context: v1.PodSecurityContext, spec: v1.PodSpec, found: F
     seen: set[str] = set()
     for index, sysctl in enumerate(context.sysctls):
         here = f"spec.securityContext.sysctls[{index}].name"
-        name = sysctl.name.replace("/", ".")
+        name = dotted(sysctl.name)
         if not sysctl.name:
             found.required(here, "expected the name of a sysctl")
             continue
@@ -130,8 +131,8 @@ def _validate_annotations(pod: v1.Pod, found: Findings) -> None:
             path = f"spec.{kind}[{index}].securityContext"
             seccomp = given.get(_SECCOMP_CONTAINER + container.name)
             _compare(seccomp, context.seccomp_profile, f"{path}.seccompProfile", found)
-            apparmor = given.get(_APPARMOR_CONTAINER + container.name)
-            _compare(apparmor, context.app_armor_profile, f"{path}.appArmorProfile", found)
+            older = given.get(apparmor.ANNOTATION + container.name)
+            _compare(older, context.app_armor_profile, f"{path}.appArmorProfile", found)
 
 
 def _compare(

@@ -17,6 +17,7 @@ COLUMNS = (
     Column("OS-Image", priority=1, description="Operating system"),
     Column("Kernel-Version", priority=1, description="Version of the kernel"),
     Column("Container-Runtime", priority=1, description="Container runtime and its version"),
+    Column("Runtime-Handlers", priority=1, description="What a runtime class can name"),
     Column("Mends", priority=1, description="What is done only because this machine needs it"),
 )
 ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -46,6 +47,11 @@ def _address(node: v1.Node, kind: str) -> str:
     return next((a.address for a in addresses if a.type == kind and a.address), NONE)
 
 
+def _handlers(node: v1.Node) -> str:
+    handlers = node.status.runtime_handlers if node.status else ()
+    return ",".join(one.name for one in handlers if one.name) or NONE
+
+
 def node_cells(node: v1.Node, now: float) -> Cells:
     """Return the row of a node at `now` (Unix seconds)."""
     meta = node.metadata or v1.ObjectMeta()
@@ -62,6 +68,7 @@ def node_cells(node: v1.Node, now: float) -> Cells:
             (info.os_image if info else "") or UNKNOWN,
             (info.kernel_version if info else "") or UNKNOWN,
             (info.container_runtime_version if info else "") or UNKNOWN,
+            _handlers(node),
             meta.annotations.get(MENDS, NONE),
         )
     )
