@@ -186,8 +186,9 @@ async def test_a_seccomp_profile_that_is_not_there_is_said_before_the_runtime_is
     assert container.config.linux.security_context.seccomp.localhost_ref == str(kept / "web.json")
 
 
+@pytest.mark.conformance("S38")
 async def test_a_missing_cluster_dns_is_said_once_an_incarnation(node: SimulatedNode) -> None:
-    """S38: the host's resolv.conf and an event; here one, however often containers and sandboxes are made again."""
+    """However often its containers and sandboxes are made again."""
     node.write("web.yaml", manifest("web", host_network=False))
     first = await node.running_pod("web")
     node.runtime.exit_container(first.id, 1)

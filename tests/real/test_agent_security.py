@@ -200,6 +200,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.conformance("S35")
 def test_what_this_node_cannot_do_is_said_and_nothing_runs_without_it(agent: AgentUnderTest) -> None:
     for name, (_, spec) in REFUSED.items():
         agent.write(f"{name}.yaml", manifest(name, **spec))
@@ -210,8 +211,9 @@ def test_what_this_node_cannot_do_is_said_and_nothing_runs_without_it(agent: Age
     assert agent.sandboxes() == ()
 
 
+@pytest.mark.conformance("S34")
 def test_a_container_that_would_be_less_confined_is_not_created(agent: AgentUnderTest) -> None:
-    """S34, and a seccomp profile that the node does not have."""
+    """Neither as root against its word, nor without a seccomp profile that the node does not have."""
     missing = {"type": "Localhost", "localhostProfile": "none.json"}
     containers = [contained("rooted", runAsNonRoot=True), contained("bare", seccompProfile=missing)]
     agent.write("less.yaml", manifest("less", containers=containers))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,8 @@ class AgentUnderTest(InstanceUnderTest):
     """One agent and its instance. `settings` may be replaced between `stop` or `kill9` and `start`."""
 
     boot_id: str = ""
+    programs: Path | None = None
+    """A directory whose programs go before the machine's own."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,10 +73,12 @@ class AgentUnderTest(InstanceUnderTest):
         assert self.process is None or self.process.poll() is not None, "an agent runs already"
         argument = encode(AgentStart(settings=self.settings, boot_id=self.boot_id))
         enter = ["nsenter", f"--net={self.net_namespace}"] if self.net_namespace else []
+        path = os.pathsep.join([*([str(self.programs)] if self.programs else []), os.environ["PATH"]])
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*enter, sys.executable, "-m", "tests.support.run_agent", argument],
                 cwd=SOURCES,
+                env={**os.environ, "PATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,4 +1,4 @@
-"""Seccomp profiles of the node are looked at before the runtime is asked for a container (S34 is the user's part)."""
+"""Seccomp profiles of the node are looked at before the runtime is asked for a container and nobody is made root against their word."""
 
 from __future__ import annotations
 

@@ -1,0 +1,105 @@
+"""What only a newer runtime can: containerd 2 and runc 1.3 of Debian unstable, run beside this machine's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from podstead.containerd.oci_image import ImageFile
+from podstead.volumes.id_ranges import FIRST_ID
+from tests.support.agent import agent_at_rest
+from tests.support.images import build_busybox_image
+from tests.support.manifests import container_status, manifest
+from tests.support.newer_runtime import newer_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.agent import AgentUnderTest
+    from tests.support.netns import Hosts
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+GROUPED_IMAGE = "docker.io/library/grouped:1"
+"""A busybox whose user 1000 is in the group 3000 by the image's own word."""
+IDS = 65536
+
+
+@pytest.fixture(scope="module")
+def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
+    """Give an agent that runs the newer containerd."""
+    with agent_at_rest(net_namespace=agent_hosts.node) as agent:
+        agent.programs = newer_runtime()
+        agent.root.chmod(0o711)  # as /var/lib/podstead is: what is in a user namespace must pass it
+        agent.start()
+        agent.import_busybox()
+        archive = agent.root / "grouped.tar"
+        group = ImageFile(path="etc/group", content=b"root:x:0:\nextra:x:3000:app\n")
+        passwd = ImageFile(path="etc/passwd", content=b"root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n")
+        build_busybox_image(archive, GROUPED_IMAGE, extra=(group, passwd))
+        agent.import_image(archive)
+        yield agent
+
+
+def mapped(agent: AgentUnderTest, pod: str) -> int:
+    """Return the first id of the node that a pod's root is."""
+    process = Path(f"/proc/{agent.pid_of(agent.container_id(pod))}")
+    inside, first, count = (int(word) for word in (process / "uid_map").read_text().split())
+    assert (inside, count) == (0, IDS)
+    assert (process / "gid_map").read_text().split() == [str(inside), str(first), str(count)]
+    assert process.stat().st_uid == first
+    return first
+
+
+def test_pods_with_user_namespaces_are_nobody_on_the_node(agent: AgentUnderTest, tmp_path: Path) -> None:
+    (tmp_path / "of-root").write_text("kept\n")
+    volumes: dict[str, Any] = {
+        "volumes": [{"name": "own", "emptyDir": {}}, {"name": "host", "hostPath": {"path": str(tmp_path)}}],
+        "container": {"volumeMounts": [{"name": "own", "mountPath": "/own"}, {"name": "host", "mountPath": "/host"}]},
+    }
+    agent.write("one.yaml", manifest("one", hostNetwork=False, hostUsers=False, **volumes))
+    agent.write("two.yaml", manifest("two", hostNetwork=False, hostUsers=False))
+    pod = agent.wait_running("one", 30)
+    agent.wait_running("two", 30)
+
+    first = mapped(agent, "one")
+    assert first >= FIRST_ID
+    assert abs(first - mapped(agent, "two")) >= IDS
+    # Inside it is root, and what is root's on the node is its own: mounts are mapped with the pod.
+    script = "id -u; stat -c %u /etc/hosts /own /host/of-root; touch /own/made /host/made; hostname"
+    assert agent.exec("one", "sh", "-c", script).split() == ["0", "0", "0", "0", "one-node1"]
+    assert (tmp_path / "made").stat().st_uid == 0
+    assert pod["status"]["podIP"]
+
+    agent.restart()
+    agent.exec("one", "sh", "-c", "kill 1")
+    again = agent.wait_pod(
+        "one", lambda p: container_status(p)["restartCount"] == 1 and container_status(p)["ready"], 20
+    )
+    assert mapped(agent, "one") == first
+    assert again["status"]["podIP"] == pod["status"]["podIP"]
+
+
+def test_strict_groups_keep_the_images_away(agent: AgentUnderTest) -> None:
+    def groups(policy: str) -> str:
+        context = {"runAsUser": 1000, "supplementalGroups": [4000], "supplementalGroupsPolicy": policy}
+        name = policy.lower()
+        agent.write(f"{name}.yaml", manifest(name, image=GROUPED_IMAGE, securityContext=context))
+        agent.wait_running(name, 30)
+        status = Path(f"/proc/{agent.pid_of(agent.container_id(name))}/status").read_text()
+        return next(line for line in status.splitlines() if line.startswith("Groups:")).partition(":")[2]
+
+    assert "3000" in groups("Merge").split()
+    strict = groups("Strict").split()
+    assert "4000" in strict
+    assert "3000" not in strict
+
+
+def test_the_node_says_what_it_can(agent: AgentUnderTest) -> None:
+    (node,) = agent.api.get("/api/v1/nodes")["items"]
+    assert node["status"]["features"] == {"supplementalGroupsPolicy": True}
+    handlers = {one["name"]: one["features"] for one in node["status"]["runtimeHandlers"]}
+    assert handlers["runc"] == {"recursiveReadOnlyMounts": True, "userNamespaces": True}
+    assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("containerd://2.")

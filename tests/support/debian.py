@@ -1,0 +1,64 @@
+"""Programs from Debian's packages, unpacked beside this machine's own and kept for later runs."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo.packages import read_package_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CACHE = Path("/var/cache/podstead-tests")
+"""Only the first run on a machine needs a package mirror."""
+UNPACK_SECONDS = 300
+LEFT_OUT = ("share/doc", "share/man", "share/locale", "share/info", "share/i18n", "share/gocode")
+
+
+def unpacked(
+    name: str, packages: tuple[str, ...], *, release: str = "", finish: Callable[[Path, Path], None] | None = None
+) -> Path:
+    """Return a directory that holds these packages and what they depend on, unpacked and not set up.
+
+    `release` is a code name, empty for this machine's own. `finish` is given the new directory and the place that it
+    will have, before anybody sees it there.
+    """
+    chosen = release or platform.freedesktop_os_release()["VERSION_CODENAME"]
+    key = hashlib.sha256(repr((packages, chosen, LEFT_OUT)).encode()).hexdigest()[:12]
+    target = CACHE / f"{name}-{chosen}-{key}"
+    if target.is_dir():
+        return target
+    source = read_package_source()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    working = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=CACHE))
+    try:
+        working.chmod(0o755)  # apt fetches as a user of its own
+        # A mirror may keep a snapshot of unstable for longer than its index is dated for; signatures are verified.
+        options = ('Apt::Install-Recommends "false"', 'Acquire::Check-Valid-Until "false"', *source.proxies)
+        command = [
+            "mmdebstrap",
+            "--variant=extract",
+            f"--include={','.join(packages)}",
+            *(f"--aptopt={option}" for option in options),
+            *(f"--dpkgopt=path-exclude=/usr/{path}/*" for path in LEFT_OUT),
+            chosen,
+            str(working / "root"),
+            f"deb {source.mirror} {chosen} main",
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=UNPACK_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 0, f"cannot unpack {', '.join(packages)} of Debian {chosen}:\n{done.stderr[-2000:]}"
+        if finish is not None:
+            finish(working / "root", target)
+        if not target.is_dir():  # another run may have been quicker
+            (working / "root").rename(target)
+    finally:
+        shutil.rmtree(working)
+    return target
