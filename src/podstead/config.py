@@ -201,6 +201,8 @@ class Settings:
     restart: RestartSettings = field(default_factory=RestartSettings)
     strict: bool = False
     verbosity: int = 2
+    objects: SourceSettings | None = None
+    """The objects directory: ConfigMaps and Secrets of this node."""
     files: tuple[Path, ...] = ()
     """The configuration files that were read: whoever may write them is root at the next start."""
     unused: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from podstead.k8s.containers import find_container
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from podstead.agent.objects import LocalObjects
     from podstead.agent.ports import Books, ImagePuller, PodHome, Recorder, Runtime
     from podstead.agent.session import PodSession
     from podstead.clock import Clock
@@ -29,6 +30,7 @@ class Means:
     books: Books
     recorder: Recorder
     clock: Clock
+    objects: LocalObjects
 
     def tell(self, session: PodSession, reason: str, message: str, *, warning: bool = False) -> None:
         """Record an event about the pod."""

@@ -11,8 +11,10 @@ from podstead.logs.reader import last_lines
 from podstead.volumes.home import wants_log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from podstead.agent.objects import LocalObjects
     from podstead.agent.table import PodTable
     from podstead.k8s import core_v1 as v1
     from podstead.state.observed import ObservedContainer
@@ -25,9 +27,10 @@ LOG_BYTES = 2048
 class TerminationMessages:
     """Reads the message of a container that has exited."""
 
-    def __init__(self, table: PodTable, volumes: PodVolumes, pod_logs: Path) -> None:
+    def __init__(self, table: PodTable, volumes: PodVolumes, objects: LocalObjects, pod_logs: Path) -> None:
         self._table = table
         self._volumes = volumes
+        self._objects = objects
         self._pod_logs = pod_logs
 
     async def of(self, exited: ObservedContainer) -> str:
@@ -41,15 +44,16 @@ class TerminationMessages:
         if wants_log(spec, exited.exit_code, message):
             log = log_directory(self._pod_logs, session.key, exited.uid) / log_path(exited.name, exited.attempt)
             message = (await last_lines(log, LOG_LINES, LOG_BYTES)).decode("utf-8", "replace")
-        return message or without_values(exited.message, spec)
+        return message or without_values(exited.message, spec, self._objects.hidden(spec, session.key.namespace))
 
 
-def without_values(text: str, container: v1.Container) -> str:
+def without_values(text: str, container: v1.Container, hidden: Iterable[tuple[str, str]] = ()) -> str:
     """Return a runtime's words without the values of a container's env, command and args that they repeat (foundation 24).
 
-    A runtime quotes the program that it cannot find; the label says which field of the manifest to look at.
+    A runtime quotes the program that it cannot find; the label says which field of the manifest to look at. `hidden` are
+    the values that local objects give to its environment, each with its label.
     """
     values = [(entry.value, f"[env {entry.name}]") for entry in container.env if entry.value]
     for field, words in (("command", container.command), ("args", container.args)):
         values += [(word, f"[{field}[{index}]]") for index, word in enumerate(words)]
-    return blotted(text, values)
+    return blotted(text, [*values, *hidden])

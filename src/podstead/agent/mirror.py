@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
+    from podstead.agent.targets import HiddenValues
     from podstead.clock import Clock
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
@@ -63,12 +64,14 @@ class PodMirror:
         prober: ProbeRunner,
         objects: PodObjects,
         recorder: Recorder,
+        hidden: HiddenValues,
         node: Callable[[], NodeIdentity],
         clock: Clock,
     ) -> None:
         self._prober = prober
         self._objects = objects
         self._recorder = recorder
+        self._hidden = hidden
         self._node = node
         self._clock = clock
         self._shown: dict[PodUID, v1.Pod] = {}
@@ -99,7 +102,7 @@ class PodMirror:
         """Bring the prober and the API object in line with this plan."""
         now = self._clock.now()
         node = self._node()
-        targets = probe_targets(session, observed, node.ip, now)
+        targets = probe_targets(session, observed, node.ip, self._hidden, now)
         if self._targets.get(session.uid) != targets:  # also the first time that there are none: see Prober.update
             self._targets[session.uid] = targets
             self._prober.update(session.uid, targets)

@@ -16,6 +16,7 @@ from podstead.k8s.expansion import PodFacts, UnresolvedError, command_line, envi
 from podstead.k8s.labels import CONFIG_SEEN
 from podstead.k8s.qos import oom_score_adj, qos_class
 from podstead.logs.paths import log_directory, log_path
+from podstead.state.objects import ObjectKey, ObjectKind
 from podstead.state.runtime import ContainerRequest, SandboxRequest
 from podstead.status.times import rfc3339
 from podstead.volumes.files import read_node_file
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from podstead.config import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
+    from podstead.k8s.expansion import FindObject
     from podstead.reconcile.actions import StartContainer
+    from podstead.state.objects import ObjectLookup
     from podstead.state.records import Revision
     from podstead.state.runtime import Image
     from podstead.volumes.resolv import DNSWarning
@@ -82,11 +85,19 @@ class NodeFacts:
 class RequestBuilder:
     """Resolves names, addresses, environment, mounts and users."""
 
-    def __init__(self, node: NodeFacts, files: PodFiles, recorder: Recorder, view: Callable[[PodUID], PodView]) -> None:
+    def __init__(
+        self,
+        node: NodeFacts,
+        files: PodFiles,
+        recorder: Recorder,
+        view: Callable[[PodUID], PodView],
+        objects: ObjectLookup,
+    ) -> None:
         self._node = node
         self._files = files
         self._recorder = recorder
         self._view = view
+        self._objects = objects
 
     async def sandbox(self, revision: Revision, uid: PodUID, attempt: int) -> SandboxRequest:
         """Return the sandbox request; raises RuntimeFault where the pod's host name or class cannot be."""
@@ -139,11 +150,13 @@ class RequestBuilder:
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
         ips = inside.ips if inside else ()
         shown = (self._node.ip(),) if pod.spec.host_network and self._node.ip() else ips
-        facts = PodFacts(uid=uid, host_ip=self._node.ip(), host_ips=(self._node.ip(),), pod_ips=shown)
+        facts = PodFacts(
+            uid=uid, host_ip=self._node.ip(), host_ips=(self._node.ip(),), pod_ips=shown, find=self._finder(pod)
+        )
         try:
             env = environment(spec, pod, facts)
         except UnresolvedError as error:
-            raise RuntimeFault(str(error), reason=CONFIG_ERROR) from error
+            raise RuntimeFault(str(error), reason=CONFIG_ERROR) from None
         command, args = command_line(spec, env)
         prepared = session.prepared.get(revision.id) or sound(await self._files.prepare(pod, uid))
         hosts = sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips))
@@ -167,6 +180,10 @@ class RequestBuilder:
             run_as_user=image.user,
             run_as_username=image.username,
         )
+
+    def _finder(self, pod: v1.Pod) -> FindObject:
+        namespace = pod.metadata.namespace or ""
+        return lambda kind, name: self._objects.get(ObjectKey(kind=ObjectKind(kind), namespace=namespace, name=name))
 
     def _hostname(self, pod: v1.Pod) -> PodHostname:
         name = hostname_of(pod, self._node.dns.domain)

@@ -88,7 +88,7 @@ class Starter:
                 await self._means.runtime.start_container(container)
             except RuntimeFault as fault:
                 if step.created is None or ALREADY_STARTING not in str(fault):
-                    raise _as(fault, "RunContainerError", spec) from fault
+                    raise self._as(fault, "RunContainerError", revision, spec) from fault
                 await self._await_start(session, container)
                 return  # the next plan sees what became of it
         session.started[container] = self._means.clock.now().boot
@@ -111,7 +111,7 @@ class Starter:
             await self._await_reserved(session, step)
             return None
         except RuntimeFault as fault:
-            raise _as(fault, "CreateContainerError", spec) from fault
+            raise self._as(fault, "CreateContainerError", revision, spec) from fault
         means.tell(session, "Created", f"Created container {step.name}")
         return container
 
@@ -166,13 +166,14 @@ class Starter:
                 return
         raise RuntimeFault(f"container {container} is being started by a call that does not end", transient=True)
 
+    def _as(self, fault: RuntimeFault, reason: str, revision: Revision, container: v1.Container) -> RuntimeFault:
+        """Return the fault under the waiting reason of the stage it came from; transient ones keep being so."""
+        hidden = self._means.objects.hidden(container, revision.key.namespace)
+        text = without_values(str(fault), container, hidden)
+        return RuntimeFault(text, transient=fault.transient, reason=reason)
+
 
 def _is_wanted(step: RunSandbox | StartContainer, session: PodSession) -> bool:
     """Return whether a start is still what the pod needs when its turn has come; if not, the next plan knows more."""
     record = session.record
     return not record.terminating and not session.preempted and record.effective == step.revision
-
-
-def _as(fault: RuntimeFault, reason: str, container: v1.Container) -> RuntimeFault:
-    """Return the fault under the waiting reason of the stage it came from; transient ones keep being so."""
-    return RuntimeFault(without_values(str(fault), container), transient=fault.transient, reason=reason)

@@ -53,6 +53,11 @@ class PodTable:
         if (worker := self._workers.get(uid)) is not None:
             worker.wake()
 
+    def retry(self, uid: PodUID) -> None:
+        """Let a pod's failed steps be tried again now; an unknown uid is no error."""
+        if (worker := self._workers.get(uid)) is not None:
+            worker.retry_now()
+
     def wake_all(self) -> None:
         """Let every pod be planned again: the runtime is back."""
         for worker in self._workers.values():

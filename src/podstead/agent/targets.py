@@ -9,18 +9,26 @@ from podstead.state.observed import ContainerState
 from podstead.state.probes import ProbeKind, ProbeTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from podstead.agent.session import PodSession
     from podstead.clock import Instant
     from podstead.k8s import core_v1 as v1
     from podstead.state.observed import ObservedContainer, ObservedPod
 
+    HiddenValues = Callable[[v1.Container, str], Iterable[tuple[str, str]]]
+    """Gives a container's secret values, each with its label; the other argument is its pod's namespace."""
+
 LOOPBACK = "127.0.0.1"
 
 
-def probe_targets(session: PodSession, observed: ObservedPod, node_ip: str, now: Instant) -> tuple[ProbeTarget, ...]:
+def probe_targets(
+    session: PodSession, observed: ObservedPod, node_ip: str, hidden: HiddenValues, now: Instant
+) -> tuple[ProbeTarget, ...]:
     """Return the probes to run now: those of the effective revision, for each container past its postStart hook.
 
     They dial the pod's address from the node's network (foundation 20); with host networking that is the node's own.
+    `hidden` tells of a container what no message of its probes may show.
     """
     revision = session.revision(session.record.effective)
     if revision is None or session.record.terminating:
@@ -34,12 +42,18 @@ def probe_targets(session: PodSession, observed: ObservedPod, node_ip: str, now:
             continue
         if post_start_pending(container, found, session.history.of(container.name)):
             continue
-        out += _of(container, found, session, host, now)
+        secrets = tuple(hidden(container, session.key.namespace))
+        out += _of(container, found, session, host, secrets, now)
     return tuple(out)
 
 
 def _of(
-    container: v1.Container, found: ObservedContainer, session: PodSession, host: str, now: Instant
+    container: v1.Container,
+    found: ObservedContainer,
+    session: PodSession,
+    host: str,
+    hidden: tuple[tuple[str, str], ...],
+    now: Instant,
 ) -> list[ProbeTarget]:
     kinds = (
         (ProbeKind.STARTUP, container.startup_probe),
@@ -58,6 +72,7 @@ def _of(
             ports={p.name: p.container_port for p in container.ports if p.name},
             env={e.name: e.value for e in container.env if e.value is not None},
             started_at=_started(found, session, now),
+            hidden=hidden,
         )
         for kind, probe in kinds
         if probe is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,6 +35,7 @@ Value = TypeVar("Value")
 
 DEFAULT_VERBOSITY = 2
 OWN_FILE = Path("/etc/podstead/config.yaml")
+OBJECTS = Path("/etc/podstead/objects")
 NO_DIRECTORY = (
     "say where the manifests are: --pod-manifest-path=/etc/kubernetes/manifests, "
     "or staticPodPath (staticPodURL) in the file given by --config"
@@ -48,6 +49,8 @@ class Host:
     name: str
     environ: Mapping[str, str] = field(default_factory=dict)
     own_file: Path = OWN_FILE
+    objects: Path = OBJECTS
+    """The objects directory where none is named, if it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +69,17 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     paths = _paths(given, kubelet)
     node, more = _node(given, kubelet, host)
     url = manifest_url(given, kubelet)
+    source = _source(given, kubelet, required=url is None)
     plain = (PLAIN,) if url is not None and url.url.startswith("http:") else ()
     settings = Settings(
         paths=paths,
-        source=_source(given, kubelet, required=url is None),
+        source=source,
         url=url,
         node=node,
         runtime=_runtime(given, kubelet, own),
         images=_images(kubelet, own, host),
         restart=_restart(kubelet, own),
+        objects=_objects(given, own, source, host),
         strict=given.switch("strict", own.strict),
         verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
         files=tuple(_files(given, host)),
@@ -138,6 +143,20 @@ def _source(given: FlagValues, kubelet: KubeletConfiguration, *, required: bool)
         return None
     seconds = given.seconds("file-check-frequency") or kubelet.check_seconds
     return SourceSettings(path=path) if seconds is None else SourceSettings(path=path, check_seconds=seconds)
+
+
+def _objects(
+    given: FlagValues, own: OwnConfiguration, source: SourceSettings | None, host: Host
+) -> SourceSettings | None:
+    named = given.path("objects-dir") or (Path(own.objects_path) if own.objects_path else None)
+    path = named or (host.objects if host.objects.is_dir() else None)
+    if path is None:
+        return None
+    if source is not None and path.resolve() == source.path.resolve():
+        raise UsageError(
+            f"{path} cannot be the directory of manifests and of objects: give ConfigMaps and Secrets one of their own"
+        )
+    return SourceSettings(path=path) if source is None else replace(source, path=path)
 
 
 def _node(given: FlagValues, kubelet: KubeletConfiguration, host: Host) -> tuple[NodeSettings, tuple[str, ...]]:

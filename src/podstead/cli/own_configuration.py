@@ -22,6 +22,7 @@ OVERHEADS = (CPU, MEMORY)
 _FIELDS = {
     "registries",
     "credentialsFile",
+    "objectsPath",
     "proxy",
     "ociRuntime",
     "runtimeClasses",
@@ -58,6 +59,7 @@ class OwnConfiguration:
 
     registries: tuple[Registry, ...] = ()
     credentials_file: str = ""
+    objects_path: str = ""
     proxy: Proxy | None = None
     oci_runtime: str = ""
     runtime_classes: tuple[RuntimeClass, ...] = ()
@@ -78,6 +80,7 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
     found = OwnConfiguration(
         registries=tuple(_registry(path, section) for section in root.sections("registries")),
         credentials_file=_beside(path, credentials),
+        objects_path=_beside(path, root.string("objectsPath")),
         proxy=_proxy(root.section("proxy")),
         oci_runtime=root.checked("ociRuntime", oci_reason) or "",
         runtime_classes=tuple(_runtime_classes(root)),

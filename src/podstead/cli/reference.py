@@ -28,6 +28,7 @@ registries:              # how images are pulled, by registry
   skipVerify: false
   plainHTTP: false
 credentialsFile: /root/.docker/config.json
+objectsPath: objects     # directory of ConfigMaps and Secrets, as --objects-dir
 proxy:                   # default: HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment
   http: http://proxy.example.com:3128
   https: http://proxy.example.com:3128

@@ -14,6 +14,7 @@ from podstead.cli.options import UsageError
 
 VALUE_FLAGS = {
     "pod-manifest-path": "directory of Pod manifests, or one manifest file",
+    "objects-dir": "directory of ConfigMaps and Secrets that pods may refer to (default /etc/podstead/objects if it is there)",
     "config": "a KubeletConfiguration file; its fields that concern static pods are honoured",
     "hostname-override": "the node's name instead of the host name",
     "node-ip": "the node's address instead of the default route's",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
@@ -20,6 +21,7 @@ from podstead.daemon.front import AgentFront
 from podstead.daemon.housekeeping import Housekeeping
 from podstead.daemon.node import node_labels, read_machine
 from podstead.daemon.node_state import NodeState
+from podstead.daemon.objects import load_objects
 from podstead.daemon.ownership import check_runtime
 from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
@@ -31,11 +33,13 @@ from podstead.reconcile.termination import grace_seconds
 from podstead.server.access import local_door
 from podstead.server.api import build_api, build_http
 from podstead.server.local_socket import listen_local
-from podstead.store.facts import BOOT_ID, DIRECTORY
+from podstead.store.facts import BOOT_ID, DIRECTORY, OBJECTS_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from podstead.agent.object_loop import ObjectLoop
+    from podstead.agent.syncloop import SyncLoop
     from podstead.clock import Clock
     from podstead.config import Settings
     from podstead.daemon.parts import Parts
@@ -49,6 +53,8 @@ log = logging.getLogger(__name__)
 REMEMBER_SECONDS = 1.0
 # How soon a runtime that does not list its pods at the start is asked again.
 LIST_SECONDS = 1.0
+# How long the manifests wait for the first look at the objects directory: a silent one must not keep pods from running.
+OBJECTS_SECONDS = 2.0
 # A loop that fails at once, again and again, costs little at this pace.
 LOOP_RESTART_SECONDS = 2.0
 
@@ -157,6 +163,7 @@ class Agent:
         for corrupt in loaded.corrupt:
             text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
             ground.recorder.node_event("StateCorrupt", text, warning=True)
+        await load_objects(ground, parts.objects.present)
         if await self._same_boot(stores.facts):
             for record in loaded.records:
                 if (probes := parts.memory.load(record.uid)) is not None:
@@ -175,12 +182,21 @@ class Agent:
             "housekeeping": keeper.run,
             "memory": lambda: self._remember(ground, parts),
             "adoption": lambda: self._adopt(parts),
+            "objects": parts.objects.loop.run,
         }
         if parts.sync is not None:
-            loops["sync"] = parts.sync.run
+            loops["sync"] = partial(self._sync, parts.sync, parts.objects.loop)
         async with asyncio.TaskGroup() as group:
             for name, loop in loops.items():
                 group.create_task(self._for_ever(name, loop, ground.recorder), name=name)
+
+    @staticmethod
+    async def _sync(sync: SyncLoop, objects: ObjectLoop) -> None:
+        """Look at the manifests when the objects have been looked at, so that no new pod misses what is there."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OBJECTS_SECONDS):
+                await objects.looked.wait()
+        await sync.run()
 
     async def _same_boot(self, facts: FactStore) -> bool:
         """Return whether the machine has not restarted since the last agent: what is volatile counts then only."""
@@ -207,6 +223,8 @@ class Agent:
                 parts.memory.save(session.uid, parts.prober.results(session.uid))
             if parts.directory is not None:
                 await self._put_fact(ground.stores.facts, DIRECTORY, parts.directory.identity)
+            if (objects := parts.objects.directory) is not None:
+                await self._put_fact(ground.stores.facts, OBJECTS_DIRECTORY, objects.identity)
 
     @staticmethod
     async def _put_fact(facts: FactStore, name: str, value: str | None) -> None:

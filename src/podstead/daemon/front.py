@@ -38,11 +38,12 @@ class AgentFront:
         self._puller = parts.puller
         self._board = parts.board
         self._directory = parts.directory
+        self._objects = parts.objects
         self._halt = halt
 
     def files(self) -> Sequence[FileReport]:
-        """Return every entry of the manifest directory as of the last look."""
-        return self._board.files()
+        """Return every entry of the manifest directory and of the objects directory as of the last look."""
+        return (*self._board.files(), *self._objects.board.files())
 
     def status(self) -> NodeStatusReport:
         """Return the node's facts as of now."""
@@ -195,12 +196,14 @@ class AgentFront:
             yield Progress(message=message)
 
     async def accept_directory(self) -> str:
-        """Take the directory as it is now for the true one."""
-        if self._directory is None:
+        """Take the directories as they are now for the true ones."""
+        found = [one for one in (self._directory, self._objects.directory) if one is not None]
+        if not found:
             raise OperatorError("no manifest directory is configured")
-        if (why := self._directory.unreadable) is not None:
+        if (why := found[0].unreadable) is not None:
             raise OperatorError(f"there is nothing to accept: {why}")
-        self._directory.accept_directory()
+        for one in found:
+            one.accept_directory()
         return "the directory is taken as it is: pods whose files are not in it are removed after two looks"
 
 

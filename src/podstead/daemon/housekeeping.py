@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from podstead.admission.abilities import Abilities
     from podstead.agent.session import PodSession
     from podstead.daemon.parts import Ground, Parts
+    from podstead.daemon.reporting import Board
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.state.runtime import RuntimeInfo
 
@@ -154,30 +155,48 @@ class Housekeeping:
         return self._parts.table.session(key) is None
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
-        ground, board = self._ground, self._parts.board
-        found = []
+        ground = self._ground
+        found: list[Problem] = []
         if info is None or not info.ready:
             why = info.message if info else "the runtime does not answer"
             log = ground.settings.paths.containerd / "containerd.log"
             advice = "podstead describe node" if ground.settings.runtime.endpoint else f"tail {shlex.quote(str(log))}"
             found.append(Problem(reason="RuntimeNotReady", message=why, advice=advice))
-        if board.degraded:
-            advice = "mount or restore the directory, or: podstead accept-directory"
-            found.append(Problem(reason="ManifestDirectoryDegraded", message=board.degraded, advice=advice))
+        found += [
+            *_board_problems(self._parts.board),
+            *_board_problems(self._parts.objects.board),
+            *self._gone_objects(),
+        ]
         if renamed := ground.state.renamed:
             name = ground.settings.node.name
             text = f"this machine is called {renamed} now; the node and its pods keep the name {name}"
             advice = f"say --hostname-override={name}, or use another --root-dir for a node {renamed}"
             found.append(Problem(reason="NodeNameChanged", message=text, advice=advice))
-        if board.problem:
-            found.append(Problem(reason="StateNotWritable", message=board.problem, advice="free disk space"))
-        found += [Problem(reason="SourceImpaired", message=note, advice="podstead get files") for note in board.notes]
-        if board.overflow:
-            text = f"{board.overflow} files beyond the budget of the manifest directory are not read"
-            found.append(Problem(reason="TooManyFiles", message=text, advice="remove files that are no manifests"))
         if (trouble := ground.stores.database.problem or ground.stores.versions.problem) is not None:
             found.append(Problem(reason="HistoryNotWritable", message=trouble, advice="free disk space"))
-        if rejected := board.counts().get("Rejected"):
-            text = f"{rejected} manifest files are rejected"
-            found.append(Problem(reason="ManifestsRejected", message=text, advice="podstead get files"))
         return found
+
+    def _gone_objects(self) -> list[Problem]:
+        gone = [str(one.key) for one in self._parts.objects.present.held.values() if one.gone]
+        if not gone:
+            return []
+        text = f"{', '.join(gone)}: no file gives it any more; it is kept for the pods that refer to it"
+        return [Problem(reason="ObjectsGone", message=text, advice="bring the file back, or remove the reference")]
+
+
+def _board_problems(board: Board) -> Iterator[Problem]:
+    """Yield what is wrong with a directory and its files."""
+    place = board.place
+    if board.degraded:
+        advice = "mount or restore the directory, or: podstead accept-directory"
+        yield Problem(reason=place.degraded, message=board.degraded, advice=advice)
+    if board.problem:
+        yield Problem(reason="StateNotWritable", message=board.problem, advice="free disk space")
+    for note in board.notes:
+        yield Problem(reason="SourceImpaired", message=note, advice="podstead get files")
+    if board.overflow:
+        text = f"{board.overflow} files beyond the budget of the {place.name} are not read"
+        yield Problem(reason="TooManyFiles", message=text, advice=f"remove what is none of the {place.files}")
+    if rejected := board.counts().get("Rejected"):
+        text = f"{rejected} {place.files} are rejected"
+        yield Problem(reason=place.rejected, message=text, advice="podstead get files")

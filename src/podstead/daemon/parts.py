@@ -15,6 +15,7 @@ from podstead.agent.incarnations import Incarnations
 from podstead.agent.means import Means
 from podstead.agent.messages import TerminationMessages
 from podstead.agent.mirror import PodMirror
+from podstead.agent.objects import LocalObjects
 from podstead.agent.pleg import Pleg
 from podstead.agent.preparer import Preparer
 from podstead.agent.recovery import Recovery
@@ -32,12 +33,14 @@ from podstead.cri.transport import socket_path
 from podstead.daemon.abilities import abilities
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, node_labels
+from podstead.daemon.objects import build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
 from podstead.network.listeners import listeners
 from podstead.probes.prober import Prober
+from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.state.probes import Outcome
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from podstead.config import Settings
     from podstead.daemon.node import Machine
     from podstead.daemon.node_state import NodeState
+    from podstead.daemon.objects import ObjectParts
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.daemon.stores import Stores
     from podstead.identity import PodKey, PodUID
@@ -102,6 +106,7 @@ class Parts:
     memory: ProbeMemory
     shelf: RevisionShelf
     directory: DirectorySource | None
+    objects: ObjectParts
     sync: SyncLoop | None
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
@@ -119,15 +124,13 @@ def build_parts(ground: Ground) -> Parts:
     prober = _prober(ground, lambda: table, memory)
     volumes = _volumes(ground)
     puller = _puller(ground)
-    executor = _executor(ground, puller, volumes, pleg)
-
-    def identity() -> NodeIdentity:
-        return NodeIdentity(name=settings.node.name, ip=ground.state.address, runtime="containerd")
-
-    mirror = PodMirror(prober, ApiObjects(stores.objects, ground.instance.created_at), recorder, identity, clock)
+    present = LocalObjects()
+    executor = _executor(ground, puller, volumes, pleg, present)
+    mirror = _mirror(ground, prober, present)
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     board = Board(table, recorder)
+    objects = build_objects(ground, present, table)
     directory = _directory(ground, table)
     source, limits = _source(ground, directory), settings.source or settings.url
     room = NodeRoom(table, _room_facts(ground), pleg.view, mirror.ready, recorder)
@@ -140,6 +143,7 @@ def build_parts(ground: Ground) -> Parts:
         mirror.ended(session)
         pleg.forget(session.uid)
         memory.forget(session.uid)
+        objects.loop.poke()
         if sync is not None:
             sync.poke()
 
@@ -152,7 +156,7 @@ def build_parts(ground: Ground) -> Parts:
     if sync is not None:
         mirror.on_room = sync.room_changed
     pleg.on_connection = connected
-    pleg.describe = TerminationMessages(table, volumes, settings.paths.pod_logs).of
+    pleg.describe = TerminationMessages(table, volumes, present, settings.paths.pod_logs).of
     return Parts(
         pleg=pleg,
         prober=prober,
@@ -163,12 +167,21 @@ def build_parts(ground: Ground) -> Parts:
         memory=memory,
         shelf=shelf,
         directory=directory,
+        objects=objects,
         sync=sync,
         gone=gone,
     )
 
 
-def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -> Executor:
+def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
+    def identity() -> NodeIdentity:
+        return NodeIdentity(name=ground.settings.node.name, ip=ground.state.address, runtime="containerd")
+
+    shown = ApiObjects(ground.stores.objects, ground.instance.created_at)
+    return PodMirror(prober, shown, ground.recorder, objects.hidden, identity, ground.clock)
+
+
+def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, objects: LocalObjects) -> Executor:
     recorder, classes = ground.recorder, RuntimeClasses(classes=ground.settings.runtime.classes)
     means = Means(
         runtime=ground.connection.client,
@@ -177,9 +190,10 @@ def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg) -
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
         clock=ground.clock,
+        objects=objects,
     )
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
-    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view)
+    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, objects)
     starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
     return Executor(Preparer(means), starter, hooks, Stopper(means, hooks), recorder)
@@ -196,7 +210,8 @@ def _sync(
 ) -> SyncLoop:
     settings, recorder, clock = ground.settings, ground.recorder, ground.clock
     incarnations = Incarnations(table, shelf, ground.stores.records, room, recorder, clock)
-    decoder = Decoder(settings.node.name, settings.strict, limits)
+    content = Content.PODS if settings.objects is None else Content.PODS_AND_REFERENCES
+    decoder = Decoder(settings.node.name, settings.strict, limits, content)
     return SyncLoop(source, decoder, table, incarnations, room, board, clock)
 
 
@@ -227,6 +242,7 @@ def guarded(settings: Settings) -> list[Path]:
         paths.socket,
         *([settings.runtime.seccomp_root] if settings.runtime.seccomp_root is not None else ()),
         *([settings.source.path] if settings.source is not None else ()),
+        *([settings.objects.path] if settings.objects is not None else ()),
         *settings.files,
         *([Path(credentials)] if credentials else ()),
         *([Path(socket_path(endpoint))] if endpoint else ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
@@ -82,12 +83,37 @@ class ApiObjects:
             self._objects.put(NAMESPACES, namespace)
 
 
-class Board:
-    """The last verdict on every file, and why nothing new can be admitted if so."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How a directory is called in sentences, and in reasons of what is wrong with it."""
 
-    def __init__(self, table: PodTable, recorder: EventRecorder) -> None:
+    name: str
+    files: str
+    degraded: str
+    rejected: str
+
+
+MANIFESTS = Place(
+    name="manifest directory",
+    files="manifest files",
+    degraded="ManifestDirectoryDegraded",
+    rejected="ManifestsRejected",
+)
+OBJECTS = Place(
+    name="objects directory",
+    files="files of ConfigMaps and Secrets",
+    degraded="ObjectsDirectoryDegraded",
+    rejected="ObjectsRejected",
+)
+
+
+class Board:
+    """The last verdict on every file of a directory, and why nothing new can be admitted if so."""
+
+    def __init__(self, table: PodTable, recorder: EventRecorder, place: Place = MANIFESTS) -> None:
         self._table = table
         self._recorder = recorder
+        self.place = place
         self._verdicts: tuple[FileVerdict, ...] = ()
         self.degraded: str | None = None
         """Why the directory is not itself."""
@@ -100,7 +126,7 @@ class Board:
         """Show the verdicts of this look, and repeat those that refuse as events."""
         self._verdicts = verdicts
         if snapshot.degraded and snapshot.degraded != self.degraded:
-            self._recorder.node_event("ManifestDirectoryDegraded", snapshot.degraded, warning=True)
+            self._recorder.node_event(self.place.degraded, snapshot.degraded, warning=True)
         self.degraded, self.problem, self.overflow = snapshot.degraded, problem, snapshot.overflow
         self.notes = snapshot.notes
         for verdict in verdicts:
@@ -128,6 +154,7 @@ class Board:
             reason=verdict.reason,
             messages=verdict.messages,
             pods=tuple(str(key) for key in verdict.pods),
+            objects=tuple(str(key) for key in verdict.objects),
             revision=",".join(verdict.revisions),
             running=",".join(running),
             owner=verdict.owner,

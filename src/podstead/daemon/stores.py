@@ -9,6 +9,7 @@ from podstead.store.database import Database
 from podstead.store.events import EventStore
 from podstead.store.facts import NODE_NAME, FactStore
 from podstead.store.history import HistoryStore
+from podstead.store.local_objects import LocalObjectStore
 from podstead.store.objects import ObjectStore
 from podstead.store.records import RecordStore
 from podstead.store.revisions import RevisionStore
@@ -34,6 +35,7 @@ class Stores:
     database: Database
     history: HistoryStore
     objects: ObjectStore
+    local_objects: LocalObjectStore
     events: EventStore
     corrupt: tuple[str, ...]
 
@@ -68,6 +70,7 @@ class Stores:
             database=database,
             history=history,
             objects=objects,
+            local_objects=LocalObjectStore(state, wall=wall),
             events=events,
             corrupt=tuple(f"{c.path} was corrupt and is set aside as {c.kept_at}: {c.reason}" for c in found),
         )

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from podstead.k8s import quantity
 from podstead.k8s.containers import find_container
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from podstead.k8s import core_v1 as v1
+
+    Reference = v1.ConfigMapKeySelector | v1.SecretKeySelector
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
@@ -27,11 +30,35 @@ class UnresolvedError(ValueError):
     """An entry of the environment cannot be given a value; the text names the entry and never a value."""
 
 
+class ObjectData(Protocol):
+    """What a ConfigMap or a Secret holds."""
+
+    @property
+    def data(self) -> Mapping[str, bytes]:
+        """The bytes by key."""
+        ...
+
+    @property
+    def binary(self) -> frozenset[str]:
+        """The keys of `binaryData`, of which no environment can be made."""
+        ...
+
+
+FindObject = Callable[[str, str], ObjectData | None]
+"""Returns the object of a kind (`ConfigMap` or `Secret`) and a name in the pod's namespace, None where there is none."""
+
+
+def no_objects(_kind: str, _name: str) -> ObjectData | None:
+    """Find no object."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodFacts:
-    """What the downward entries of an environment may ask of a pod beyond its manifest.
+    """What the entries of an environment may ask of a pod beyond its manifest.
 
-    `allocatable` is the node's, by resource name: it stands in for a limit that the manifest does not set.
+    `allocatable` is the node's, by resource name: it stands in for a limit that the manifest does not set. `find` gives
+    the ConfigMaps and Secrets that it may refer to.
     """
 
     uid: str
@@ -39,6 +66,7 @@ class PodFacts:
     host_ips: tuple[str, ...] = ()
     pod_ips: tuple[str, ...] = ()
     allocatable: Mapping[str, str] = field(default_factory=dict)
+    find: FindObject = no_objects
 
 
 def expand(text: str, mapping: Mapping[str, str]) -> str:
@@ -57,18 +85,64 @@ def expand(text: str, mapping: Mapping[str, str]) -> str:
 def environment(container: v1.Container, pod: v1.Pod, facts: PodFacts) -> tuple[tuple[str, str], ...]:
     """Return the container's environment in the order of its declaration.
 
-    A later entry of the same name replaces the value of the earlier one, in the earlier one's place; an entry sees
-    those above it. Raises UnresolvedError for a source that has no value here (Secrets, ConfigMaps, files).
+    What envFrom brings in comes first. A later entry of the same name replaces the value of the earlier one, in the
+    earlier one's place; an entry sees those above it; an optional one whose source is not there sets nothing. Raises
+    UnresolvedError for a source that has no value here (an object that is not there, a file).
     """
-    if container.env_from:
-        raise UnresolvedError(f"cannot set the environment of container {container.name!r}: envFrom needs a cluster")
     values: dict[str, str] = {}
+    for origin in container.env_from:
+        values |= _imported(origin, pod, facts.find)
     for entry in container.env:
         if entry.value_from is None:
             values[entry.name] = expand(entry.value or "", values)
-        else:
-            values[entry.name] = _sourced(entry.name, entry.value_from, container, pod, facts)
+        elif (value := _sourced(entry.name, entry.value_from, container, pod, facts)) is not None:
+            values[entry.name] = value
     return tuple(values.items())
+
+
+def _imported(origin: v1.EnvFromSource, pod: v1.Pod, find: FindObject) -> dict[str, str]:
+    """Return the variables that one entry of envFrom makes of an object's keys, in the order of their names."""
+    prefix, reference = origin.prefix or "", origin.config_map_ref or origin.secret_ref
+    kind = "ConfigMap" if origin.config_map_ref is not None else "Secret"
+    name = (reference.name if reference is not None else None) or ""
+    found = find(kind, name)
+    if found is None:
+        if reference is not None and reference.optional:
+            return {}
+        raise UnresolvedError(f"cannot set the environment: {_absent(kind, name, pod)}")
+    keys = sorted(found.data.keys() - found.binary)
+    return {f"{prefix}{key}": _text(f"{prefix}{key}", found.data[key], key, kind, name) for key in keys}
+
+
+def _selected(entry: str, kind: str, reference: Reference, pod: v1.Pod, find: FindObject) -> str | None:
+    """Return the value of one key of an object; None where an optional one is not there."""
+    name, key = reference.name or "", reference.key
+    found = find(kind, name)
+    if found is not None and key in found.data:
+        if key in found.binary:
+            raise UnresolvedError(f"cannot set {entry}: key {key!r} of {kind} {name} is binary: mount it in a volume")
+        return _text(entry, found.data[key], key, kind, name)
+    if reference.optional:
+        return None
+    missing = f"{kind} {name} has no key {key!r}" if found is not None else _absent(kind, name, pod)
+    raise UnresolvedError(f"cannot set {entry}: {missing}")
+
+
+def _absent(kind: str, name: str, pod: v1.Pod) -> str:
+    namespace = pod.metadata.namespace
+    return f"there is no {kind} {namespace}/{name}: write it into a file of the objects directory"
+
+
+def _text(entry: str, value: bytes, key: str, kind: str, name: str) -> str:
+    """Return a value as an environment can have it."""
+    mend = "mount it in a volume"
+    if b"\0" in value:
+        raise UnresolvedError(f"cannot set {entry}: key {key!r} of {kind} {name} holds a NUL byte: {mend}")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        text = f"cannot set {entry}: key {key!r} of {kind} {name} is not UTF-8: {mend}"
+        raise UnresolvedError(text) from None
 
 
 def literal_environment(container: v1.Container) -> dict[str, str]:
@@ -82,7 +156,12 @@ def command_line(container: v1.Container, env: Iterable[tuple[str, str]]) -> tup
     return tuple(expand(c, values) for c in container.command), tuple(expand(a, values) for a in container.args)
 
 
-def _sourced(name: str, source: v1.EnvVarSource, container: v1.Container, pod: v1.Pod, facts: PodFacts) -> str:
+def _sourced(name: str, source: v1.EnvVarSource, container: v1.Container, pod: v1.Pod, facts: PodFacts) -> str | None:
+    """Return what an entry's source gives, None where an optional one gives nothing."""
+    if source.config_map_key_ref is not None:
+        return _selected(name, "ConfigMap", source.config_map_key_ref, pod, facts.find)
+    if source.secret_key_ref is not None:
+        return _selected(name, "Secret", source.secret_key_ref, pod, facts.find)
     if source.field_ref is not None:
         value = field_value(source.field_ref.field_path, pod, facts)
         if value is None:

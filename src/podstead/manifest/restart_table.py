@@ -73,7 +73,7 @@ _CONTAINERS = (
     *_rows(
         "spec.containers[].",
         Effect.CONTAINER,
-        "name args command env.** image lifecycle.postStart.** securityContext.** stdin stdinOnce"
+        "name args command env.** envFrom.** image lifecycle.postStart.** securityContext.** stdin stdinOnce"
         " terminationMessagePath terminationMessagePolicy tty volumeMounts.** workingDir",
     ),
     Rule(
@@ -102,7 +102,7 @@ _CONTAINERS = (
         "asked when the container next stops",
     ),
     *_rows("spec.containers[].lifecycle.", Effect.NOTHING, "preStop.** stopSignal", _AS_MADE),
-    *_rows("spec.containers[].", Effect.REFUSED, "envFrom.** volumeDevices.**", "needs API objects"),
+    *_rows("spec.containers[].", Effect.REFUSED, "volumeDevices.**", "needs API objects"),
 )
 
 _INIT_CONTAINERS = (
@@ -110,7 +110,7 @@ _INIT_CONTAINERS = (
     *_rows(
         "spec.initContainers[].",
         Effect.POD,
-        "name args command env.** image lifecycle.postStart.** resources.** restartPolicy securityContext.** stdin"
+        "name args command env.** envFrom.** image lifecycle.postStart.** resources.** restartPolicy securityContext.** stdin"
         " stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts.** workingDir",
         "the pod is initialised anew",
     ),
@@ -134,7 +134,7 @@ _INIT_CONTAINERS = (
         "asked when the container next starts or stops",
     ),
     *_rows("spec.initContainers[].lifecycle.", Effect.NOTHING, "preStop.** stopSignal", _AS_MADE),
-    *_rows("spec.initContainers[].", Effect.REFUSED, "envFrom.** volumeDevices.**", "needs API objects"),
+    *_rows("spec.initContainers[].", Effect.REFUSED, "volumeDevices.**", "needs API objects"),
 )
 
 _SHARED = "the containers that mount it; the pod if an init container or every one of several containers does"
@@ -148,7 +148,7 @@ _VOLUMES = (
     *_rows(
         "spec.volumes[].",
         Effect.CONTAINER,
-        "emptyDir.** downwardAPI.** projected.** nfs.** iscsi.** fc.** gitRepo.** flexVolume.** cephfs.** cinder.**"
+        "configMap.** emptyDir.** downwardAPI.** projected.** secret.** nfs.** iscsi.** fc.** gitRepo.** flexVolume.** cephfs.** cinder.**"
         " rbd.** scaleIO.** storageos.** awsElasticBlockStore.** azureDisk.** flocker.** gcePersistentDisk.**"
         " photonPersistentDisk.** portworxVolume.** quobyte.** vsphereVolume.**",
         _SHARED,
@@ -156,7 +156,7 @@ _VOLUMES = (
     *_rows(
         "spec.volumes[].",
         Effect.REFUSED,
-        "azureFile.** configMap.** csi.** ephemeral.** glusterfs.** persistentVolumeClaim.** secret.**",
+        "azureFile.** csi.** ephemeral.** glusterfs.** persistentVolumeClaim.**",
         "needs API objects",
     ),
 )
@@ -195,6 +195,7 @@ _SPEC = (
         "activeDeadlineSeconds preemptionPolicy readinessGates.** restartPolicy terminationGracePeriodSeconds",
         "asked when it matters next",
     ),
+    Rule(path="spec.imagePullSecrets.**", effect=Effect.NOTHING, why="asked when an image is next pulled"),
     *_rows(
         "spec.",
         Effect.NOTHING,
@@ -211,8 +212,7 @@ _SPEC = (
     *_rows(
         "spec.",
         Effect.REFUSED,
-        "ephemeralContainers.** imagePullSecrets.** resourceClaims.** schedulingGates.** serviceAccount"
-        " serviceAccountName",
+        "ephemeralContainers.** resourceClaims.** schedulingGates.** serviceAccount serviceAccountName",
         "needs an API server",
     ),
 )

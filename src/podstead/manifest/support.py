@@ -76,7 +76,6 @@ RULES: dict[str, Rule] = {
     "PodSpec.automountServiceAccountToken": _ignored("no token is mounted, there is no API server", (False,)),
     "PodSpec.ephemeralContainers": _refused("ephemeral containers"),
     "PodSpec.evictionResponders": _ignored("nothing here evicts pods by request"),
-    "PodSpec.imagePullSecrets": _REFERENCE,
     "PodSpec.initContainers": _refused("init containers and sidecars"),
     "PodSpec.preemptionPolicy": _ignored("only system-critical pods preempt here", ("PreemptLowerPriority",)),
     "PodSpec.readinessGates": _refused_for("nobody on a node of its own meets the gates: the pod would never be ready"),
@@ -92,7 +91,6 @@ RULES: dict[str, Rule] = {
     "PodSecurityContext.seLinuxChangePolicy": _ignored("volumes are relabelled by the runtime", ("Recursive",)),
     "PodSecurityContext.windowsOptions": _refused("options for Windows"),
     "SecurityContext.windowsOptions": _refused("options for Windows"),
-    "Container.envFrom": _refused("environments from other objects (envFrom)"),
     "LifecycleHandler.tcpSocket": Rule(
         outcome=Outcome.REFUSED, text="no node can run a tcpSocket hook: write httpGet or exec"
     ),
@@ -100,10 +98,8 @@ RULES: dict[str, Rule] = {
     "Container.restartPolicy": _refused("restart policies of single containers"),
     "Container.restartPolicyRules": _refused("restart rules of single containers"),
     "Container.volumeDevices": _refused("block devices as volumes"),
-    "EnvVarSource.configMapKeyRef": _REFERENCE,
     "EnvVarSource.fileKeyRef": _refused("environment variables from files"),
     "EnvVarSource.resourceFieldRef": _refused("environment variables from resources"),
-    "EnvVarSource.secretKeyRef": _REFERENCE,
     "GRPCAction.mode": _refused("modes of gRPC probes"),
     "HTTPGetAction.protocol": _refused("protocols of HTTP probes"),
     "ResourceRequirements.claims": _REFERENCE,
@@ -140,17 +136,23 @@ HONOURED: dict[str, str] = {
     "ObjectMeta": "annotations labels name namespace",
     "PodSpec": (
         "containers dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostUsers hostname"
-        " hostnameOverride nodeName nodeSelector os overhead priority priorityClassName resources restartPolicy"
+        " hostnameOverride imagePullSecrets nodeName nodeSelector os overhead priority priorityClassName resources restartPolicy"
         " runtimeClassName securityContext setHostnameAsFQDN shareProcessNamespace subdomain"
         " terminationGracePeriodSeconds volumes"
     ),
     "Container": (
-        "args command env image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext"
+        "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext"
         " startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
     ),
     "ContainerPort": "containerPort hostIP hostPort name protocol",
     "EnvVar": "name value valueFrom",
-    "EnvVarSource": "fieldRef",
+    "EnvVarSource": "configMapKeyRef fieldRef secretKeyRef",
+    "ConfigMapKeySelector": "key name optional",
+    "SecretKeySelector": "key name optional",
+    "EnvFromSource": "configMapRef prefix secretRef",
+    "ConfigMapEnvSource": "name optional",
+    "SecretEnvSource": "name optional",
+    "LocalObjectReference": "name",
     "ObjectFieldSelector": "apiVersion fieldPath",
     "Probe": (
         "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from podstead.errors import DeadlineFault, RuntimeFault
@@ -29,16 +29,20 @@ async def probe(
     container: ContainerID,
     action: v1.ExecAction,
     env: Mapping[str, str],
+    hidden: Sequence[tuple[str, str]],
     timeout: float,  # noqa: ASYNC109 - a probe's own setting
 ) -> Attempt:
-    """Run the command once; `timeout` in seconds, counted from the call. No shell; `$(NAME)` from literal values only."""
+    """Run the command once; `timeout` in seconds, counted from the call. No shell; `$(NAME)` from literal values only.
+
+    No message has a value of `env` or of `hidden`, whose labels stand in their places.
+    """
     command = tuple(expand(word, env) for word in action.command)
-    result = await run(exec_sync, container, command, env, timeout)
+    result = await run(exec_sync, container, command, env, hidden, timeout)
     if isinstance(result, Attempt):
         return result
     if result.exit_code == 0:
         return SUCCEEDED
-    output = _redact((result.stdout + result.stderr).decode("utf-8", "replace").strip(), command, env)
+    output = _redact((result.stdout + result.stderr).decode("utf-8", "replace").strip(), command, env, hidden)
     return Attempt(Result.FAILURE, output[:MAX_OUTPUT] or f"the command ended with code {result.exit_code}")
 
 
@@ -47,6 +51,7 @@ async def run(
     container: ContainerID,
     command: tuple[str, ...],
     env: Mapping[str, str],
+    hidden: Sequence[tuple[str, str]],
     timeout: float,  # noqa: ASYNC109 - the handler's own setting
 ) -> ExecResult | Attempt:
     """Return what the command ended with, or the attempt where it did not run to its end."""
@@ -60,10 +65,12 @@ async def run(
     except RuntimeFault as error:
         if error.transient:
             return Attempt(Result.DISREGARDED, "the runtime could not be reached")
-        return Attempt(Result.ERROR, _redact(f"cannot run the command: {error}", command, env)[:MAX_OUTPUT])
+        return Attempt(Result.ERROR, _redact(f"cannot run the command: {error}", command, env, hidden)[:MAX_OUTPUT])
 
 
-def _redact(text: str, command: tuple[str, ...], env: Mapping[str, str]) -> str:
+def _redact(text: str, command: tuple[str, ...], env: Mapping[str, str], hidden: Sequence[tuple[str, str]]) -> str:
     """Return the text without environment values and words of the command that it repeats (foundation 24)."""
     labels = ("[command]", *("[argument]" for _ in command[1:]))
-    return blotted(text, [*((value, f"[{name}]") for name, value in env.items()), *zip(command, labels, strict=True)])
+    return blotted(
+        text, [*((value, f"[{name}]") for name, value in env.items()), *hidden, *zip(command, labels, strict=True)]
+    )

@@ -18,7 +18,7 @@ async def attempt(target: ProbeTarget, exec_sync: exec_probe.ExecSync, timeout: 
     """Ask once; `timeout` in seconds. Every trouble is in the returned value."""
     probe = target.probe
     if probe.exec is not None:
-        return await exec_probe.probe(exec_sync, target.container_id, probe.exec, target.env, timeout)
+        return await exec_probe.probe(exec_sync, target.container_id, probe.exec, target.env, target.hidden, timeout)
     network = probe.http_get or probe.tcp_socket
     host = (network.host if network is not None else None) or target.host
     if not host:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from podstead.k8s.expansion import literal_environment
@@ -29,11 +29,15 @@ _PLAIN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_L
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookTarget:
-    """The container that has the hook; `host` is where an httpGet without a host goes, empty where nobody knows."""
+    """The container that has the hook; `host` is where an httpGet without a host goes, empty where nobody knows.
+
+    `hidden` are values, each with its label, that no message may show beside those of the container's own `env`.
+    """
 
     spec: v1.Container
     container_id: ContainerID
     host: str
+    hidden: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 async def run(
@@ -57,7 +61,7 @@ async def _exec(
     timeout: float,  # noqa: ASYNC109 - the hook's own bound
 ) -> Attempt:
     env = literal_environment(target.spec)
-    result = await exec_probe.run(exec_sync, target.container_id, action.command, env, timeout)
+    result = await exec_probe.run(exec_sync, target.container_id, action.command, env, target.hidden, timeout)
     if isinstance(result, Attempt):
         return result
     if result.exit_code == 0:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class FileReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One entry of the manifest directory.
+    """One entry of the manifest directory or of the objects directory.
 
     `verdict` is Accepted, Rejected or Ignored (Pending while it is being read); `reason` is CamelCase, empty when
-    accepted. `pods` are `namespace/name`, `revision` is the content's last admitted revision and `running` the one
+    accepted. `pods` are `namespace/name`, `objects` are `Secret namespace/name`, `revision` is the content's last admitted revision and `running` the one
     its containers run (of several documents: joined by commas). `modified` is RFC 3339 or empty.
     """
 
@@ -31,6 +31,7 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str = ""
     messages: tuple[Message, ...] = ()
     pods: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     revision: str = ""
     running: str = ""
     owner: str = ""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from podstead.sources.continuity import Absences, Continuity
 from podstead.sources.entry import Entry, inspect_entry
-from podstead.sources.looker import Looker, LookRequest, LookResult
+from podstead.sources.looker import Looker, LookRequest, LookResult, any_place
 from podstead.sources.names import is_manifest_name
 from podstead.sources.place import Listing, Place, is_single_file
 from podstead.sources.timing import Timing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from podstead.clock import Clock
     from podstead.config import SourceSettings
-    from podstead.sources.looker import Inspect
+    from podstead.sources.looker import Inspect, JudgePlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class DirectorySource:
     """Watches one manifest directory or file.
 
     `known_identity` is what `identity` was when the agent last ran; `expected` names the files that hold pods now.
-    A directory that is another one than before counts only when all of those are in it, or root accepts it.
+    A directory that is another one than before counts only when all of those are in it, or root accepts it. `inspect`
+    reads one file, `judge_place` raises PlaceFault for a directory that may not be looked at.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class DirectorySource:
         known_identity: str | None = None,
         expected: Callable[[], Collection[str]] = _nothing_expected,
         inspect: Inspect = inspect_entry,
+        judge_place: JudgePlace = any_place,
         timing: Timing | None = None,
     ) -> None:
         self._settings = replace(settings, path=settings.path.absolute())
@@ -67,7 +69,13 @@ class DirectorySource:
         self._wake = asyncio.Event()
         self._watch = Watch(self._wake.set, self._is_wanted)
         self._looker = Looker(
-            self._settings, self._timing, clock, attach=self._watch.attach, on_late=self._wake.set, inspect=inspect
+            self._settings,
+            self._timing,
+            clock,
+            attach=self._watch.attach,
+            on_late=self._wake.set,
+            inspect=inspect,
+            judge_place=judge_place,
         )
         self._continuity = Continuity(known_identity)
         self._absences = Absences(settings.absence_seconds)

@@ -221,6 +221,7 @@ def _content(name: str, status: os.stat_result, question: Question, data: bytes)
         modified_at=status.st_mtime,
         owner=owner_name(status.st_uid),
         mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
     )
 
 

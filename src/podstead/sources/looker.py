@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from podstead.sources.timing import Timing
 
     Inspect = Callable[[int, str, Question], Entry | None]
+    JudgePlace = Callable[[Place], None]
 
 MOST_IGNORED = 500
 """Entries that are no manifests and are still listed one by one."""
@@ -58,6 +59,10 @@ class LookResult:
     listing: Listing | None = None
     entries: Mapping[str, Entry | None] = field(default_factory=dict)
     unanswered: frozenset[str] = frozenset()
+
+
+def any_place(_: Place) -> None:
+    """Take every directory for one that may be looked at."""
 
 
 class _Runner:
@@ -108,6 +113,7 @@ class Looker:
         attach: Callable[[int], None],
         on_late: Callable[[], None],
         inspect: Inspect = inspect_entry,
+        judge_place: JudgePlace = any_place,
     ) -> None:
         self._settings = settings
         self._timing = timing
@@ -115,6 +121,7 @@ class Looker:
         self._attach = attach
         self._on_late = on_late
         self._inspect = inspect
+        self._judge_place = judge_place
         self._lock = threading.Lock()
         self._stuck: dict[str, float] = {}
         self._stuck_place = False
@@ -232,6 +239,7 @@ class Looker:
         """Open the place, watch it, and only then list it: what changes later is an event."""
         settings, request = self._settings, work.request
         work.place = open_place(settings.path, was_single=request.was_single)
+        self._judge_place(work.place)
         names = request.names
         if names is None:
             self._attach(work.place.descriptor)

@@ -14,7 +14,7 @@ from podstead.manifest.reading import Message, Severity
 from podstead.state import claims as claiming
 from podstead.state.claims import Offer
 from podstead.state.records import UNKNOWN_FILE, Claim
-from podstead.state.reports import FileVerdict, Verdict
+from podstead.state.reports import OF_TROUBLE, FileVerdict, Verdict
 from podstead.state.sources import FileTrouble, is_url
 from podstead.state.start_order import circles
 
@@ -30,12 +30,6 @@ DUPLICATE = "DuplicatePod"
 CIRCLE = "StartOrderCircle"
 DECODING = "Decoding"
 NO_PODS = "NoPods"
-_TROUBLE = {
-    FileTrouble.IGNORED: Verdict.IGNORED,
-    FileTrouble.REFUSED: Verdict.REJECTED,
-    FileTrouble.UNREADABLE: Verdict.REJECTED,
-    FileTrouble.PENDING: Verdict.PENDING,
-}
 
 
 class RemovalReason(StrEnum):
@@ -248,7 +242,7 @@ def _judge(file: ManifestFile, reading: Reading | None, refusal: _Refusal) -> tu
     """Return the verdict, its reason and all that is to be said."""
     if file.trouble is not None:
         return (
-            _TROUBLE[file.trouble],
+            OF_TROUBLE[file.trouble],
             file.reason or file.trouble.value,
             (_error(file.message),) if file.message else (),
         )

@@ -34,7 +34,9 @@ class ProbeTarget:
     """One probe of one running container.
 
     `host` is the address to dial (pod IP, or the node's for host networking). `ports` maps the container's port
-    names to numbers. `env` holds its literal environment for exec `$(VAR)`. `started_at` is a boot-clock second.
+    names to numbers. `env` holds its literal environment for exec `$(VAR)`. `hidden` are values, each with its label,
+    that no message may show beside those of `env`; they are no part of what is probed. `started_at` is a boot-clock
+    second.
     """
 
     key: PodKey
@@ -47,6 +49,7 @@ class ProbeTarget:
     ports: Mapping[str, int]
     env: Mapping[str, str]
     started_at: float
+    hidden: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

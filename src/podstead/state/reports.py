@@ -1,4 +1,4 @@
-"""What is told about the files of the manifest directory."""
+"""What is told about the files of the manifest directory and of the objects directory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from podstead.state.sources import FileTrouble
+
 if TYPE_CHECKING:
     from podstead.identity import PodKey, RevisionID
     from podstead.manifest.reading import Message
+    from podstead.state.objects import ObjectKey
 
 
 class Verdict(StrEnum):
@@ -24,13 +27,23 @@ class Verdict(StrEnum):
     """Not known yet: being read, being written, or refused so recently that it may still be under way."""
 
 
+OF_TROUBLE = {
+    FileTrouble.IGNORED: Verdict.IGNORED,
+    FileTrouble.REFUSED: Verdict.REJECTED,
+    FileTrouble.UNREADABLE: Verdict.REJECTED,
+    FileTrouble.PENDING: Verdict.PENDING,
+}
+"""The verdict on an entry that gives no bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileVerdict:
     """The verdict on one directory entry.
 
     `reason` is CamelCase, empty when Accepted. `pods` are those that the content names when it is Accepted, otherwise
     those that keep running from an earlier content. `revisions` are the contents that the file has now, in the order
-    of its documents, also when it is refused for a duplicate. `modified_at` is Unix seconds, `size` bytes.
+    of its documents, also when it is refused for a duplicate. `objects` are what a file of the objects directory gives,
+    as `pods` are what a manifest does. `modified_at` is Unix seconds, `size` bytes.
     """
 
     name: str
@@ -40,6 +53,7 @@ class FileVerdict:
     messages: tuple[Message, ...] = ()
     pods: tuple[PodKey, ...] = ()
     revisions: tuple[RevisionID, ...] = ()
+    objects: tuple[ObjectKey, ...] = ()
     owner: str = ""
     modified_at: float = 0.0
     size: int = 0

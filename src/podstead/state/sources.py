@@ -36,6 +36,7 @@ class ManifestFile:
     modified_at: float = 0.0
     owner: str = ""
     mode: int = 0
+    uid: int = 0
     trouble: FileTrouble | None = None
     reason: str = ""
     message: str = ""

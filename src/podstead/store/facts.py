@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NODE_NAME = "nodeName"
 POD_CIDR = "podCIDR"
 DIRECTORY = "directory"
+OBJECTS_DIRECTORY = "objectsDirectory"
 BOOT_ID = "bootID"
 
 

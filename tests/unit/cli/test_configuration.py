@@ -20,7 +20,7 @@ NONE = Path("/nonexistent/podstead/config.yaml")
 
 
 def configured(*arguments: str, host: Host | None = None) -> Configured:
-    return configure(parse_run_flags(list(arguments)), host or Host(name="node1", own_file=NONE))
+    return configure(parse_run_flags(list(arguments)), host or Host(name="node1", own_file=NONE, objects=NONE))
 
 
 def refused(*arguments: str, host: Host | None = None) -> str:
@@ -406,3 +406,29 @@ def test_what_is_no_manifest_url_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_header_that_cannot_be_sent_is_refused() -> None:
     assert "must be NAME:VALUE" in refused("--manifest-url=https://h/", "--manifest-url-header=secret")
     assert "is not the name" in refused("--manifest-url=https://h/", "--manifest-url-header=a b:c")
+
+
+def test_the_objects_directory_is_named_or_the_usual_one_if_it_is_there(tmp_path: Path) -> None:
+    def directory(*flags: str, own: str = "", usual: Path = NONE) -> Path | None:
+        file = tmp_path / "own.yaml"
+        file.write_text(own)
+        host = Host(name="node1", own_file=file, objects=usual)
+        found = configured("--pod-manifest-path=/m", *flags, host=host).settings.objects
+        return found.path if found is not None else None
+
+    assert directory() is None
+    assert directory(usual=tmp_path) == tmp_path
+    assert directory(own="objectsPath: secrets\n", usual=tmp_path) == tmp_path / "secrets"
+    assert directory("--objects-dir=/o", own="objectsPath: secrets\n") == Path("/o")
+
+
+def test_the_objects_directory_is_looked_at_as_often_and_protected_as_well(tmp_path: Path) -> None:
+    settings = configured("--pod-manifest-path=/m", "--file-check-frequency=5s", f"--objects-dir={tmp_path}").settings
+    assert settings.objects is not None
+    assert settings.objects.check_seconds == 5.0
+    assert tmp_path in guarded(settings)
+
+
+def test_manifests_and_objects_do_not_share_a_directory(tmp_path: Path) -> None:
+    said = refused(f"--pod-manifest-path={tmp_path}", f"--objects-dir={tmp_path}/../{tmp_path.name}")
+    assert "give ConfigMaps and Secrets one of their own" in said
