@@ -260,3 +260,17 @@ async def test_a_stop_signal_that_cannot_be_sent_is_told_and_the_runtime_stops(n
     await node.gone("web")
     assert (first.graces, first.exit_code) == ([2], 5)
     assert "SIGUSR1 cannot be sent" in node.events("FailedStopSignal")[0]
+
+
+@pytest.mark.conformance("S22")
+async def test_a_probe_kills_by_its_own_grace_and_with_the_hook(node: SimulatedNode) -> None:
+    commands = Commands(node)
+    commands.codes["alive"] = 1
+    probe = {"exec": {"command": ["alive"]}, "failureThreshold": 1, "terminationGracePeriodSeconds": 7}
+    lifecycle = {"preStop": GOOD_BYE}
+    text = manifest("web", terminationGracePeriodSeconds=30, container={"livenessProbe": probe, "lifecycle": lifecycle})
+    node.write("web.yaml", text)
+    await node.until("it was killed", lambda: node.restarts("web") == 1 if node.containers("web") else False)
+    first = next(c for c in node.containers("web") if c.config.metadata.attempt == 0)
+    assert first.graces == [7]
+    assert commands.of(first) == ["alive", "good-bye"]

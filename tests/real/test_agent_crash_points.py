@@ -55,7 +55,12 @@ def version(number: int) -> str:
         "web",
         hostNetwork=False,
         volumes=volumes,
-        container={"env": env, "volumeMounts": mounts, "ports": [{"containerPort": 80, "hostPort": 18082}]},
+        container={
+            "env": env,
+            "volumeMounts": mounts,
+            "ports": [{"containerPort": 80, "hostPort": 18082}],
+            "lifecycle": {"postStart": {"exec": {"command": ["true"]}}, "preStop": {"exec": {"command": ["true"]}}},
+        },
     )
 
 
