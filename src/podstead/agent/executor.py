@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, assert_never
 
 from podstead.errors import PodsteadError
 from podstead.reconcile.actions import (
+    FallBack,
     FinishIncarnation,
+    NoteProgress,
     PrepareVolumes,
     Promote,
     PullImage,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from podstead.agent.hooks import Hooks
     from podstead.agent.ports import Recorder
     from podstead.agent.preparer import Preparer
+    from podstead.agent.promotion import Promotions
     from podstead.agent.session import PodSession
     from podstead.agent.starter import Starter
     from podstead.agent.stopper import Stopper
@@ -45,9 +48,16 @@ class Executor:
     """Runs steps."""
 
     def __init__(
-        self, preparer: Preparer, starter: Starter, hooks: Hooks, stopper: Stopper, recorder: Recorder
+        self,
+        preparer: Preparer,
+        promotions: Promotions,
+        starter: Starter,
+        hooks: Hooks,
+        stopper: Stopper,
+        recorder: Recorder,
     ) -> None:
         self._preparer = preparer
+        self._promotions = promotions
         self._starter = starter
         self._hooks = hooks
         self._stopper = stopper
@@ -69,7 +79,11 @@ class Executor:
             case PrepareVolumes():
                 await self._preparer.volumes(step, session)
             case Promote():
-                await self._preparer.promote(step, session)
+                await self._promotions.promote(step, session)
+            case NoteProgress():
+                await self._promotions.note(step, session)
+            case FallBack():
+                await self._promotions.fall_back(step, session)
             case RunSandbox():
                 await self._starter.run_sandbox(step, session)
             case StartContainer():

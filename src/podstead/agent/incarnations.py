@@ -16,6 +16,8 @@ from podstead.agent.session import PodSession
 from podstead.agent.shelf import revision_of
 from podstead.errors import PodsteadError
 from podstead.identity import PodUID
+from podstead.manifest.gate import deadline_seconds
+from podstead.state import updates
 from podstead.state.records import Claim, PodRecord
 
 if TYPE_CHECKING:
@@ -54,10 +56,9 @@ class _Change:
         record = self.session.record
         if record.terminating:
             return record
-        candidate = record.candidate
         if self.revision is not None:
-            candidate = None if self.revision.id == record.effective else self.revision.id
-        return replace(record, candidate=candidate, claim=self.claim or record.claim)
+            record = updates.offered(record, self.revision.id)
+        return record if self.claim is None else replace(record, claim=self.claim)
 
     @property
     def unread(self) -> bool:
@@ -130,7 +131,8 @@ class Incarnations:
         await self._commit(batch)
 
     def _bear(self, new: list[tuple[Revision, Wanted]], batch: _Batch) -> None:
-        created = self._clock.now().wall
+        now = self._clock.now()
+        created = now.wall
         fits = self._room.admitted([revision for revision, _ in new], created)
         for revision, wanted in new:
             starts = revision.key in fits
@@ -139,11 +141,12 @@ class Incarnations:
                 uid=PodUID(str(uuid4())),
                 claim=Claim(file=wanted.file, document=wanted.document),
                 created_at=created,
-                effective=revision.id if starts else None,
-                candidate=None if starts else revision.id,
-                start_time=created if starts else None,
+                candidate=revision.id,
                 api_uid=str(uuid4()),
             )
+            if starts:
+                gated = deadline_seconds(revision.pod) is not None
+                record = updates.promoted(record, revision.id, now, gated=gated)
             batch.revisions.append(revision)
             batch.born.append(PodSession(record=record, revisions={revision.id: revision}))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.targets import probe_targets
 from podstead.k8s.readiness import has_done_its_work, is_ready
-from podstead.reconcile.actions import Promote, PullImage, StopSandbox
+from podstead.reconcile.actions import FallBack, Promote, PullImage, StopSandbox
 from podstead.status.generate import generate_pod
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # What may free room on the node, or make a pod able to use it.
-ROOM_STEPS = (Promote, StopSandbox, PullImage)
+ROOM_STEPS = (Promote, FallBack, StopSandbox, PullImage)
 
 
 class ProbeRunner(Protocol):
@@ -98,8 +98,8 @@ class PodMirror:
         if isinstance(step, ROOM_STEPS):
             self.on_room()
 
-    def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
-        """Bring the prober and the API object in line with this plan."""
+    def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> bool:
+        """Bring the prober and the API object in line with this plan; returns whether the pod is ready."""
         now = self._clock.now()
         node = self._node()
         targets = probe_targets(session, observed, node.ip, self._hidden, now)
@@ -123,6 +123,7 @@ class PodMirror:
             self._objects.put_pod(pod)
             if self.ready(session.uid) and not was_ready:
                 self.on_room()
+        return self.ready(session.uid)
 
     def ended(self, session: PodSession) -> None:
         """Take an incarnation that has ended from view."""

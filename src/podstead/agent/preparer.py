@@ -1,8 +1,7 @@
-"""Makes ready what a revision needs before its first start: images, volumes, and the write that puts it in force."""
+"""Makes ready what a revision needs before its first start: images and volumes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.agent.means import revision_of
@@ -10,11 +9,11 @@ from podstead.agent.means import revision_of
 if TYPE_CHECKING:
     from podstead.agent.means import Means
     from podstead.agent.session import PodSession
-    from podstead.reconcile.actions import PrepareVolumes, Promote, PullImage
+    from podstead.reconcile.actions import PrepareVolumes, PullImage
 
 
 class Preparer:
-    """Pulls, prepares and promotes."""
+    """Pulls and prepares."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
@@ -39,14 +38,3 @@ class Preparer:
         """Check and make what the revision mounts."""
         revision = revision_of(session, step.revision)
         session.prepared[step.revision] = await self._means.home.prepare(revision, session.uid)
-
-    async def promote(self, step: Promote, session: PodSession) -> None:
-        """Make the candidate effective by one durable write, unless the manifest has changed meanwhile."""
-        async with session.writing:
-            if session.record.terminating or session.record.candidate != step.revision:
-                return  # the next plan knows
-            begun = session.record.start_time or self._means.clock.now().wall
-            record = replace(session.record, effective=step.revision, candidate=None, start_time=begun)
-            await self._means.books.save_record(record)
-            session.record = record
-        self._means.tell(session, "RevisionPromoted", f"Revision {step.revision} is effective")

@@ -46,7 +46,7 @@ class NodeRoom:
     def judge(self) -> bool:
         """Give every pod its answer and wake those whose answer changed; returns whether some pod waits."""
         sessions = {s.key: s for s in self._table.sessions() if not s.stray}
-        plan = self._plan([self._node_pod(s) for s in self._table.sessions()])
+        plan = self._plan(self._present())
         waits = False
         for key, judged in plan.decisions.items():
             session = sessions.get(key)
@@ -63,8 +63,13 @@ class NodeRoom:
         if not new:
             return frozenset()
         asking = [NodePod(key=r.key, candidate=r.pod, created_at=created_at) for r in new]
-        plan = self._plan([*(self._node_pod(s) for s in self._table.sessions()), *asking])
+        plan = self._plan([*self._present(), *asking])
         return frozenset(r.key for r in new if plan.decisions[r.key].admitted and r.key not in plan.preempt.values())
+
+    def _present(self) -> list[NodePod]:
+        """Return what is there or may come; a stopped pod holds its place until nothing of it runs, and then none."""
+        pods = [(session, self._node_pod(session)) for session in self._table.sessions()]
+        return [pod for session, pod in pods if pod.occupies or pod.terminating or not session.record.stopped]
 
     def _plan(self, pods: Sequence[NodePod]) -> NodePlan:
         # Who listens on the node takes the kernel some 8 ms to tell: it is asked only when new content wants a port.
@@ -89,13 +94,13 @@ class NodeRoom:
         return NodePod(
             key=session.key,
             effective=desired.effective.pod if desired.effective else None,
-            candidate=desired.candidate.pod if desired.candidate else None,
+            candidate=desired.candidate.pod if desired.candidate and not session.record.stopped else None,
             created_at=session.record.created_at,
             occupies=alive or bool(session.flights),
             terminating=session.record.terminating,
             images_present=all(image in session.images for image in images),
             leaving=tuple(_leaving(session, view)),
-            preempted=session.preempted,
+            preempted=session.preempted or session.record.stopped,
             started=session.appeared or alive,
             ready=self._is_ready(session.uid),
         )

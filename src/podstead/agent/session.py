@@ -50,6 +50,13 @@ class PodSession:
     """The grace of each container whose stop is under way."""
     pre_stopped: set[ContainerID] = field(default_factory=set)
     """The containers whose preStop hook has been run: a stop that is tried again does not run it again."""
+    was_ready: RevisionID | None = None
+    """The revision under which the pod was last seen ready with nothing left to do; perhaps not written down yet."""
+    ready_since: float | None = None
+    """Boot-clock second since when it has been so under the effective revision, None while it is not."""
+    paused: bool = False
+    resumed_at: float = 0.0
+    """Boot-clock second at which the pod's last pause (stopped, preempted) ended."""
     finished: bool = False
     appeared: bool = False
     """Whether a sandbox of it has been there since this agent began: it waits for no other pod any more."""
@@ -102,6 +109,13 @@ class PodSession:
             preempted=self.preempted,
         )
 
+    def _pulled_before(self) -> set[tuple[str, RevisionID]]:
+        """Return the images of revisions that a rollback goes to: they were pulled, and no registry is asked again."""
+        if self.record.rollback is None:
+            return set()
+        chosen = (self.revision(self.record.effective), self.revision(self.record.candidate))
+        return {(c.image or "", r.id) for r in chosen if r is not None for c in r.pod.spec.containers}
+
     def observed(self, view: PodView) -> ObservedPod:
         """Return what is, as a frozen snapshot."""
         return ObservedPod(
@@ -111,7 +125,7 @@ class PodSession:
             in_flight=frozenset(self.flights),
             failures=dict(self.failures),
             images=dict(self.images),
-            pulled=frozenset(self.pulled),
+            pulled=frozenset(self.pulled | self._pulled_before()),
             prepared=frozenset(self.prepared),
             fresh=view.fresh,
         )

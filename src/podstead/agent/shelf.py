@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from podstead.errors import PodsteadError
 from podstead.manifest.read import UndecodableDocumentError, read_document
 from podstead.state.records import Revision
+from podstead.state.updates import in_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -85,8 +86,7 @@ class RevisionShelf:
 
     async def fill(self, session: PodSession, named: Iterable[RevisionID | None]) -> None:
         """Bring into the session the revisions that its record and its runtime objects name."""
-        record = session.record
-        for identifier in {record.effective, record.candidate, record.last_ready, *named}:
+        for identifier in {*in_use(session.record), *named}:
             if identifier is None or identifier in session.revisions:
                 continue
             found = await self.load(session.key, identifier)
@@ -129,11 +129,11 @@ class RevisionShelf:
     async def tidy(self, session: PodSession, named: Collection[RevisionID]) -> None:
         """Forget revisions that nothing names any more."""
         record = session.record
-        keep = {r for r in (record.effective, record.candidate, record.last_ready, *named) if r is not None}
+        keep = {*in_use(record), *named}
         session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
         session.prepared = {i: p for i, p in session.prepared.items() if i in keep}
         session.pulled = {(image, i) for image, i in session.pulled if i in keep}
-        await self._files.prune(session.key, keep)
+        await self._files.prune(session.key, {*keep, *(turn.revision for turn in record.turns)})
 
 
 def revision_of(found: ManifestPod, file: str, owner: str, seen_at: float) -> Revision:

@@ -176,4 +176,5 @@ class Starter:
 def _is_wanted(step: RunSandbox | StartContainer, session: PodSession) -> bool:
     """Return whether a start is still what the pod needs when its turn has come; if not, the next plan knows more."""
     record = session.record
-    return not record.terminating and not session.preempted and record.effective == step.revision
+    wanted = not (record.terminating or record.stopped or session.preempted)
+    return wanted and record.effective == step.revision

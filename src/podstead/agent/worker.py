@@ -10,10 +10,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.agent.gate import gated
 from podstead.agent.session import Flight
 from podstead.errors import DeadlineFault, PodsteadError, RuntimeFault
 from podstead.reconcile.actions import (
+    FallBack,
     FinishIncarnation,
+    NoteProgress,
     PrepareVolumes,
     Promote,
     PullImage,
@@ -38,7 +41,7 @@ log = logging.getLogger(__name__)
 # A plan that asks for itself again is run at most this often: a mistake of ours costs little CPU.
 MIN_REPLAN_SECONDS = 0.02
 # Steps that change nothing of what the runtime lists of a pod: after them there is nothing to look at.
-UNSEEN = (PullImage, PrepareVolumes, Promote, RunPostStart, FinishIncarnation)
+UNSEEN = (PullImage, PrepareVolumes, Promote, NoteProgress, FallBack, RunPostStart, FinishIncarnation)
 # Steps that are given up when the plan no longer asks for them.
 CANCELLED = (PullImage, RunPostStart)
 
@@ -62,8 +65,8 @@ class Mirror(Protocol):
         """Note that a step has ended, well or not."""
         ...
 
-    def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> None:
-        """Bring the prober and the API object in line with this plan."""
+    def planned(self, session: PodSession, observed: ObservedPod, actions: PodActions) -> bool:
+        """Bring the prober and the API object in line with this plan; returns whether the pod is ready."""
         ...
 
 
@@ -116,6 +119,8 @@ class PodWorker:
         observed = session.observed(view)
         probes = self._mirror.probes(session)
         actions = compute_pod_actions(session.desired(), observed, probes, session.history, now, self._settings)
+        ready = self._mirror.planned(session, observed, actions)
+        actions = gated(session, observed, actions, now, ready=ready)
         if observed.fresh:  # a plan made in the dark asks for nothing, and gives nothing up
             self._cancel_unwanted(actions)
         moments = [] if actions.requeue_at is None else [actions.requeue_at]
@@ -125,7 +130,6 @@ class PodWorker:
                 moments.append(failure.retry_at)
             else:
                 self._start(step, group)
-        self._mirror.planned(session, observed, actions)
         return min(moments, default=None)
 
     def _start(self, step: Step, group: asyncio.TaskGroup) -> None:

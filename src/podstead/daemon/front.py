@@ -15,6 +15,7 @@ from podstead.logs.paths import attempts, log_directory, log_path
 from podstead.logs.reader import LogQuery, read_log
 from podstead.server.port import ImageReport, NodeStatusReport, Progress, RuntimeReport
 from podstead.state.observed import ContainerState
+from podstead.state.updates import in_use
 from podstead.status.times import rfc3339
 
 if TYPE_CHECKING:
@@ -144,11 +145,10 @@ class AgentFront:
         )
 
     def _needed_by(self, names: set[str]) -> Sequence[str]:
-        """Return the pods whose effective, candidate or last-ready revision needs the image (foundation 23)."""
+        """Return the pods of which a revision in use needs the image (foundation 23)."""
         needed = []
         for session in self._table.sessions():
-            record = session.record
-            for identifier in {record.effective, record.candidate, record.last_ready}:
+            for identifier in in_use(session.record):
                 revision = session.revision(identifier)
                 images = [c.image or "" for c in all_containers(revision.pod.spec)] if revision else []
                 if any(_full(image) in names or session.images.get(image) in names for image in images):

@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.daemon.abilities import abilities
 from podstead.daemon.node import NodeView, node_object
 from podstead.errors import PodsteadError, RuntimeFault
-from podstead.k8s.labels import REVISION
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
+from podstead.state.updates import became_ready
 from podstead.status.times import rfc3339
-from podstead.store.changes import NODES, PODS
+from podstead.store.changes import NODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from podstead.admission.abilities import Abilities
-    from podstead.agent.session import PodSession
     from podstead.daemon.parts import Ground, Parts
     from podstead.daemon.reporting import Board
     from podstead.identity import PodKey, PodUID, RevisionID
@@ -45,7 +43,7 @@ class Housekeeping:
         self._labels = labels
         self._shown: tuple[tuple[str, str], ...] = ()
         self._changed = 0.0
-        self._tidied: dict[PodUID, RevisionID | None] = {}
+        self._tidied: dict[PodUID, tuple[RevisionID | None, RevisionID | None]] = {}
 
     async def run(self) -> None:
         """Refresh for ever."""
@@ -103,12 +101,14 @@ class Housekeeping:
         """Remember the revision under which a pod was last ready: its bytes and images are kept (foundation 13, 23)."""
         for session in list(self._parts.table.sessions()):
             record = session.record
-            if session.stray or record.effective == record.last_ready or not self._is_ready(session):
+            ready = session.was_ready == record.effective and session.ready_since is not None
+            # A gated revision is noted by its gate.
+            if session.stray or record.progress is not None or record.effective == record.last_ready or not ready:
                 continue
             async with session.writing:
                 if session.record.terminating or session.record.effective != record.effective:
                     continue
-                record = replace(session.record, last_ready=record.effective)
+                record = became_ready(session.record)
                 try:
                     await self._ground.stores.records.put(record)
                 except PodsteadError as error:
@@ -116,30 +116,24 @@ class Housekeeping:
                     return
                 session.record = record
 
-    def _is_ready(self, session: PodSession) -> bool:
-        shown = self._ground.stores.objects.get(PODS, session.key.namespace, session.key.name)
-        if shown is None or shown.status is None or session.record.terminating:
-            return False
-        same = shown.metadata.annotations.get(REVISION) == session.record.effective
-        return same and any(c.type == "Ready" and c.status == "True" for c in shown.status.conditions)
-
     async def _tidy_revisions(self) -> None:
-        """Forget revisions that nothing names any more, of pods whose effective one has changed since the last look."""
+        """Forget revisions that nothing names any more, of pods whose content has changed since the last look."""
         for session in list(self._parts.table.sessions()):
             view = self._parts.pleg.view(session.uid)
             # What a start under way makes is not in the view yet, and would name a revision that is forgotten.
             if session.stray or session.flights or not view.fresh:
                 continue
-            if self._tidied.get(session.uid) == session.record.effective:
+            content = (session.record.effective, session.record.candidate)
+            if self._tidied.get(session.uid) == content:
                 continue
             named = {c.revision for c in view.containers} | {s.revision for s in view.sandboxes}
             try:
                 await self._parts.shelf.tidy(session, [r for r in named if r is not None])
             except PodsteadError as error:
                 log.warning("cannot remove old revisions of pod %s: %s", session.key, error)
-            self._tidied[session.uid] = session.record.effective
+            self._tidied[session.uid] = content
         present = {session.uid for session in self._parts.table.sessions()}
-        self._tidied = {uid: effective for uid, effective in self._tidied.items() if uid in present}
+        self._tidied = {uid: content for uid, content in self._tidied.items() if uid in present}
 
     async def _forget_gone(self) -> None:
         """Forget the revisions of pods that have ended and not come back since the last look."""

@@ -18,6 +18,7 @@ from podstead.agent.mirror import PodMirror
 from podstead.agent.objects import LocalObjects
 from podstead.agent.pleg import Pleg
 from podstead.agent.preparer import Preparer
+from podstead.agent.promotion import Promotions
 from podstead.agent.recovery import Recovery
 from podstead.agent.requests import NodeFacts as RequestFacts
 from podstead.agent.requests import RequestBuilder
@@ -196,7 +197,7 @@ def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, o
     requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, objects)
     starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
-    return Executor(Preparer(means), starter, hooks, Stopper(means, hooks), recorder)
+    return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), recorder)
 
 
 def _sync(

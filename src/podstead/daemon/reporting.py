@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.text import printable
-from podstead.manifest.reading import foremost
+from podstead.manifest.reading import Message, Severity, foremost
 from podstead.server.port import FileReport
 from podstead.state.reports import Verdict
+from podstead.status.conditions import rollback_sentence
 from podstead.status.times import rfc3339
 from podstead.store.changes import NAMESPACES, PODS
 
@@ -148,11 +149,12 @@ class Board:
     def _report(self, verdict: FileVerdict) -> FileReport:
         sessions = [self._table.session(key) for key in verdict.pods]
         running = [s.record.effective or "" for s in sessions if s is not None]
+        remarks = [_remark(text) for s in sessions if s is not None and (text := rollback_sentence(s.record))]
         return FileReport(
             path=verdict.path,
             verdict=verdict.verdict.value,
             reason=verdict.reason,
-            messages=verdict.messages,
+            messages=(*remarks, *verdict.messages),
             pods=tuple(str(key) for key in verdict.pods),
             objects=tuple(str(key) for key in verdict.objects),
             revision=",".join(verdict.revisions),
@@ -160,3 +162,8 @@ class Board:
             owner=verdict.owner,
             modified=rfc3339(verdict.modified_at) if verdict.modified_at else "",
         )
+
+
+def _remark(text: str) -> Message:
+    """Return a remark on a file as a whole that its content does not call for."""
+    return Message(line=0, column=0, field="", severity=Severity.WARNING, message=text)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels, names
 from podstead.manifest.findings import Code
+from podstead.manifest.gate import PROGRESS_DEADLINE, deadline_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 DEFAULT_NAMESPACE = "default"
 SOURCE_FILE = "file"
 """Value of the annotation kubernetes.io/config.source on pods that came from a file."""
-PROGRESS_DEADLINE = "podstead.io/progress-deadline-seconds"
-"""Annotation that is to gate updates on readiness; known, and not honoured yet."""
 LOG_NAME_MAX = 255 - len("__") - 36
 """Characters that namespace and full name may have together: NAMESPACE_NAME_UID is the directory of a pod's logs, the
 kubelet's layout (spec 5.8), and a file name has 255 at most (NAME_MAX). Beyond that no container ever starts."""
@@ -58,9 +57,8 @@ def identity_findings(given: v1.Pod, node_name: str, places: Places) -> Iterator
         if key in _OWN_ANNOTATIONS or (key == labels.CONFIG_SOURCE and value != SOURCE_FILE):
             path = f"metadata.annotations[{key}]"
             yield places.finding_at(path, Code.IGNORED, "the node writes this annotation itself")
-        elif key == PROGRESS_DEADLINE:
-            path = f"metadata.annotations[{key}]"
-            yield places.finding_at(path, Code.IGNORED, "this version does not wait for a new revision to become ready")
+        elif key == PROGRESS_DEADLINE and (text := deadline_problem(value)) is not None:
+            yield places.finding_at(f"metadata.annotations[{key}]", Code.WRONG_TYPE, text)
     if given.spec.node_name not in {None, "", node_name}:
         yield places.finding_at("spec.nodeName", Code.IGNORED, f"the pod runs on this node, {node_name}")
 

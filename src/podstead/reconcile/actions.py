@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from podstead.identity import ContainerID, RevisionID, SandboxID
+    from podstead.state.records import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,24 @@ class Promote:
 
     revision: RevisionID
     key: str = "promote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteProgress:
+    """Write down how a health-gated revision gets on; `progress` is None once it is ready."""
+
+    revision: RevisionID
+    progress: Progress | None
+    key: str = "progress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallBack:
+    """Make the last ready revision effective again in place of one that was not ready in time, by one durable write."""
+
+    revision: RevisionID
+    target: RevisionID
+    key: str = "fall-back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +181,8 @@ class FinishIncarnation:
 Step = (
     PullImage
     | Promote
+    | NoteProgress
+    | FallBack
     | PrepareVolumes
     | RunSandbox
     | StartContainer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.manifest.compare import compare
+from podstead.reconcile.restarts import is_replaced
 
 if TYPE_CHECKING:
     from podstead.identity import RevisionID
@@ -37,6 +38,10 @@ class Drift:
         return self._since(sandbox.revision)[0]
 
     def container(self, container: ObservedContainer) -> bool:
+        """Return whether this container must be replaced, for the effective revision or because root asked for it."""
+        return self.is_outdated(container) or is_replaced(self.desired.record, container)
+
+    def is_outdated(self, container: ObservedContainer) -> bool:
         """Return whether this container must be replaced to match the effective revision."""
         whole, names = self._since(container.revision)
         return whole or container.name in names

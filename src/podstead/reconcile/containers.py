@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from podstead.identity import SandboxID
+from podstead.reconcile import restarts
 from podstead.reconcile.actions import RemoveContainer, StartContainer, Waiting
 from podstead.reconcile.backoff import crash_delay, crash_level
 from podstead.reconcile.hooks import (
@@ -108,16 +109,22 @@ class ContainerPass:
     def _start_missing(self, name: str, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
         memory = self.history.of(name)
         # A record that is gone although its start had succeeded was removed behind our back: that is a restart (S37).
+        # But not when root asked for another one in its place.
         lost = memory.started_attempt >= 0 and memory.started_attempt == memory.last_attempt
+        lost = lost and memory.last_attempt > self.desired.record.replaced.get(name, -1)
         self._start(name, sandbox, out, restart_count=memory.restart_count + (1 if lost else 0))
 
     def _running(self, spec: v1.Container, found: ObservedContainer, out: ContainerPlan) -> None:
-        if self.drift.container(found):
+        if self.drift.is_outdated(found):
             self._stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
             return
         if (failed := post_start_failure(found, self.observed)) is not None:
             message = f"postStart hook failed ({failed.message}): stopping container"
             self._stop(found, grace_seconds(self.desired), message, out)
+            return
+        record = self.desired.record
+        if restarts.is_replaced(record, found) and restarts.has_turn(record, self.effective, self.observed, found):
+            self._stop(found, grace_seconds(self.desired), restarts.MESSAGE, out)
             return
         for kind, probe in ((ProbeKind.LIVENESS, spec.liveness_probe), (ProbeKind.STARTUP, spec.startup_probe)):
             if probe is None or self.probes.outcome(found.id, kind) is not Outcome.FAILURE:

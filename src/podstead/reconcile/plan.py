@@ -26,6 +26,7 @@ from podstead.reconcile.changes import Drift
 from podstead.reconcile.containers import ContainerPass
 from podstead.reconcile.images import image_needs
 from podstead.reconcile.sandbox import current_sandbox, fit, plan_leftovers, plan_new_sandbox
+from podstead.reconcile.stopping import plan_stopped
 from podstead.reconcile.termination import grace_seconds, plan_preemption, plan_termination, stop_all
 
 if TYPE_CHECKING:
@@ -51,13 +52,15 @@ def compute_pod_actions(
 ) -> PodActions:
     """Return what to do now for one pod.
 
-    The order of the questions is the order of authority: can the runtime be trusted, is the pod leaving, must it make
-    room, does an edit wait, and only then: do its containers run.
+    The order of the questions is the order of authority: can the runtime be trusted, is the pod leaving, is it stopped,
+    must it make room, does an edit wait, and only then: do its containers run.
     """
     if not observed.fresh:
         return PodActions()
     if desired.record.terminating:
         return plan_termination(desired, observed)
+    if desired.record.stopped:
+        return plan_stopped(desired, observed)
     if desired.preempted and (desired.candidate is None or desired.blocked is not None):
         return plan_preemption(desired, observed)
     edit = _plan_candidate(desired, observed, now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.identity import PodKey
 from podstead.state.records import Claim
+from podstead.state.updates import said_by_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +45,7 @@ def follow(
     moved: dict[PodKey, Claim] = {}
     for key in vacated:
         record = records[key]
-        known = {record.effective, record.candidate} - {None}
+        known = {record.effective, record.candidate, said_by_file(record)} - {None}
         equal = [offer.claim for offer in offers.get(key, ()) if offer.pod.revision in known]
         if equal:
             moved[key] = min(equal, key=lambda claim: (claim.file, claim.document))

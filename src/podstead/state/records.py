@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,12 +24,53 @@ class Claim:
     document: int
 
 
+class RollbackReason(StrEnum):
+    """Why a pod does not run what its file says."""
+
+    REQUESTED = "RolledBack"
+    """Root asked for an earlier revision."""
+    PROGRESS_DEADLINE = "ProgressDeadlineExceeded"
+    """The file's revision was not ready in its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """The pod runs an earlier revision until its file changes again. `passed_over` is what the file says; `at` is Unix
+    seconds.
+    """
+
+    passed_over: RevisionID
+    reason: RollbackReason
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The time in which the effective revision must become ready: it counts from the boot-clock second `since` of the boot
+    `boot_id` (foundation 22). `expired`: it has passed, and nothing could be done about it.
+    """
+
+    boot_id: str
+    since: float
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A revision that was effective. `at` is when it last became so, in Unix seconds; `failed`: it was not ready in time."""
+
+    revision: RevisionID
+    at: float
+    failed: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodRecord:
     """Class A state of one incarnation, durable before its effect (foundation 15 and 21).
 
     `effective` is what is reconciled and restarted after a crash; `candidate` waits for its images, ports or room.
     `terminating` never goes back to False: the next incarnation has a new record. Times are Unix seconds.
+    `state.updates` has the changes that it goes through.
     """
 
     key: PodKey
@@ -42,6 +84,15 @@ class PodRecord:
     start_time: float | None = None
     api_uid: str = ""
     """`metadata.uid` of the API object: apart from `uid`, as a mirror object may be deleted and come back."""
+    stopped: bool = False
+    """Root wants nothing of it to run; its record, volumes and logs stay."""
+    rollback: Rollback | None = None
+    progress: Progress | None = None
+    """Set while a health-gated revision is effective and was not ready yet."""
+    turns: tuple[Turn, ...] = ()
+    """The revisions that were effective, each once and the present one last; bounded."""
+    replaced: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Restarts that root asked for: by container, the highest attempt that another one takes the place of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
+from podstead.state.records import RollbackReason
 from podstead.status.phase import TERMINAL
 from podstead.status.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from podstead.reconcile.actions import PodActions
     from podstead.state.desired import DesiredPod
+    from podstead.state.records import PodRecord
 
 CANDIDATE_CONDITION = "podstead.io/CandidateReady"
 """False while an accepted edit waits for its image, ports, volumes or room (foundation 15); absent without an edit."""
+PROGRESSING_CONDITION = "podstead.io/Progressing"
+"""True while a health-gated revision has time to become ready, False once that has passed; absent otherwise."""
+FOLLOWS_FILE_CONDITION = "podstead.io/FollowsFile"
+"""False while an earlier revision runs than the file says; absent otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,37 @@ def pod_conditions(
                 message=stuck.message if stuck else f"revision {desired.candidate.id} is being prepared",
             )
         )
-    return tuple(out)
+    return (*out, *_update_conditions(desired.record))
+
+
+def _update_conditions(record: PodRecord) -> Iterator[Condition]:
+    """Yield what is to be said of a gated update and of a rollback."""
+    if record.progress is not None:
+        expired = record.progress.expired
+        late = f"revision {record.effective} is not ready in its time, and no other was ready before"
+        yield Condition(
+            type=PROGRESSING_CONDITION,
+            status=not expired,
+            reason="ProgressDeadlineExceeded" if expired else "WaitsForReadiness",
+            message=late if expired else f"revision {record.effective} has to become ready",
+        )
+    if record.rollback is not None:
+        yield Condition(
+            type=FOLLOWS_FILE_CONDITION,
+            status=False,
+            reason=record.rollback.reason.value,
+            message=rollback_sentence(record),
+        )
+
+
+def rollback_sentence(record: PodRecord) -> str:
+    """Return why a pod does not run what its file says, and until when; empty where it does."""
+    if record.rollback is None:
+        return ""
+    late = record.rollback.reason is RollbackReason.PROGRESS_DEADLINE
+    why = "was not ready in its time" if late else "was rolled back by root"
+    running = record.candidate or record.effective
+    return f"revision {record.rollback.passed_over} {why}: revision {running} runs until the file changes"
 
 
 def _readiness(phase: str, unready: Sequence[str]) -> tuple[str, str] | None:

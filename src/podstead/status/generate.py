@@ -56,15 +56,15 @@ def generate_pod(
         container_status(c, observed, probes, history.of(c.name), actions, node.runtime) for c in spec.containers
     )
     phase = pod_phase(statuses, spec.restart_policy) if desired.effective else "Pending"
-    if desired.preempted and not any(s.state and s.state.running for s in statuses):
-        phase = "Pending"  # it made room and waits to come back (foundation 18)
+    if (desired.preempted or desired.record.stopped) and not any(s.state and s.state.running for s in statuses):
+        phase = "Pending"  # it made room and waits to come back (foundation 18), or was stopped
     sandbox = next((s for s in observed.sandboxes if s.ready), None)
     ips = (node.ip,) if spec.host_network and sandbox else sandbox.ips if sandbox else ()
     conditions = pod_conditions(
         phase, statuses, desired, actions, sandbox_ready=sandbox is not None and (bool(spec.host_network) or bool(ips))
     )
     before = previous.status.conditions if previous and previous.status else ()
-    stuck = actions.stuck if phase == "Pending" or desired.preempted else None
+    stuck = actions.stuck if phase == "Pending" or desired.preempted or desired.record.stopped else None
     status = v1.PodStatus(
         phase=phase,
         reason=stuck.reason if stuck else None,

@@ -9,13 +9,37 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.identity import PodKey, PodUID, RevisionID
-from podstead.state.records import Claim, PodRecord
+from podstead.state.records import Claim, PodRecord, Progress, Rollback, RollbackReason, Turn
 from podstead.store import files
 from podstead.store.schema import CorruptError, CorruptFile, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+class StoredRollback(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the file passes over, as the record's file has it."""
+
+    passed_over: str
+    reason: RollbackReason
+    at: float
+
+
+class StoredProgress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The time of a health-gated revision, as the record's file has it."""
+
+    boot_id: str
+    since: float
+    expired: bool = False
+
+
+class StoredTurn(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A revision that was effective, as the record's file has it."""
+
+    revision: str
+    at: float
+    failed: bool = False
 
 
 class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,6 +57,11 @@ class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     terminating: bool = False
     start_time: float | None = None
     api_uid: str = ""
+    stopped: bool = False
+    rollback: StoredRollback | None = None
+    progress: StoredProgress | None = None
+    turns: tuple[StoredTurn, ...] = ()
+    replaced: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 SCHEMA = Schema(type=StoredRecord, version=1)
@@ -119,6 +148,11 @@ def _stored(record: PodRecord) -> StoredRecord:
         terminating=record.terminating,
         start_time=record.start_time,
         api_uid=record.api_uid,
+        stopped=record.stopped,
+        rollback=msgspec.convert(record.rollback, StoredRollback | None, from_attributes=True),
+        progress=msgspec.convert(record.progress, StoredProgress | None, from_attributes=True),
+        turns=msgspec.convert(record.turns, tuple[StoredTurn, ...], from_attributes=True),
+        replaced=dict(record.replaced),
     )
 
 
@@ -134,7 +168,18 @@ def _record(stored: StoredRecord) -> PodRecord:
         terminating=stored.terminating,
         start_time=stored.start_time,
         api_uid=stored.api_uid,
+        stopped=stored.stopped,
+        rollback=_rollback(stored.rollback),
+        progress=None if stored.progress is None else Progress(**msgspec.structs.asdict(stored.progress)),
+        turns=tuple(Turn(revision=RevisionID(t.revision), at=t.at, failed=t.failed) for t in stored.turns),
+        replaced=stored.replaced,
     )
+
+
+def _rollback(stored: StoredRollback | None) -> Rollback | None:
+    if stored is None:
+        return None
+    return Rollback(passed_over=RevisionID(stored.passed_over), reason=stored.reason, at=stored.at)
 
 
 def _revision(text: str | None) -> RevisionID | None:

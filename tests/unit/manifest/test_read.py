@@ -226,3 +226,16 @@ def test_stored_bytes_that_are_no_document(data: bytes) -> None:
 def test_a_stored_document_larger_than_todays_limit() -> None:
     data = manifest(metadata="annotations: {a: b}\n").encode() + b"# " + b"x" * 2**20
     assert read_document(data, NODE).metadata.annotations["a"] == "b"
+
+
+def test_a_deadline_that_is_none_is_refused() -> None:
+    text = (
+        "{apiVersion: v1, kind: Pod, metadata: {name: a, annotations: {podstead.io/progress-deadline-seconds: '%s'}}}"
+    )
+    spec = ", spec: {containers: [{name: a, image: 'i:1'}]}}"
+    refused = read_manifest((text[:-1] % "soon" + spec).encode(), node_name="n")
+    assert refused.reason == "InvalidManifest"
+    (message,) = refused.messages
+    assert "whole number of seconds from 1 to" in message.message
+    assert message.field == "metadata.annotations[podstead.io/progress-deadline-seconds]"
+    assert read_manifest((text[:-1] % "600" + spec).encode(), node_name="n").messages == ()

@@ -12,7 +12,9 @@ from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
 from podstead.k8s import core_v1 as v1
 from podstead.manifest.defaults import apply_defaults
 from podstead.reconcile.actions import (
+    FallBack,
     FinishIncarnation,
+    NoteProgress,
     PodActions,
     PrepareVolumes,
     Promote,
@@ -131,6 +133,8 @@ class World:
     now: float = 1000.0
     boot_id: str = BOOT
     settings: RestartSettings = field(default_factory=RestartSettings)
+    stopped: bool = False
+    replaced: dict[str, int] = field(default_factory=dict)
     finished: bool = False
     resets: int = 0
     log: list[Step] = field(default_factory=list)
@@ -150,6 +154,8 @@ class World:
             effective=self.effective.id if self.effective else None,
             candidate=self.candidate.id if self.candidate else None,
             terminating=self.terminating,
+            stopped=self.stopped,
+            replaced=dict(self.replaced),
         )
         return DesiredPod(
             record=record,
@@ -237,6 +243,8 @@ class World:
             case FinishIncarnation():
                 assert not self.sandboxes
                 self.finished = True
+            case NoteProgress() | FallBack():
+                raise AssertionError("these come from the gate")
 
     def _run_sandbox(self, step: RunSandbox) -> None:
         assert self.effective is not None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podstead.identity import PodKey, PodUID, RevisionID
-from podstead.state.records import Claim, PodRecord
+from podstead.state.records import Claim, PodRecord, Progress, Rollback, RollbackReason, Turn
 from podstead.store import files
 from podstead.store.records import RecordStore, StoredRecord
 
@@ -31,6 +31,11 @@ FULL = PodRecord(
     terminating=True,
     start_time=2.5,
     api_uid="66666666",
+    stopped=True,
+    rollback=Rollback(passed_over=RevisionID("dd"), reason=RollbackReason.PROGRESS_DEADLINE, at=3.5),
+    progress=Progress(boot_id="boot", since=4.5, expired=True),
+    turns=(Turn(revision=RevisionID("dd"), at=5.5, failed=True), Turn(revision=RevisionID("aa"), at=6.5)),
+    replaced={"main": 3},
 )
 
 
