@@ -68,6 +68,7 @@ async def subject(node: PrivateNode | str, short_directory: Path) -> AsyncIterat
 
 async def _simulated(stack: AsyncExitStack, kind: str, directory: Path) -> Subject:
     runtime = await stack.enter_async_context(SimulatedRuntime())
+    runtime.world.log_root = directory
     runtime.programs.update(PROGRAMS)
     runtime.world.exec_handler = simulated_exec
     runtime.add_image("busybox:1.36")

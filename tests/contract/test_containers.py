@@ -1,9 +1,11 @@
+# ruff: noqa: ASYNC240 - the files of these tests are small and local
 """Containers: every runtime does this."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -195,7 +197,11 @@ async def test_streams_are_had_by_url(subject: Subject) -> None:
 
 async def test_a_log_is_reopened_while_the_container_runs(subject: Subject) -> None:
     _, container = await subject.run_pod()
+    log = Path((await subject.client.container_status(container)).log_path)
+    aside = log.rename(log.with_name("0.log.20261123-023918"))
     await subject.client.reopen_log(container)
+    assert log.is_file()  # the runtime makes it; nobody else does
+    aside.unlink()
     await subject.client.stop_container(container, 0)
     with pytest.raises(RuntimeFault, match="not running"):
         await subject.client.reopen_log(container)

@@ -25,8 +25,9 @@ def root() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def runtime() -> AsyncIterator[SimulatedRuntime]:
+async def runtime(root: Path) -> AsyncIterator[SimulatedRuntime]:
     async with SimulatedRuntime() as made:
+        made.world.log_root = root
         made.add_image(IMAGE)
         made.add_image(OTHER_IMAGE)
         yield made

@@ -154,8 +154,11 @@ class ContainerService:
 
     async def reopen_log(self, request: pb.ReopenContainerLogRequest) -> pb.ReopenContainerLogResponse:
         """ReopenContainerLog."""
-        if self.find(request.container_id).state != pb.CONTAINER_RUNNING:
+        container = self.find(request.container_id)
+        if container.state != pb.CONTAINER_RUNNING:
             raise CallError(Code.UNKNOWN, "container is not running")
+        if container.log is not None:
+            container.log.reopen()
         return pb.ReopenContainerLogResponse()
 
     async def exec_sync(self, request: pb.ExecSyncRequest) -> pb.ExecSyncResponse:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cri._pb import cri_pb2 as pb
 from tests.simulators.cri_events import EventBus
 from tests.simulators.cri_faults import EXIT, Fault, FaultPlan
 from tests.simulators.cri_images import ImageStore
+from tests.simulators.cri_logs import ContainerLog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -69,6 +71,8 @@ class SimulatedContainer:
     dying: bool = False
     graces: list[int] = field(default_factory=list)
     """The timeout of each StopContainer, in seconds."""
+    log: ContainerLog | None = None
+    """Its log while it runs."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -96,6 +100,8 @@ class World:
         self.programs: dict[str, Program] = {}
         """What a container does, by its name; one that is not here runs until it is told to end."""
         self.handlers = {"", "crun", "runc"}
+        self.log_root: Path | None = None
+        """Logs that lie below are written; others are not: a test's path may be a real one of this machine."""
         self.exec_handler: Callable[[SimulatedContainer, tuple[str, ...]], Awaitable[pb.ExecSyncResponse]] = _succeed
         self._tasks: set[asyncio.Task[None]] = set()
         self._made = 0
@@ -125,6 +131,8 @@ class World:
     async def close(self) -> None:
         """End all background work and all streams."""
         self.bus.break_streams()
+        for container in self.containers.values():
+            self._close_log(container)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -134,6 +142,8 @@ class World:
         container.state = pb.CONTAINER_RUNNING
         container.started_at = self.now_ns()
         container.pid = 1000 + self.new_number()
+        if self.log_root is not None and Path(container.log_path).is_relative_to(self.log_root):
+            container.log = ContainerLog(Path(container.log_path))
         self.bus.started(container.id, container.pid)
         after = container.program.exit_after_seconds
         if after is not None:
@@ -170,7 +180,13 @@ class World:
         container.reason = reason or ("Error" if code else "Completed")
         container.finished_at = finished
         container.pid = 0
+        self._close_log(container)
         container.ended.set()
+
+    def _close_log(self, container: SimulatedContainer) -> None:
+        if container.log is not None:
+            container.log.close()
+            container.log = None
 
     async def stop(self, container: SimulatedContainer, grace_seconds: int) -> None:
         """Send SIGTERM, then SIGKILL after the grace; returns when the state says that it has ended."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING
 
 from podstead.agent.requests import sound
@@ -13,8 +12,7 @@ from podstead.k8s.qos import qos_class
 from podstead.k8s.resources import pod_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
     from podstead.cgroups.tree import CgroupTree
     from podstead.identity import PodUID
@@ -30,13 +28,17 @@ class PodHomes:
     """Prepares and removes pods' homes."""
 
     def __init__(
-        self, volumes: PodVolumes, cgroups: CgroupTree, pod_logs: Path, whole: Callable[[v1.Pod], v1.Pod]
+        self,
+        volumes: PodVolumes,
+        cgroups: CgroupTree,
+        whole: Callable[[v1.Pod], v1.Pod],
+        forget_logs: Callable[[PodUID], Awaitable[None]],
     ) -> None:
         """`whole` returns a pod with what its runtime class takes beside its containers."""
         self._volumes = volumes
         self._cgroups = cgroups
-        self._pod_logs = pod_logs
         self._whole = whole
+        self._forget_logs = forget_logs
 
     async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
         """Check and make the revision's volumes; raises RuntimeFault with reason FailedMount."""
@@ -53,20 +55,17 @@ class PodHomes:
             raise RuntimeFault(trouble.message, reason=trouble.reason)
 
     async def teardown(self, uid: PodUID) -> None:
-        """Remove everything of the incarnation that the runtime does not hold."""
+        """Remove everything of the incarnation that the runtime does not hold.
+
+        Its directory goes last: as long as it is there, what has the same uid is known to be ours.
+        """
+        await self._forget_logs(uid)
+        await asyncio.to_thread(self._remove_cgroups, uid)
         if (trouble := await self._volumes.teardown(uid)) is not None:
             raise RuntimeFault(trouble.message, reason=trouble.reason)
-        await asyncio.to_thread(self._remove_cgroups, uid)
-        await asyncio.to_thread(self._remove_logs, uid)
 
     def _remove_cgroups(self, uid: PodUID) -> None:
         for qos in QOS_CLASSES:
             path = pod_cgroup_path(self._cgroups.root, qos, uid)
             if not self._cgroups.remove(path):
                 raise RuntimeFault(f"cannot remove cgroup {path}: a process is still in it", reason="FailedRemoval")
-
-    def _remove_logs(self, uid: PodUID) -> None:
-        # A uid is ours alone and ends the name, so no other pod's logs can be met.
-        if self._pod_logs.is_dir():
-            for directory in self._pod_logs.glob(f"*_{uid}"):
-                shutil.rmtree(directory, ignore_errors=True)

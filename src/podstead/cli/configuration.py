@@ -13,6 +13,7 @@ from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubele
 from podstead.cli.manifest_url import PLAIN, manifest_url
 from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
+from podstead.cli.upkeep import flagged_upkeep, upkeep_settings
 from podstead.config import (
     ImageSettings,
     NodeSettings,
@@ -66,7 +67,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     given = FlagValues(flags)
     kubelet, remarks = _kubelet_file(given)
     own = _own_file(given, host)
-    paths = _paths(given, kubelet)
+    paths = _paths(given, kubelet, own)
     node, more = _node(given, kubelet, host)
     url = manifest_url(given, kubelet)
     source = _source(given, kubelet, required=url is None)
@@ -80,6 +81,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
         images=_images(kubelet, own, host),
         restart=_restart(kubelet, own),
         objects=_objects(given, own, source, host),
+        upkeep=upkeep_settings(flagged_upkeep(given).over(own.logs).over(kubelet.upkeep)),
         strict=given.switch("strict", own.strict),
         verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
         files=tuple(_files(given, host)),
@@ -127,12 +129,8 @@ def _files(given: FlagValues, host: Host) -> Iterator[Path]:
             yield path
 
 
-def _paths(given: FlagValues, kubelet: KubeletConfiguration) -> Paths:
-    plain = paths_for(given.path("root-dir"), kubelet.pod_logs)
-    socket = given.path("socket")
-    return (
-        plain if socket is None else Paths(root=plain.root, run=plain.run, pod_logs=plain.pod_logs, socket_path=socket)
-    )
+def _paths(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfiguration) -> Paths:
+    return replace(paths_for(given.path("root-dir"), kubelet.pod_logs, own.log_links), socket_path=given.path("socket"))
 
 
 def _source(given: FlagValues, kubelet: KubeletConfiguration, *, required: bool) -> SourceSettings | None:

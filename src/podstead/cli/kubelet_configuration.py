@@ -9,6 +9,7 @@ from podstead.cli.checks import ip_reason, ipv4_range_reason
 from podstead.cli.config_reader import ConfigReader, Section
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.manifest_url import Headers, header_reason, url_reason
+from podstead.cli.upkeep import NOTHING_GIVEN, UpkeepFields, read_upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,7 @@ class KubeletConfiguration:
     seccomp_default: bool | None = None
     max_restart_seconds: float | None = None
     parallel_pulls: int | None = None
+    upkeep: UpkeepFields = NOTHING_GIVEN
     unused: tuple[str, ...] = ()
     """Fields that were given and mean nothing here."""
 
@@ -71,6 +73,7 @@ def read_kubelet_configuration(path: Path) -> KubeletConfiguration:
         seccomp_default=root.boolean("seccompDefault"),
         max_restart_seconds=_restart_period(root),
         parallel_pulls=root.integer("maxParallelImagePulls", 1),
+        upkeep=read_upkeep(root),
         unused=tuple(name for name in root.given() if name in UNUSED_FIELDS),
     )
     reader.finish()

@@ -5,6 +5,10 @@ USED_FIELDS = frozenset(
     allowedUnsafeSysctls clusterDNS clusterDomain containerRuntimeEndpoint crashLoopBackOff fileCheckFrequency
     httpCheckFrequency maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout seccompDefault staticPodPath
     staticPodURL staticPodURLHeader
+    containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval
+    imageGCHighThresholdPercent imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge
+    evictionHard evictionMaxPodGracePeriod evictionMinimumReclaim evictionPressureTransitionPeriod
+    evictionSoft evictionSoftGracePeriod mergeDefaultEvictionSettings
     """.split()  # noqa: SIM905 - a table of names reads better as running text
 )
 """What concerns a node of static pods; read by `kubelet_configuration`."""
@@ -12,17 +16,17 @@ USED_FIELDS = frozenset(
 UNUSED_FIELDS = frozenset(
     """
     address authentication authorization cgroupDriver cgroupRoot cgroupsPerQOS
-    configMapAndSecretChangeDetectionStrategy containerLogMaxFiles containerLogMaxSize containerLogMaxWorkers
-    containerLogMonitorInterval contentType cpuCFSQuota cpuCFSQuotaPeriod cpuManagerPolicy cpuManagerPolicyOptions
+    configMapAndSecretChangeDetectionStrategy containerLogMaxWorkers
+    contentType cpuCFSQuota cpuCFSQuotaPeriod cpuManagerPolicy cpuManagerPolicyOptions
     cpuManagerReconcilePeriod enableContentionProfiling enableControllerAttachDetach enableDebugFlagsHandler
     enableDebuggingHandlers enableProfilingHandler enableServer enableSystemLogHandler enableSystemLogQuery
-    enforceNodeAllocatable eventBurst eventRecordQPS evictionHard evictionMaxPodGracePeriod evictionMinimumReclaim
-    evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod failCgroupV1 failSwapOn featureGates
-    hairpinMode healthzBindAddress healthzPort imageGCHighThresholdPercent
-    imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge imagePullCredentialsVerificationPolicy
+    enforceNodeAllocatable eventBurst eventRecordQPS
+    failCgroupV1 failSwapOn featureGates
+    hairpinMode healthzBindAddress healthzPort
+    imagePullCredentialsVerificationPolicy
     imageServiceEndpoint iptablesDropBit iptablesMasqueradeBit kernelMemcgNotification kubeAPIBurst kubeAPIQPS
     kubeReserved kubeReservedCgroup kubeletCgroups localStorageCapacityIsolation logging makeIPTablesUtilChains
-    maxOpenFiles memoryManagerPolicy memorySwap memoryThrottlingFactor mergeDefaultEvictionSettings
+    maxOpenFiles memoryManagerPolicy memorySwap memoryThrottlingFactor
     nodeLeaseDurationSeconds nodeStatusMaxImages nodeStatusReportFrequency nodeStatusUpdateFrequency oomScoreAdj
     podPidsLimit podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved
     readOnlyPort registerNode registerWithTaints registryBurst registryPullQPS reservedMemory reservedSystemCPUs

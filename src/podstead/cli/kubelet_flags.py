@@ -26,23 +26,22 @@ UNUSED_VALUE_FLAGS = frozenset(
     authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
     azure-container-registry-config boot-id-file bootstrap-checkpoint-path bootstrap-kubeconfig cadvisor-port
     cert-dir cgroup-driver cgroup-root chaos-chance client-ca-file cloud-config cloud-provider cni-bin-dir
-    cni-cache-dir cni-conf-dir config-dir container-hints container-log-max-files container-log-max-size
+    cni-cache-dir cni-conf-dir config-dir container-hints
     container-runtime containerd containerd-namespace cpu-cfs-quota-period cpu-manager-policy
     cpu-manager-policy-options cpu-manager-reconcile-period docker docker-endpoint docker-env-metadata-whitelist
     docker-root docker-tls-ca docker-tls-cert docker-tls-key dynamic-config-dir enforce-node-allocatable
-    event-burst event-qps event-storage-age-limit event-storage-event-limit eviction-hard
-    eviction-max-pod-grace-period eviction-minimum-reclaim eviction-pressure-transition-period eviction-soft
-    eviction-soft-grace-period experimental-bootstrap-kubeconfig experimental-dockershim-root-directory
+    event-burst event-qps event-storage-age-limit event-storage-event-limit
+    experimental-bootstrap-kubeconfig experimental-dockershim-root-directory
     experimental-mounter-path experimental-qos-reserved feature-gates global-housekeeping-interval hairpin-mode
     healthz-bind-address healthz-port host-ipc-sources host-network-sources host-pid-sources
     housekeeping-interval image-credential-provider-bin-dir
-    image-credential-provider-config image-gc-high-threshold image-gc-low-threshold image-pull-progress-deadline
+    image-credential-provider-config image-pull-progress-deadline
     image-service-endpoint kube-api-burst kube-api-content-type kube-api-qps kube-reserved kube-reserved-cgroup
     kubeconfig kubelet-cgroups lock-file log-backtrace-at log-dir log-file log-file-max-size log-flush-frequency
     log-text-info-buffer-size logging-format machine-id-file
     master-service-namespace max-housekeeping-interval max-open-files maximum-dead-containers
     maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration
-    minimum-image-ttl-duration network-plugin network-plugin-mtu node-status-max-images
+    network-plugin network-plugin-mtu node-status-max-images
     node-status-update-frequency non-masquerade-cidr oom-score-adj pod-max-pids pods-per-core port port-range
     provider-id qos-reserved read-only-port registry-burst registry-qps reserved-cpus reserved-memory
     runtime-cgroups stderrthreshold storage-driver-buffer-duration

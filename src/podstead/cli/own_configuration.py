@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.checks import registry_host_reason
 from podstead.cli.config_reader import ConfigReader, Section
+from podstead.cli.upkeep import LEAST_FILES, NOTHING_GIVEN, UpkeepFields, read_bytes
 from podstead.config import Registry, RuntimeClass
 from podstead.k8s import quantity
 from podstead.k8s.names import dns1123_subdomain
@@ -14,7 +16,6 @@ from podstead.k8s.resources import CPU, MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OCI_RUNTIMES = ("crun", "runc")
 OVERHEADS = (CPU, MEMORY)
@@ -32,6 +33,7 @@ _FIELDS = {
     "parallelPulls",
     "crashLoopBackOff",
     "imageBackOff",
+    "containerLogs",
 }
 
 
@@ -69,6 +71,8 @@ class OwnConfiguration:
     parallel_pulls: int | None = None
     crash_loop: BackOff = BackOff()
     image_backoff: BackOff = BackOff()
+    logs: UpkeepFields = NOTHING_GIVEN
+    log_links: Path | None = None
 
 
 def read_own_configuration(path: Path) -> OwnConfiguration:
@@ -77,6 +81,8 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
     root = reader.root()
     root.refuse_unknown(_FIELDS)
     credentials = root.string("credentialsFile")
+    logs = root.section("containerLogs")
+    links = _beside(path, logs.string("links")) if logs is not None else ""
     found = OwnConfiguration(
         registries=tuple(_registry(path, section) for section in root.sections("registries")),
         credentials_file=_beside(path, credentials),
@@ -90,6 +96,8 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
         parallel_pulls=root.integer("parallelPulls", 1),
         crash_loop=_backoff(root.section("crashLoopBackOff"), ("initial", "max", "reset")),
         image_backoff=_backoff(root.section("imageBackOff"), ("initial", "max")),
+        logs=_logs(logs),
+        log_links=Path(links) if links else None,
     )
     reader.finish()
     return found
@@ -162,6 +170,13 @@ def _proxy(section: Section | None) -> Proxy | None:
         https=section.string("https") or "",
         no_proxy=section.string("noProxy") or "",
     )
+
+
+def _logs(section: Section | None) -> UpkeepFields:
+    if section is None:
+        return NOTHING_GIVEN
+    section.refuse_unknown({"maxSize", "maxFiles", "links"})
+    return UpkeepFields(log_bytes=read_bytes(section, "maxSize"), log_files=section.integer("maxFiles", LEAST_FILES))
 
 
 def _backoff(section: Section | None, names: tuple[str, ...]) -> BackOff:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
 from podstead.cli.options import UsageError
+from podstead.cli.upkeep import FLAGS as UPKEEP_FLAGS
 
 VALUE_FLAGS = {
     "pod-manifest-path": "directory of Pod manifests, or one manifest file",
@@ -33,6 +34,7 @@ VALUE_FLAGS = {
     "node-labels": "labels of the node, key=value separated by commas",
     "allowed-unsafe-sysctls": "sysctls or patterns (net.core.*) that pods may set beyond the safe ones",
     "seccomp-profile-root": "directory of the profiles that localhostProfile names (seccomp in the root directory)",
+    **UPKEEP_FLAGS,
     "v": "log verbosity: 0 errors, 2 the usual, 4 each decision",
     "root-dir": "keep everything under this directory: state, sockets, private containerd, logs",
     "podstead-config": "our own settings file (default /etc/podstead/config.yaml if it is there)",

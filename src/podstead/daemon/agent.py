@@ -183,6 +183,7 @@ class Agent:
             "memory": lambda: self._remember(ground, parts),
             "adoption": lambda: self._adopt(parts),
             "objects": parts.objects.loop.run,
+            **parts.upkeep.loops,
         }
         if parts.sync is not None:
             loops["sync"] = partial(self._sync, parts.sync, parts.objects.loop)

@@ -37,6 +37,7 @@ from podstead.daemon.node import allocatable, node_labels
 from podstead.daemon.objects import build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
+from podstead.daemon.tending import build_upkeep
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
 from podstead.network.listeners import listeners
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from podstead.daemon.objects import ObjectParts
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.daemon.stores import Stores
+    from podstead.daemon.tending import Upkeep
     from podstead.identity import PodKey, PodUID
     from podstead.sources.decoder import DecodeLimits
     from podstead.state.probes import ProbeKind, ProbeVerdict
@@ -109,6 +111,7 @@ class Parts:
     directory: DirectorySource | None
     objects: ObjectParts
     sync: SyncLoop | None
+    upkeep: Upkeep
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
 
@@ -119,14 +122,16 @@ def build_parts(ground: Ground) -> Parts:
 
     def wake(uid: PodUID) -> None:
         table.wake(uid)
+        upkeep.logs.changed(uid)
 
     pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
     memory = ProbeMemory(stores.history)
     prober = _prober(ground, lambda: table, memory)
     volumes = _volumes(ground)
     puller = _puller(ground)
+    upkeep = build_upkeep(ground, lambda: table, pleg)
     present = LocalObjects()
-    executor = _executor(ground, puller, volumes, pleg, present)
+    executor = _executor(ground, puller, volumes, pleg, present, upkeep)
     mirror = _mirror(ground, prober, present)
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
@@ -148,15 +153,10 @@ def build_parts(ground: Ground) -> Parts:
         if sync is not None:
             sync.poke()
 
-    def connected(is_back: bool) -> None:
-        (prober.runtime_back if is_back else prober.runtime_lost)()
-        if is_back:  # also those whose pods the runtime has nothing of yet
-            table.wake_all()
-
     table.on_end = ended
     if sync is not None:
         mirror.on_room = sync.room_changed
-    pleg.on_connection = connected
+    pleg.on_connection = _connection_listener(prober, table)
     pleg.describe = TerminationMessages(table, volumes, present, settings.paths.pod_logs).of
     return Parts(
         pleg=pleg,
@@ -170,8 +170,18 @@ def build_parts(ground: Ground) -> Parts:
         directory=directory,
         objects=objects,
         sync=sync,
+        upkeep=upkeep,
         gone=gone,
     )
+
+
+def _connection_listener(prober: Prober, table: PodTable) -> Callable[[bool], None]:
+    def connected(is_back: bool) -> None:
+        (prober.runtime_back if is_back else prober.runtime_lost)()
+        if is_back:  # also those whose pods the runtime has nothing of yet
+            table.wake_all()
+
+    return connected
 
 
 def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
@@ -182,12 +192,14 @@ def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
     return PodMirror(prober, shown, ground.recorder, objects.hidden, identity, ground.clock)
 
 
-def _executor(ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, objects: LocalObjects) -> Executor:
+def _executor(
+    ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, objects: LocalObjects, upkeep: Upkeep
+) -> Executor:
     recorder, classes = ground.recorder, RuntimeClasses(classes=ground.settings.runtime.classes)
     means = Means(
         runtime=ground.connection.client,
         images=puller,
-        home=PodHomes(volumes, ground.cgroups, ground.settings.paths.pod_logs, classes.with_overhead),
+        home=PodHomes(volumes, ground.cgroups, classes.with_overhead, upkeep.logs.forget),
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
         clock=ground.clock,

@@ -1,0 +1,61 @@
+"""Joins the upkeep of the node to the pods: builds its loops, and gives them the pods as they want to see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.k8s.containers import all_containers
+from podstead.upkeep.logs import LogKeeper
+from podstead.upkeep.ports import LoggingPod
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from podstead.agent.pleg import Pleg
+    from podstead.agent.session import PodSession
+    from podstead.agent.table import PodTable
+    from podstead.daemon.parts import Ground
+    from podstead.identity import PodUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What keeps the node fit for its pods."""
+
+    logs: LogKeeper
+
+    @property
+    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The loops by name."""
+        return {"logs": self.logs.run}
+
+
+def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg) -> Upkeep:
+    """Build the loops; nothing runs yet."""
+    settings = ground.settings
+    pods = _LoggingPods(table, pleg)
+    return Upkeep(logs=LogKeeper(pods, ground.connection.client, settings.paths, settings.upkeep.logs, ground.clock))
+
+
+class _LoggingPods:
+    """The pods of the table, for the keeper of logs."""
+
+    def __init__(self, table: Callable[[], PodTable], pleg: Pleg) -> None:
+        self._table = table
+        self._pleg = pleg
+
+    def all(self) -> Iterator[LoggingPod]:
+        """Yield every incarnation that has not ended."""
+        return (self._pod(session) for session in self._table().sessions())
+
+    def one(self, uid: PodUID) -> LoggingPod | None:
+        """Return an incarnation, None when it has ended."""
+        session = self._table().by_uid(uid)
+        return self._pod(session) if session is not None else None
+
+    def _pod(self, session: PodSession) -> LoggingPod:
+        view, record = self._pleg.view(session.uid), session.record
+        may_run = (session.revision(r) for r in (record.effective, record.candidate, record.last_ready))
+        names = frozenset(c.name for r in may_run if r is not None for c in all_containers(r.pod.spec))
+        return LoggingPod(key=session.key, uid=session.uid, containers=view.containers, names=names, fresh=view.fresh)

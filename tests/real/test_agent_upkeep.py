@@ -1,0 +1,98 @@
+"""The node's upkeep on real containerd: logs that are bounded and linked, images and pods that go for want of room."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from podstead.config import LogSettings, UpkeepSettings
+from tests.support.agent import agent_under_test
+from tests.support.manifests import manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from podstead.config import Settings
+    from tests.support.agent import AgentUnderTest
+    from tests.support.netns import Hosts
+
+pytestmark = pytest.mark.real
+
+ROTATIONS = 20
+LINES = 40_000
+# A hundred lines at a time, so that the log grows through many looks instead of within one.
+WRITER = f"""
+n=0
+while [ $n -lt {LINES} ]; do
+  for _ in 0 1 2 3 4 5 6 7 8 9; do
+    for _ in 0 1 2 3 4 5 6 7 8 9; do echo line $n; n=$((n+1)); done
+  done
+  usleep 10000
+done
+exec sleep 1000
+"""
+
+
+def tended(settings: Settings) -> Settings:
+    """Return settings under which logs are rotated within seconds."""
+    logs = LogSettings(max_bytes=64 << 10, max_files=ROTATIONS + 10, look_seconds=0.2)
+    return replace(settings, upkeep=UpkeepSettings(logs=logs))
+
+
+@pytest.fixture(scope="module")
+def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
+    """The agent behind `agent`."""
+    with agent_under_test(net_namespace=agent_hosts.node, changed=tended) as running:
+        yield running
+
+
+def numbers(text: str) -> list[int]:
+    return [int(line.removeprefix("line ")) for line in text.splitlines()]
+
+
+@pytest.mark.conformance("S33")
+def test_no_line_is_lost_over_rotations(agent: AgentUnderTest) -> None:
+    agent.write("web.yaml", manifest("web", container={"command": ["sh", "-c", WRITER]}))
+    agent.wait_running("web")
+    (container,) = agent.containers("web")
+    links = agent.settings.paths.log_links
+    agent.wait("the log is linked", lambda: list(links.iterdir()))
+    (link,) = links.iterdir()
+    assert link.name == f"web-node1_default_main-{container.id}.log"
+    directory = link.resolve().parent
+    last = f"line {LINES - 1}\n"
+    agent.wait("all is written", lambda: agent.log_of("web").endswith(last), 60)
+
+    names = sorted(p.name for p in directory.iterdir())
+    assert names[0] == "0.log"
+    assert all(re.fullmatch(r"0\.log\.\d{8}-\d{6}(\.gz)?", name) for name in names[1:])
+    assert len(names) > ROTATIONS
+    assert len([name for name in names if name.endswith(".gz")]) >= ROTATIONS - 1
+    assert numbers(agent.log_of("web")) == list(range(LINES))
+    on_disk = [_text(directory / name) for name in [*names[1:], names[0]]]
+    found = [int(line.rpartition(" ")[2]) for text in on_disk for line in text.splitlines()]
+    assert found == list(range(LINES))
+
+    reply = agent.api.ask("GET", "/api/v1/namespaces/default/pods/web-node1/log?tailLines=12000&timestamps=true")
+    tail = reply.body.decode().splitlines()
+    assert [int(line.rpartition(" ")[2]) for line in tail] == list(range(LINES - 12000, LINES))
+    since = tail[2000].partition(" ")[0]
+    reply = agent.api.ask("GET", f"/api/v1/namespaces/default/pods/web-node1/log?sinceTime={since}")
+    assert 9990 <= len(numbers(reply.body.decode())) <= 10010
+
+    agent.kill9()
+    agent.start()
+    agent.remove("web.yaml")
+    agent.wait_gone("web")
+    assert not list(links.iterdir())
+    assert not list(agent.settings.paths.pod_logs.iterdir())
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
