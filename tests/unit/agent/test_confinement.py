@@ -1,4 +1,4 @@
-"""Seccomp profiles of the node are looked at before the runtime is asked for a container and nobody is made root against their word."""
+"""Nobody becomes root against their word, and seccomp profiles are looked at before the runtime is asked."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.cli.objects import CANARY
+from tests.unit.house.tree import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,20 @@ def test_an_accepted_file(local: LocalShell, tmp_path: Path) -> None:
     file.write_text(GOOD)
     result = local("check", str(file), "--node-name", "Node1")
     assert (result.code, result.out, result.err) == (0, f"{file}: Accepted: default/web-node1\n", "")
+
+
+def test_kubeadms_control_plane_passes_without_a_word(local: LocalShell) -> None:
+    files = sorted((ROOT / "tests" / "golden" / "manifest").glob("kubeadm-*.yaml"))
+    assert [file.stem.removeprefix("kubeadm-") for file in files] == [
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+    ]
+    for file in files:
+        pod = f"kube-system/{file.stem.removeprefix('kubeadm-')}-node1"
+        result = local("check", "--strict", str(file), "--node-name=node1")
+        assert (result.code, result.out, result.err) == (0, f"{file}: Accepted: {pod}\n", "")
 
 
 def test_a_warning_and_strict(local: LocalShell, tmp_path: Path) -> None:
