@@ -15,6 +15,7 @@ from podstead.store.changes import EVENTS, PODS
 from podstead.store.files import StoreError
 from tests.functional.manifests import manifest
 from tests.functional.node import ABSENCE_SECONDS, SimulatedNode
+from tests.simulators.cri_images import make_image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -195,6 +196,21 @@ async def test_nothing_is_given_that_could_not_be_written_down(
         assert not node.parts.objects.present.held
     node.parts.objects.loop.poke()
     await node.until("it is taken", lambda: node.parts.objects.present.held)
+
+
+async def test_an_image_is_pulled_with_the_pods_own_credentials(node: ObjectNode) -> None:
+    image = "quay.io/team/app:1"
+    node.runtime.images.offer(make_image(image))
+    node.runtime.images.credentials[image] = ("me", "s3cret")
+    node.write("web.yaml", manifest("web", image=image, imagePullSecrets=[{"name": "regcred"}]))
+    await node.until("it is refused", lambda: node.waiting("web") in {"ErrImagePull", "ImagePullBackOff"})
+    assert node.events("FailedToRetrieveImagePullSecret") == [
+        "not all pull Secrets can be used (there is no Secret default/regcred): pulling may fail"
+    ]
+    auths = json.dumps({"auths": {"quay.io": {"username": "me", "password": "s3cret"}}})
+    credentials = json.loads(secret("regcred", **{".dockerconfigjson": auths}))
+    node.give("regcred.yaml", json.dumps({**credentials, "type": "kubernetes.io/dockerconfigjson"}))
+    await node.running_pod("web", 2.0)
 
 
 async def test_no_value_is_told(node: ObjectNode, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.session import PodSession
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
+    from podstead.images.credentials import CredentialFile
     from podstead.reconcile.actions import StartContainer
     from podstead.state.observed import ObservedContainer, ObservedSandbox
     from podstead.state.records import PodHistory, PodRecord, Revision
@@ -83,8 +84,11 @@ class EventStream(Protocol):
 class ImagePuller(Protocol):
     """Makes images present."""
 
-    async def ensure(self, image: str, policy: str | None) -> Image:
-        """Return the image, pulled as its policy wants it; raises RuntimeFault with the waiting reason."""
+    async def ensure(self, image: str, policy: str | None, credentials: Sequence[CredentialFile] = ()) -> Image:
+        """Return the image, pulled as its policy wants it; raises RuntimeFault with the waiting reason.
+
+        `credentials` are the pod's own, tried before the node's.
+        """
         ...
 
     async def inspect(self, image: str) -> Image | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.agent.means import revision_of
+from podstead.agent.pull_secrets import pull_credentials
 
 if TYPE_CHECKING:
     from podstead.agent.means import Means
     from podstead.agent.session import PodSession
+    from podstead.images.credentials import CredentialFile
     from podstead.reconcile.actions import PrepareVolumes, PullImage
 
 
@@ -25,7 +27,7 @@ class Preparer:
         if step.policy != "Never" and (image is None or step.policy == "Always"):
             self._means.tell(session, "Pulling", f'Pulling image "{step.image}"')
             begun = clock.now().boot
-            image = await images.ensure(step.image, step.policy)
+            image = await images.ensure(step.image, step.policy, self._credentials(step, session))
             took = clock.now().boot - begun
             text = f'Successfully pulled image "{step.image}" in {took:.1f}s. Image size: {image.size} bytes.'
             self._means.tell(session, "Pulled", text)
@@ -33,6 +35,14 @@ class Preparer:
             image = await images.ensure(step.image, step.policy)  # Never: says what to do
         session.images[step.image] = image.id
         session.pulled.add((step.image, step.revision))
+
+    def _credentials(self, step: PullImage, session: PodSession) -> tuple[CredentialFile, ...]:
+        """Return the pod's own pull credentials; what cannot be used is said, and the image pulled without."""
+        found = pull_credentials(revision_of(session, step.revision).pod, self._means.objects)
+        if found.faults:
+            text = f"not all pull Secrets can be used ({'; '.join(found.faults)}): pulling may fail"
+            self._means.tell(session, "FailedToRetrieveImagePullSecret", text, warning=True)
+        return found.files
 
     async def volumes(self, step: PrepareVolumes, session: PodSession) -> None:
         """Check and make what the revision mounts."""

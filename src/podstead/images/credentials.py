@@ -1,4 +1,4 @@
-"""Registry credentials from docker's config.json: read again when the file changes, matched by host and path.
+"""Registry credentials from docker's config.json, a file's or a Secret's, matched by host and path.
 
 Nothing read here is ever part of a message (foundation 24).
 """
@@ -87,6 +87,11 @@ def decode(data: bytes, name: str) -> CredentialFile:
         )
     entries.sort(key=lambda e: (-len(e.path), "*" in e.host, -len(e.host)))
     return CredentialFile(entries=tuple(entries), warnings=tuple(warnings))
+
+
+def decode_secret(data: bytes, name: str, *, legacy: bool) -> CredentialFile:
+    """Return the credentials in a pull Secret; `legacy` ones (`.dockercfg`) are the bare `auths` of a config.json."""
+    return decode(b'{"auths":' + data + b"}" if legacy else data, name)
 
 
 def _entry(key: str, auth: _Auth) -> Entry | None:

@@ -31,6 +31,11 @@ _UNREACHABLE = re.compile(
 )
 
 
+def is_denied(fault: RuntimeFault) -> bool:
+    """Return whether the registry refused who asked: other credentials may do better."""
+    return not fault.transient and _DENIED.search(str(fault)) is not None
+
+
 def explain(
     fault: RuntimeFault, reference: ImageReference, registries: Sequence[Registry], *, authenticated: bool
 ) -> RuntimeFault:
@@ -54,11 +59,13 @@ def explain(
 def _meaning(fault: RuntimeFault, words: str, *, authenticated: bool) -> tuple[str, str]:
     """Return the reason and the next step."""
     if _DENIED.search(words) and authenticated:
-        return "ErrImagePull", "the registry refuses the credentials given for it: renew them in the credentials file"
+        return "ErrImagePull", (
+            "the registry refuses the credentials given for it: renew them in the credentials file or the pull Secret"
+        )
     if _DENIED.search(words):
         return "ErrImagePull", (
             "the registry wants credentials or has no such repository: check the name, "
-            "or put credentials for it into the credentials file (docker's config.json)"
+            "or put credentials for it into the credentials file (docker's config.json) or a pull Secret"
         )
     if _LIMITED.search(words):
         return "RegistryUnavailable", "the registry limits anonymous pulls: wait, log in, or set a mirror"

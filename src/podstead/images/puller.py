@@ -15,7 +15,10 @@ from podstead.images.reference import ImageReference, InvalidReference, parse
 from podstead.state.runtime import Image, RegistryAuth
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from podstead.config import ImageSettings
+    from podstead.images.credentials import CredentialFile
 
 Pull = Callable[[str, RegistryAuth | None], Awaitable[str]]
 """Pulls a full reference and returns the image's id. Raises RuntimeFault."""
@@ -28,6 +31,10 @@ FindAuth = Callable[[ImageReference], Awaitable[RegistryAuth | None]]
 async def no_credentials(_: ImageReference) -> RegistryAuth | None:
     """Find no credentials."""
     return None
+
+
+_Key = tuple[str, tuple[RegistryAuth, ...]]
+"""What makes two pulls one: the full reference and the pod's own credentials for it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,15 +57,17 @@ class Puller:
         self._settings = settings
         self._find_auth = find_auth
         self._slots = asyncio.Semaphore(settings.parallel_pulls)
-        self._running: dict[str, _Running] = {}
+        self._running: dict[_Key, _Running] = {}
 
     @property
     def running(self) -> tuple[str, ...]:
         """The full references being pulled or waiting for a slot."""
-        return tuple(self._running)
+        return tuple(reference for reference, _ in self._running)
 
-    async def ensure(self, image: str, policy: str | None) -> Image:
+    async def ensure(self, image: str, policy: str | None, credentials: Sequence[CredentialFile] = ()) -> Image:
         """Return the image as its pull policy wants it, pulled if need be.
+
+        `credentials` are the pod's own; they are tried in their order, and the node's after them.
 
         Cancelling one caller leaves the pull to the others; when the last one goes, the pull is cancelled. Raises
         RuntimeFault with reason InvalidImageName, ErrImageNeverPull, ErrImagePull or RegistryUnavailable, or a
@@ -76,7 +85,7 @@ class Puller:
                     "import it (podstead image import FILE.tar), or allow pulling",
                     reason="ErrImageNeverPull",
                 )
-        return await self._shared(reference)
+        return await self._shared(reference, credentials)
 
     async def pull(self, image: str) -> None:
         """Ask the registry for the image even if one is present; raises as `ensure` does."""
@@ -95,11 +104,13 @@ class Puller:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _shared(self, reference: ImageReference) -> Image:
-        key = str(reference)
+    async def _shared(self, reference: ImageReference, credentials: Sequence[CredentialFile] = ()) -> Image:
+        found = (file.find(reference) for file in credentials)
+        own = tuple(dict.fromkeys(auth for auth in found if auth is not None))
+        key = (str(reference), own)  # nobody is kept waiting for a pull with credentials that are not his
         entry = self._running.get(key)
         if entry is None:
-            task = asyncio.get_running_loop().create_task(self._fetch(reference), name=f"pull {key}")
+            task = asyncio.get_running_loop().create_task(self._fetch(reference, own), name=f"pull {reference}")
             entry = self._running[key] = _Running(task)
             task.add_done_callback(functools.partial(self._ended, key, entry))
         entry.waiters += 1
@@ -118,22 +129,26 @@ class Puller:
                 self._running.pop(key, None)
                 entry.task.cancel()
 
-    def _ended(self, key: str, entry: _Running, task: asyncio.Task[Image]) -> None:
+    def _ended(self, key: _Key, entry: _Running, task: asyncio.Task[Image]) -> None:
         if self._running.get(key) is entry:
             del self._running[key]
         if not task.cancelled():
             # Looked at here, so that a pull whose last waiter left in the same moment is no unheard exception.
             task.exception()
 
-    async def _fetch(self, reference: ImageReference) -> Image:
+    async def _fetch(self, reference: ImageReference, own: tuple[RegistryAuth, ...]) -> Image:
         async with self._slots:
-            auth = await self._find_auth(reference)
-            try:
-                await self._pull(str(reference), auth)
-            except RuntimeFault as fault:
-                raise failures.explain(
-                    fault, reference, self._settings.registries, authenticated=auth is not None
-                ) from fault
+            of_node = await self._find_auth(reference)
+            tries = tuple(dict.fromkeys((*own, *([of_node] if of_node is not None else ())))) or (None,)
+            for number, auth in enumerate(tries, start=1):
+                try:
+                    await self._pull(str(reference), auth)
+                    break
+                except RuntimeFault as fault:
+                    if number < len(tries) and failures.is_denied(fault):
+                        continue
+                    registries = self._settings.registries
+                    raise failures.explain(fault, reference, registries, authenticated=auth is not None) from fault
             image = await self._inspect(str(reference))
         if image is None:
             raise RuntimeFault(

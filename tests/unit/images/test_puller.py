@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from podstead.config import ImageSettings, Registry
 from podstead.errors import NotFoundFault, RuntimeFault
+from podstead.images.credentials import CredentialFile, decode_secret
 from podstead.images.puller import Puller
 from podstead.state.runtime import Image, RegistryAuth
 
@@ -228,3 +230,63 @@ async def test_a_pull_without_an_image_is_a_failure() -> None:
 
     with pytest.raises(RuntimeFault, match="does not show it"):
         await Puller(pull, inspect, ImageSettings()).ensure(MYSQL, "IfNotPresent")
+
+
+def own(user: str, host: str = "docker.io") -> CredentialFile:
+    entry = {"username": user, "password": "p"}
+    return decode_secret(msgspec.json.encode({host: entry}), "Secret default/x", legacy=True)
+
+
+class Guarded(Registries):
+    """A registry that lets only `user` in."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(MYSQL)
+        self.user = user
+
+    async def pull(self, ref: str, auth: RegistryAuth | None) -> str:
+        pulled = await super().pull(ref, auth)
+        if auth is None or auth.username != self.user:
+            raise RuntimeFault("unexpected status 401 Unauthorized")
+        return pulled
+
+
+async def of_node(_: ImageReference) -> RegistryAuth | None:
+    return RegistryAuth(username="node", password="p", server="docker.io")
+
+
+def users(registries: Registries) -> list[str]:
+    return [auth.username if auth is not None else "" for _, auth in registries.asked]
+
+
+@pytest.mark.parametrize(
+    ("user", "asked"), [("one", ["one"]), ("two", ["one", "two"]), ("node", ["one", "two", "node"])]
+)
+async def test_a_pods_own_credentials_come_before_the_nodes(user: str, asked: list[str]) -> None:
+    registries = Guarded(user)
+    images = Puller(registries.pull, registries.inspect, ImageSettings(), of_node)
+    await images.ensure(MYSQL, "Always", (own("one"), own("other", "quay.io"), own("two"), own("one")))
+    assert users(registries) == asked
+
+
+async def test_other_credentials_are_tried_only_where_the_first_are_refused() -> None:
+    registries = Guarded("two")
+    registries.fault = RuntimeFault("connection refused")
+    with pytest.raises(RuntimeFault, match="cannot be reached"):
+        await puller(registries).ensure(MYSQL, "Always", (own("one"), own("two")))
+    assert users(registries) == ["one"]
+    registries.fault = None
+    with pytest.raises(RuntimeFault, match="refuses the credentials"):
+        await puller(registries).ensure(MYSQL, "Always", (own("one"), own("three")))
+    assert users(registries) == ["one", "one", "three"]
+
+
+async def test_nobody_rides_on_a_pull_with_other_credentials() -> None:
+    registries = Guarded("one")
+    registries.gate.clear()
+    images = puller(registries)
+    pulls = [asyncio.create_task(images.ensure(MYSQL, "Always", files)) for files in ((own("one"),), (), (own("one"),))]
+    await settle(lambda: len(registries.asked) == 2)
+    registries.gate.set()
+    done = await asyncio.gather(*pulls, return_exceptions=True)
+    assert [isinstance(one, Image) for one in done] == [True, False, True]
