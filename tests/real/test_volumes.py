@@ -6,17 +6,21 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.agent.objects import LocalObjects
 from podstead.config import paths_for
 from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
 from podstead.volumes.home import PodVolumes
+from podstead.volumes.making import VolumeNode
 from podstead.volumes.mounter import MountError, SystemMounter
 from podstead.volumes.mounts import Prepared
+from podstead.volumes.payload import ContentSources
 from podstead.volumes.removal import RemovalRefusedError, remove_tree
 from podstead.volumes.trouble import VolumeTrouble
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 UID = PodUID("uid-1")
+NODE = VolumeNode(sources=ContentSources(objects=LocalObjects()))
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def pod(*volumes: v1.Volume) -> v1.Pod:
 
 
 async def test_a_memory_volume_is_a_bounded_tmpfs_until_teardown(place: Path) -> None:
-    home = PodVolumes(paths_for(place / "with blank"), SystemMounter())
+    home = PodVolumes(paths_for(place / "with blank"), SystemMounter(), NODE)
     volume = v1.Volume(name="fast", empty_dir=v1.EmptyDirVolumeSource(medium="Memory", size_limit="1Mi"))
     made = await home.prepare(pod(volume), UID)
     assert isinstance(made, Prepared)
@@ -68,7 +73,7 @@ async def test_a_memory_volume_is_a_bounded_tmpfs_until_teardown(place: Path) ->
 
 
 async def test_a_bind_mount_left_behind_is_never_entered(place: Path) -> None:
-    home = PodVolumes(paths_for(place / "root"), SystemMounter())
+    home = PodVolumes(paths_for(place / "root"), SystemMounter(), NODE)
     made = await home.prepare(pod(v1.Volume(name="e", empty_dir=v1.EmptyDirVolumeSource())), UID)
     assert isinstance(made, Prepared)
     outside, inside = place / "outside", made.volumes["e"] / "in"
@@ -93,7 +98,7 @@ async def test_a_bind_mount_of_a_protected_directory_is_refused(place: Path) -> 
     (manifests / "deep").mkdir(parents=True)
     alias.mkdir()
     subprocess.run(["mount", "--bind", str(manifests), str(alias)], check=True)
-    home = PodVolumes(paths_for(place / "root"), SystemMounter(), protected=(manifests,))
+    home = PodVolumes(paths_for(place / "root"), SystemMounter(), replace(NODE, protected=(manifests,)))
     for path in (alias, alias / "deep"):
         refused = await home.prepare(pod(v1.Volume(name="h", host_path=v1.HostPathVolumeSource(path=str(path)))), UID)
         assert isinstance(refused, VolumeTrouble)

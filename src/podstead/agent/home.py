@@ -10,6 +10,7 @@ from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
 from podstead.k8s.qos import qos_class
 from podstead.k8s.resources import pod_values
+from podstead.volumes.abilities import asks_for_abilities
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.records import Revision
+    from podstead.volumes.abilities import MountAbilities
     from podstead.volumes.home import PodVolumes
     from podstead.volumes.mounts import Prepared
 
@@ -32,17 +34,23 @@ class PodHomes:
         volumes: PodVolumes,
         cgroups: CgroupTree,
         whole: Callable[[v1.Pod], v1.Pod],
+        abilities: Callable[[v1.Pod], Awaitable[MountAbilities]],
         forget_logs: Callable[[PodUID], Awaitable[None]],
     ) -> None:
         """`whole` returns a pod with what its runtime class takes beside its containers."""
         self._volumes = volumes
         self._cgroups = cgroups
         self._whole = whole
+        self._abilities = abilities
         self._forget_logs = forget_logs
 
-    async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
-        """Check and make the revision's volumes; raises RuntimeFault with reason FailedMount."""
-        return sound(await self._volumes.prepare(revision.pod, uid))
+    async def prepare(self, revision: Revision, uid: PodUID, *, in_force: bool) -> Prepared:
+        """Check and make the revision's volumes; raises RuntimeFault with reason FailedMount.
+
+        What the runtime can do is asked only for pods that need to know.
+        """
+        able = await self._abilities(revision.pod) if asks_for_abilities(revision.pod) else None
+        return sound(await self._volumes.prepare(revision.pod, uid, able, in_force=in_force))
 
     async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
         """Make the pod's cgroup with its limits; the runtime makes its containers' below it (spec/cri.md 6)."""
@@ -50,7 +58,7 @@ class PodHomes:
         await asyncio.to_thread(self._cgroups.create, path, pod_values(self._whole(revision.pod)))
 
     async def reset(self, uid: PodUID) -> None:
-        """Empty the pod's emptyDirs."""
+        """Remove the pod's volumes, so that fresh ones are made."""
         if (trouble := await self._volumes.reset(uid)) is not None:
             raise RuntimeFault(trouble.message, reason=trouble.reason)
 

@@ -107,8 +107,11 @@ class Recorder(Protocol):
 class PodHome(Protocol):
     """What a pod has on the node besides the runtime: directories, volumes, its cgroup."""
 
-    async def prepare(self, revision: Revision, uid: PodUID) -> Prepared:
-        """Check and make the revision's volumes, and say where they are; raises RuntimeFault with reason FailedMount."""
+    async def prepare(self, revision: Revision, uid: PodUID, *, in_force: bool) -> Prepared:
+        """Check and make the revision's volumes, and say where they are; raises RuntimeFault with reason FailedMount.
+
+        `in_force`: it is the effective one, so what running containers see of its volumes is brought up to date.
+        """
         ...
 
     async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
@@ -116,7 +119,7 @@ class PodHome(Protocol):
         ...
 
     async def reset(self, uid: PodUID) -> None:
-        """Empty the pod's emptyDirs."""
+        """Remove the pod's volumes, so that fresh ones are made."""
         ...
 
     async def teardown(self, uid: PodUID) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.agent.means import revision_of
 from podstead.agent.pull_secrets import pull_credentials
+from podstead.errors import PodsteadError
 
 if TYPE_CHECKING:
     from podstead.agent.means import Means
@@ -45,6 +46,16 @@ class Preparer:
         return found.files
 
     async def volumes(self, step: PrepareVolumes, session: PodSession) -> None:
-        """Check and make what the revision mounts."""
+        """Check and make what the revision mounts; what running containers see changes with the effective one only."""
         revision = revision_of(session, step.revision)
-        session.prepared[step.revision] = await self._means.home.prepare(revision, session.uid)
+        in_force = session.record.effective == step.revision
+        if in_force:
+            session.outdated = False  # before it is read: what changes from now on is seen as a change again
+        try:
+            prepared = await self._means.home.prepare(revision, session.uid, in_force=in_force)
+        except PodsteadError:
+            session.outdated = session.outdated or in_force
+            raise
+        session.prepared[step.revision] = prepared
+        for warning in prepared.warnings:
+            self._means.tell(session, "FailedMount", warning, warning=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.volumes import keeps_up
 from podstead.manifest.gate import deadline_seconds
 from podstead.state import updates
 from podstead.state.records import RollbackReason
@@ -66,7 +67,10 @@ class Promotions:
 
     async def _take(self, session: PodSession, record: PodRecord) -> None:
         await self._means.books.save_record(record)
-        session.record = record
+        before, session.record = session.record, record
+        if record.effective != before.effective:
+            revision = session.revision(record.effective)
+            session.outdated = revision is not None and keeps_up(revision.pod)
 
 
 def _late(session: PodSession, identifier: RevisionID) -> str:

@@ -21,12 +21,12 @@ from podstead.state.runtime import ContainerRequest, SandboxRequest
 from podstead.status.times import rfc3339
 from podstead.volumes.files import read_node_file
 from podstead.volumes.hostname import PodHostname, hostname_of
-from podstead.volumes.mounts import Prepared, mounts_for
+from podstead.volumes.mounts import ContainerFiles, mounts_for
 from podstead.volumes.resolv import ClusterDNS, dns_of
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from podstead.admission.abilities import Abilities
     from podstead.agent.pleg import PodView
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from podstead.state.objects import ObjectLookup
     from podstead.state.records import Revision
     from podstead.state.runtime import Image
+    from podstead.volumes.mounts import Prepared, SubPaths
     from podstead.volumes.resolv import DNSWarning
 
 Value = TypeVar("Value")
@@ -48,8 +49,10 @@ Value = TypeVar("Value")
 class PodFiles(Protocol):
     """The files of a pod that are made at each start of a container."""
 
-    async def prepare(self, pod: v1.Pod, uid: PodUID) -> Prepared | VolumeTrouble:
-        """Check and make the volumes."""
+    async def bind_sub_paths(
+        self, container: v1.Container, pod: v1.Pod, uid: PodUID, prepared: Prepared, env: Mapping[str, str]
+    ) -> SubPaths | VolumeTrouble:
+        """Mount the sub-paths that the container is about to see."""
         ...
 
     async def write_hosts(
@@ -78,8 +81,6 @@ class NodeFacts:
     dns: ClusterDNS
     memory_bytes: int
     ip: Callable[[], str]
-    private_mounts: bool = False
-    """Whether the runtime lives in a mount namespace of its own: mounts made later on one side stay there."""
 
 
 class RequestBuilder:
@@ -145,8 +146,6 @@ class RequestBuilder:
         refuse_root(spec, pod, image)
         if (profile := seccomp_file(spec, pod)) is not None:
             await asyncio.to_thread(check_profile, self._node.seccomp_root, profile)
-        if self._node.private_mounts:
-            refuse_propagation(spec, pod)
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
         ips = inside.ips if inside else ()
         shown = (self._node.ip(),) if pod.spec.host_network and self._node.ip() else ips
@@ -158,9 +157,15 @@ class RequestBuilder:
         except UnresolvedError as error:
             raise RuntimeFault(str(error), reason=CONFIG_ERROR) from None
         command, args = command_line(spec, env)
-        prepared = session.prepared.get(revision.id) or sound(await self._files.prepare(pod, uid))
-        hosts = sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips))
-        message = sound(await self._files.make_message_file(uid, spec.name, step.attempt))
+        prepared = session.prepared.get(revision.id)
+        if prepared is None:
+            raise RuntimeFault("the pod's volumes have to be prepared again", transient=True)
+        own = ContainerFiles(
+            etc_hosts=sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips)),
+            termination_file=sound(await self._files.make_message_file(uid, spec.name, step.attempt)),
+            sub_paths=sound(await self._files.bind_sub_paths(spec, pod, uid, prepared, dict(env))),
+            image_ids=session.images,
+        )
         # Its handler is the one that it was made by, whatever the class means today (foundation 4).
         attempt, handler = (inside.attempt, inside.runtime_handler) if inside else (0, "")
         sandbox, _ = await self._sandbox(revision, uid, attempt, handler)
@@ -174,7 +179,7 @@ class RequestBuilder:
             command=command,
             args=args,
             env=env,
-            mounts=mounts_for(spec, prepared, etc_hosts=hosts, termination_file=message),
+            mounts=mounts_for(spec, prepared, own),
             log_path=log_path(spec.name, step.attempt),
             oom_score_adj=oom_score_adj(pod, spec, self._node.memory_bytes),
             run_as_user=image.user,
@@ -190,18 +195,6 @@ class RequestBuilder:
         if name is None:
             raise RuntimeFault("setHostnameAsFQDN: the full name is longer than 64 characters", reason=CONFIG_ERROR)
         return name
-
-
-def refuse_propagation(container: v1.Container, pod: v1.Pod) -> None:
-    """Refuse mount propagation that would be silently without effect (foundation 5); raises RuntimeFault."""
-    of_host = {volume.name for volume in pod.spec.volumes if volume.host_path is not None}
-    for mount in container.volume_mounts:
-        if mount.name in of_host and mount.mount_propagation in {"HostToContainer", "Bidirectional"}:
-            raise RuntimeFault(
-                f"container {container.name} wants mountPropagation {mount.mount_propagation} for volume {mount.name}, "
-                "and mounts do not pass between this machine and its containers (see podstead get nodes): write None",
-                reason=CONFIG_ERROR,
-            )
 
 
 def sound(value: Value | VolumeTrouble) -> Value:

@@ -44,6 +44,8 @@ class PodSession:
     images: dict[str, str] = field(default_factory=dict)
     pulled: set[tuple[str, RevisionID]] = field(default_factory=set)
     prepared: dict[RevisionID, Prepared] = field(default_factory=dict)
+    outdated: bool = False
+    """Whether the effective revision's volumes may show what is no longer true, and are to be prepared again."""
     started: dict[str, float] = field(default_factory=dict)
     """Boot-clock second of each container's start, by container id."""
     stops: dict[ContainerID, Grace] = field(default_factory=dict)
@@ -126,6 +128,6 @@ class PodSession:
             failures=dict(self.failures),
             images=dict(self.images),
             pulled=frozenset(self.pulled | self._pulled_before()),
-            prepared=frozenset(self.prepared),
+            prepared=frozenset(r for r in self.prepared if not (self.outdated and r == self.record.effective)),
             fresh=view.fresh,
         )

@@ -90,7 +90,7 @@ class Stopper:
         await gone_is_fine(self._means.runtime.remove_container(step.id))
 
     async def stop_sandbox(self, step: StopSandbox, session: PodSession) -> None:
-        """Stop a sandbox, and empty the pod's emptyDirs first where the step wants that."""
+        """Stop a sandbox, and remove the pod's volumes first where the step wants fresh ones."""
         if step.reset_volumes:
             await self._means.home.reset(session.uid)
             session.prepared.clear()

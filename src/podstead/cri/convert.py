@@ -161,7 +161,11 @@ def _mount(mount: Mount, first_id: int | None) -> pb.Mount:
         container_path=mount.container_path,
         host_path=mount.host_path,
         readonly=mount.readonly,
+        recursive_read_only=mount.recursive_readonly,
         propagation=_PROPAGATION[mount.propagation],
+        selinux_relabel=mount.relabel,
+        image=pb.ImageSpec(image=mount.image) if mount.image else None,
+        image_sub_path=mount.image_sub_path,
         uid_mappings=ids,
         gid_mappings=ids,
     )

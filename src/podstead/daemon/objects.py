@@ -12,7 +12,7 @@ from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.sources.posture import inspect_owned, judge_place
-from podstead.state.references import references
+from podstead.state.references import references, shown_in_volumes
 from podstead.store.facts import OBJECTS_DIRECTORY
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ def build_objects(ground: Ground, present: LocalObjects, table: PodTable) -> Obj
 
     def changed(keys: frozenset[ObjectKey]) -> None:
         for session in table.sessions():
+            effective = session.revision(session.record.effective)
+            if effective is not None and not keys.isdisjoint(shown_in_volumes(effective.pod)):
+                session.outdated = True
             if any(not keys.isdisjoint(references(one.pod)) for one in session.revisions.values()):
                 table.retry(session.uid)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,6 @@ from podstead.agent.stopper import Stopper
 from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
-from podstead.cri.transport import socket_path
 from podstead.daemon.abilities import abilities
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, node_labels
@@ -38,6 +38,7 @@ from podstead.daemon.objects import build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
 from podstead.daemon.tending import build_upkeep
+from podstead.daemon.volumes import mount_abilities, pod_volumes
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
 from podstead.network.listeners import listeners
@@ -50,9 +51,7 @@ from podstead.state.runtime_classes import RuntimeClasses
 from podstead.state.sources import is_url
 from podstead.status.generate import NodeIdentity
 from podstead.store.facts import DIRECTORY
-from podstead.volumes.home import PodVolumes
 from podstead.volumes.id_ranges import IdRanges
-from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.resolv import ClusterDNS
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ if TYPE_CHECKING:
     from podstead.sources.decoder import DecodeLimits
     from podstead.state.probes import ProbeKind, ProbeVerdict
     from podstead.store.instance import Instance
+    from podstead.volumes.home import PodVolumes
 
 SLOTS_PER_CPU = 2
 """Best throughput of starts (spec/cri.md 2)."""
@@ -127,10 +127,10 @@ def build_parts(ground: Ground) -> Parts:
     pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
     memory = ProbeMemory(stores.history)
     prober = _prober(ground, lambda: table, memory)
-    volumes = _volumes(ground)
+    present = LocalObjects()
+    volumes = pod_volumes(ground, present)
     puller = _puller(ground)
     upkeep = build_upkeep(ground, lambda: table, pleg)
-    present = LocalObjects()
     executor = _executor(ground, puller, volumes, pleg, present, upkeep)
     mirror = _mirror(ground, prober, present)
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
@@ -199,7 +199,9 @@ def _executor(
     means = Means(
         runtime=ground.connection.client,
         images=puller,
-        home=PodHomes(volumes, ground.cgroups, classes.with_overhead, upkeep.logs.forget),
+        home=PodHomes(
+            volumes, ground.cgroups, classes.with_overhead, partial(mount_abilities, ground), upkeep.logs.forget
+        ),
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
         clock=ground.clock,
@@ -241,27 +243,6 @@ def _prober(ground: Ground, table: Callable[[], PodTable], memory: ProbeMemory) 
     return prober
 
 
-def _volumes(ground: Ground) -> PodVolumes:
-    paths, protected = ground.settings.paths, guarded(ground.settings)
-    return PodVolumes(paths, SystemMounter(), protected=protected, memory_bytes=ground.machine.memory_bytes)
-
-
-def guarded(settings: Settings) -> list[Path]:
-    """Return what no pod may mount: with any of it a container could make itself root of the node."""
-    paths, credentials, endpoint = settings.paths, settings.images.credentials_file, settings.runtime.endpoint
-    return [
-        paths.root,
-        paths.run,
-        paths.socket,
-        *([settings.runtime.seccomp_root] if settings.runtime.seccomp_root is not None else ()),
-        *([settings.source.path] if settings.source is not None else ()),
-        *([settings.objects.path] if settings.objects is not None else ()),
-        *settings.files,
-        *([Path(credentials)] if credentials else ()),
-        *([Path(socket_path(endpoint))] if endpoint else ()),
-    ]
-
-
 def _puller(ground: Ground) -> Puller:
     settings, client = ground.settings, ground.connection.client
     given = settings.images.credentials_file
@@ -283,7 +264,6 @@ def _request_facts(ground: Ground) -> RequestFacts:
         dns=ClusterDNS(servers=node.cluster_dns, domain=node.cluster_domain),
         memory_bytes=ground.machine.memory_bytes,
         ip=lambda: ground.state.address,
-        private_mounts=ground.connection.mends is not None and ground.connection.mends.private_mounts,
     )
 
 

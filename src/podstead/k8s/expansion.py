@@ -82,6 +82,11 @@ def expand(text: str, mapping: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replacement, text)
 
 
+def references(text: str) -> frozenset[str]:
+    """Return the names that a text's `$(NAME)` refer to."""
+    return frozenset(match[1] for match in _REFERENCE.finditer(text) if match[1] is not None)
+
+
 def environment(container: v1.Container, pod: v1.Pod, facts: PodFacts) -> tuple[tuple[str, str], ...]:
     """Return the container's environment in the order of its declaration.
 
@@ -168,7 +173,7 @@ def _sourced(name: str, source: v1.EnvVarSource, container: v1.Container, pod: v
             raise UnresolvedError(f"cannot set {name}: {source.field_ref.field_path!r} is not a field of a pod")
         return value
     if source.resource_field_ref is not None:
-        return _resource_value(name, source.resource_field_ref, container, pod, facts)
+        return resource_value(name, source.resource_field_ref, container.name, pod, facts)
     raise UnresolvedError(f"cannot set {name}: its source needs a cluster or a volume; write the value itself")
 
 
@@ -195,15 +200,16 @@ def field_value(path: str, pod: v1.Pod, facts: PodFacts) -> str | None:
     }.get(path)
 
 
-def _resource_value(
-    name: str, wanted: v1.ResourceFieldSelector, container: v1.Container, pod: v1.Pod, facts: PodFacts
-) -> str:
-    """Return a limit or request in units of the divisor, rounded up; a missing limit is the pod's, else the node's."""
+def resource_value(name: str, wanted: v1.ResourceFieldSelector, own: str, pod: v1.Pod, facts: PodFacts) -> str:
+    """Return a limit or request in units of the divisor, rounded up; a missing limit is the pod's, else the node's.
+
+    `own` is the container that is meant where the selector names none. Raises UnresolvedError, about `name`.
+    """
     kind, _, resource = wanted.resource.partition(".")
     spec = pod.spec
     if kind not in {"limits", "requests"} or not resource:
         raise UnresolvedError(f"cannot set {name}: {wanted.resource!r} must be limits.RESOURCE or requests.RESOURCE")
-    asked = wanted.container_name or container.name
+    asked = wanted.container_name or own
     found = find_container(spec, asked)
     if found is None:
         raise UnresolvedError(f"cannot set {name}: the pod has no container {asked!r}")

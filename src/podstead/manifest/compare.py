@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import apparmor, qos, resources
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.volumes import uses
 from podstead.manifest.differences import Difference, differences
 from podstead.manifest.restart_table import Effect, effect_of
 
@@ -127,20 +128,14 @@ def _concerned(
 
 def _volume_effect(volume: str, old: v1.Pod, new: v1.Pod) -> tuple[Effect, frozenset[str]]:
     """Return what a changed volume restarts; `compare` tells the reasons."""
-    if any(_uses(init, volume) for pod in (old, new) for init in pod.spec.init_containers):
+    if any(uses(init, volume) for pod in (old, new) for init in pod.spec.init_containers):
         return Effect.POD, frozenset()
-    users = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if _uses(c, volume))
+    users = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if uses(c, volume))
     if not users:
         return Effect.NOTHING, users
     if len(users) > 1 and users >= _names(old) | _names(new):
         return Effect.POD, users
     return Effect.CONTAINER, users
-
-
-def _uses(container: v1.Container, volume: str) -> bool:
-    mounted = any(mount.name == volume for mount in container.volume_mounts)
-    sources = (entry.value_from for entry in container.env if entry.value_from is not None)
-    return mounted or any(s.file_key_ref is not None and s.file_key_ref.volume_name == volume for s in sources)
 
 
 def _has_own_hosts_file(container: v1.Container) -> bool:

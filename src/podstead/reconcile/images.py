@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from podstead.k8s.volumes import mounted_images
 from podstead.reconcile.actions import PullImage, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from podstead.clock import Instant
     from podstead.k8s import core_v1 as v1
@@ -45,16 +46,21 @@ def image_needs(
     """
     needs = ImageNeeds()
     for container in containers:
-        image = container.image or ""
-        policy = container.image_pull_policy or "IfNotPresent"
         ran_before = any(c.name == container.name and c.revision == revision.id for c in observed.containers)
-        if policy == "Always" and (ran_before or (image, revision.id) in observed.pulled):
-            policy = "IfNotPresent"
-        if image in observed.images and policy != "Always":
-            continue
-        pull = PullImage(image=image, revision=revision.id, policy=policy)
-        _await_pull(container.name, pull, observed.failures.get(pull.key), needs, now)
+        for image, wanted in _images_of(container, revision):
+            asked = ran_before or (image, revision.id) in observed.pulled
+            policy = "IfNotPresent" if wanted == "Always" and asked else wanted
+            if image not in observed.images or policy == "Always":
+                pull = PullImage(image=image, revision=revision.id, policy=policy)
+                _await_pull(container.name, pull, observed.failures.get(pull.key), needs, now)
     return needs
+
+
+def _images_of(container: v1.Container, revision: Revision) -> Iterator[tuple[str, str]]:
+    """Yield reference and pull policy of the container's image and of the image volumes that it mounts."""
+    yield container.image or "", container.image_pull_policy or "IfNotPresent"
+    for volume in mounted_images(container, revision.pod):
+        yield volume.reference or "", volume.pull_policy or "IfNotPresent"
 
 
 def _await_pull(name: str, pull: PullImage, failure: TaskFailure | None, needs: ImageNeeds, now: Instant) -> None:

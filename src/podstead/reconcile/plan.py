@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.config import RestartSettings
+from podstead.k8s.volumes import keeps_up
 from podstead.manifest.compare import compare
 from podstead.reconcile.actions import (
     PodActions,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from podstead.reconcile.actions import Step
     from podstead.reconcile.containers import ContainerPlan
     from podstead.state.desired import DesiredPod
-    from podstead.state.observed import ObservedPod
+    from podstead.state.observed import ObservedPod, TaskFailure
     from podstead.state.probes import PodProbes
     from podstead.state.records import PodHistory, Revision
 
@@ -127,13 +128,10 @@ def _plan_readiness(
     waiting = dict(needs.waiting)
     requeue = needs.requeue_at
     stuck = next(iter(needs.waiting.values()), None)
-    volumes = PrepareVolumes(revision=revision.id)
     if containers and revision.id not in observed.prepared:
-        failure = observed.failures.get(volumes.key)
-        if failure is None or now.boot >= failure.retry_at:
-            steps.append(volumes)
-        else:
-            requeue = failure.retry_at if requeue is None else min(requeue, failure.retry_at)
+        volumes, failure = _plan_volumes(revision, observed, now)
+        steps += volumes.steps
+        requeue = min((m for m in (requeue, volumes.requeue_at) if m is not None), default=None)
         if failure:
             stuck = Waiting(reason=failure.reason, message=failure.message)
         for container in containers:
@@ -141,6 +139,22 @@ def _plan_readiness(
                 container.name, Waiting(reason="ContainerCreating", message=stuck.message if stuck else "")
             )
     return PodActions(steps=tuple(steps), waiting=waiting, requeue_at=requeue, stuck=stuck)
+
+
+def _plan_volumes(revision: Revision, observed: ObservedPod, now: Instant) -> tuple[PodActions, TaskFailure | None]:
+    """Return the step that prepares a revision's volumes, or when to take it again, and how it last failed."""
+    step = PrepareVolumes(revision=revision.id)
+    failure = observed.failures.get(step.key)
+    if failure is None or now.boot >= failure.retry_at:
+        return PodActions(steps=(step,)), failure
+    return PodActions(requeue_at=failure.retry_at), failure
+
+
+def _plan_upkeep(effective: Revision, observed: ObservedPod, now: Instant) -> PodActions:
+    """Return what brings the files of volumes up to date under running containers; no trouble with it stops one."""
+    if effective.id in observed.prepared or not keeps_up(effective.pod):
+        return PodActions()
+    return _plan_volumes(effective, observed, now)[0]
 
 
 def _plan_effective(
@@ -182,7 +196,8 @@ def _plan_effective(
     # One start at a time and in the manifest's order, as the kubelet does; one that cannot start delays no other.
     now_steps = (*leftovers, *plan.steps, *ready.steps, *([] if busy else starts[:1]))
     own = PodActions(steps=now_steps, waiting=plan.waiting, requeue_at=plan.requeue_at)
-    return _join(_join(own, replace(ready, steps=())), PodActions(waiting=plan.held))
+    held = _join(_join(own, replace(ready, steps=())), PodActions(waiting=plan.held))
+    return _join(held, _plan_upkeep(effective, observed, now))
 
 
 def _only_starts(made: PodActions) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.reconcile.actions import PodActions, RemoveSandbox, RunSandbox, StopSandbox, Waiting
-from podstead.reconcile.termination import ALIVE, grace_seconds, starting, stop_all
+from podstead.reconcile.termination import ALIVE, grace_seconds, preparing, starting, stop_all
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
@@ -82,6 +82,8 @@ def plan_new_sandbox(
     if steps or starting(observed):
         return PodActions(steps=tuple(steps))
     ready = [s for s in observed.sandboxes if s.ready]
+    if ready and changed and preparing(observed):
+        return PodActions()
     if ready:
         return PodActions(steps=tuple(StopSandbox(id=s.id, reset_volumes=changed) for s in ready))
     empty = _remove_empty(observed)

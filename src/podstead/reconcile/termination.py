@@ -55,6 +55,11 @@ def starting(observed: ObservedPod) -> bool:
     return any(key.startswith(STARTING) for key in observed.in_flight)
 
 
+def preparing(observed: ObservedPod) -> bool:
+    """Return whether volumes are being made: what is removed meanwhile might come back, and stay for ever."""
+    return any(key.startswith("volumes:") for key in observed.in_flight)
+
+
 def plan_termination(desired: DesiredPod, observed: ObservedPod) -> PodActions:
     """Return the next steps towards nothing of this incarnation being left."""
     steps = stop_all(observed.containers, grace_seconds(desired), "Killing", "Stopping container")
@@ -62,7 +67,7 @@ def plan_termination(desired: DesiredPod, observed: ObservedPod) -> PodActions:
         return PodActions(steps=tuple(steps))
     if observed.sandboxes:
         return PodActions(steps=tuple(RemoveSandbox(id=s.id) for s in observed.sandboxes))
-    return PodActions(steps=(FinishIncarnation(),))
+    return PodActions() if preparing(observed) else PodActions(steps=(FinishIncarnation(),))
 
 
 def plan_preemption(desired: DesiredPod, observed: ObservedPod) -> PodActions:

@@ -16,9 +16,15 @@ def references(pod: v1.Pod) -> frozenset[ObjectKey]:
     """Return every ConfigMap and Secret that a pod names: in environments, volumes and pull credentials."""
     namespace = pod.metadata.namespace or ""
     found = {key for container in all_containers(pod.spec) for key in environment_references(container, namespace)}
-    found.update(key for volume in pod.spec.volumes for key in volume_references(volume, namespace))
+    found.update(shown_in_volumes(pod))
     found.update(pull_references(pod))
     return frozenset(found)
+
+
+def shown_in_volumes(pod: v1.Pod) -> frozenset[ObjectKey]:
+    """Return what a pod's volumes are made of: their files follow it under running containers."""
+    namespace = pod.metadata.namespace or ""
+    return frozenset(key for volume in pod.spec.volumes for key in volume_references(volume, namespace))
 
 
 def environment_references(container: v1.Container, namespace: str) -> frozenset[ObjectKey]:

@@ -48,12 +48,20 @@ class SandboxRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """One bind mount into a container. `propagation` is one of private, rslave, rshared."""
+    """One mount into a container: of `host_path`, or of the content of `image`, which is an image's id.
+
+    `propagation` is one of private, rslave, rshared. `recursive_readonly` makes also what is mounted below read-only.
+    `relabel`: the content is the pod's alone, so that SELinux may give it the container's label.
+    """
 
     container_path: str
-    host_path: str
+    host_path: str = ""
     readonly: bool = False
+    recursive_readonly: bool = False
     propagation: str = "private"
+    relabel: bool = False
+    image: str = ""
+    image_sub_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,55 +1,116 @@
-"""The directory of a pod and what it mounts: prepared, reset, torn down."""
+"""The directory of a pod and what it mounts: prepared, bound, reset, torn down."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.identity import PodUID
 from podstead.k8s.containers import all_containers
+from podstead.k8s.volumes import shows_content, used_volumes
 from podstead.threads import PathThreads, StuckError
-from podstead.volumes import emptydir, files, hostpath, hosts, layout, removal
+from podstead.volumes import clearing, files, hosts, layout, usage
+from podstead.volumes.abilities import MountAbilities
+from podstead.volumes.binding import CONFIG_ERROR, SubPathBinder
+from podstead.volumes.making import PodMaker, VolumeNode
 from podstead.volumes.mounter import Mounter, MountError
-from podstead.volumes.mounts import Prepared
+from podstead.volumes.mounts import Prepared, SubPaths
+from podstead.volumes.payload import ContentError, payload
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from podstead.config import Paths
-    from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.volumes.hostname import PodHostname
+    from podstead.volumes.payload import FileContent
 
 REMOVAL_SECONDS = 600.0
 """Removing a million small files takes minutes on a slow disk."""
+FRESH_PARTS = ("volume-subpaths", "volumes", "plugins")
+"""What of a pod's directory a whole-pod edit begins anew."""
 
 
 class PodVolumes:
-    """Everything of a pod on the node's file systems.
+    """Everything of a pod on the node's file systems; the pods' own directories are given out by this class only."""
 
-    `protected` are paths that no pod may mount (the manifest directory, the agent's root, its sockets); the pods' own
-    directories below the root are given out by this class only. `memory_bytes` bounds volumes in memory, 0: unbounded.
-    """
-
-    def __init__(
-        self, paths: Paths, mounter: Mounter, *, protected: Sequence[Path] = (), memory_bytes: int = 0
-    ) -> None:
+    def __init__(self, paths: Paths, mounter: Mounter, node: VolumeNode) -> None:
         self._paths = paths
         self._mounter = mounter
-        self._protected = tuple(protected)
-        self._memory_bytes = memory_bytes
+        self._node = node
         self._threads = PathThreads()
+        self._locks: dict[PodUID, asyncio.Lock] = {}
 
-    async def prepare(self, pod: v1.Pod, uid: PodUID) -> Prepared | VolumeTrouble:
-        """Check and make every volume that some container mounts; safe to repeat.
+    async def prepare(
+        self, pod: v1.Pod, uid: PodUID, able: MountAbilities | None = None, *, in_force: bool = True
+    ) -> Prepared | VolumeTrouble:
+        """Check and make every volume that some container uses; safe to repeat.
 
-        Volumes that nothing mounts are not looked at.
+        Volumes that nothing uses are not looked at. `in_force`: the files of volumes are brought up to date under
+        running containers; without it what is there stays, and only what is missing is made.
         """
+        maker = PodMaker(
+            paths=self._paths,
+            mounter=self._mounter,
+            node=self._node,
+            pod=pod,
+            uid=uid,
+            able=able or MountAbilities(),
+            in_force=in_force,
+            contents={v.name: self._content(v, pod, uid) for v in used_volumes(pod) if shows_content(v)},
+        )
         try:
-            return await self._threads.run(uid, functools.partial(self._prepare, pod, uid))
+            async with self._lock(uid):
+                return await self._threads.run(uid, maker.make)
         except OSError as error:
             return VolumeTrouble(message=f"cannot prepare the pod's volumes: {error.strerror or error}")
+
+    async def bind_sub_paths(
+        self, container: v1.Container, pod: v1.Pod, uid: PodUID, prepared: Prepared, env: Mapping[str, str]
+    ) -> SubPaths | VolumeTrouble:
+        """Mount the sub-paths that a container is about to see, in place of those of its last start."""
+        if not any(mount.sub_path or mount.sub_path_expr for mount in container.volume_mounts):
+            return SubPaths()
+        binder = SubPathBinder(
+            paths=self._paths,
+            mounter=self._mounter,
+            protected=self._node.protected,
+            container=container,
+            pod=pod,
+            uid=uid,
+            prepared=prepared,
+            env=env,
+        )
+        try:
+            async with self._lock(uid):
+                return await self._threads.run(uid, binder.bind)
+        except StuckError as error:
+            return VolumeTrouble(message=f"cannot mount sub-paths: {error}", reason=CONFIG_ERROR)
+
+    async def usage(self, pod: v1.Pod, uid: PodUID, *, all_of_them: bool = False) -> tuple[usage.VolumeUsage, ...]:
+        """Return what the emptyDirs on disk hold that have a sizeLimit, or all; one that cannot be told is left out."""
+        found = []
+        for name, limit in usage.limits_on_disk(pod):
+            if limit or all_of_them:
+                path = layout.volume(self._paths, uid, layout.EMPTY_DIR, name)
+                try:
+                    used = await self._threads.run(f"usage of {uid}", functools.partial(usage.measure, path))
+                except OSError:
+                    continue
+                found.append(usage.VolumeUsage(volume=name, used=used, limit=limit))
+        return tuple(found)
+
+    async def leftovers(self, known: Collection[PodUID]) -> tuple[PodUID, ...]:
+        """Return the incarnations that have a directory here and are none of the known ones: `teardown` is for them."""
+
+        def names() -> list[str]:
+            return [entry.name for entry in self._paths.pods.iterdir()] if self._paths.pods.is_dir() else []
+
+        found = await self._threads.run("leftovers", names)
+        return tuple(PodUID(name) for name in sorted(found) if name not in known)
 
     async def write_hosts(
         self, pod: v1.Pod, uid: PodUID, name: PodHostname, ips: Sequence[str]
@@ -80,66 +141,41 @@ class PodVolumes:
             return f"cannot read the termination message: {error}"
 
     async def reset(self, uid: PodUID) -> VolumeTrouble | None:
-        """Remove the pod's emptyDirs, so that the next `prepare` makes fresh ones; nothing of it may run."""
-        return await self._remove(uid, layout.empty_dirs(self._paths, uid))
+        """Remove the pod's volumes, so that the next `prepare` makes fresh ones; nothing of it may run."""
+        return await self._clear(uid, FRESH_PARTS)
 
     async def teardown(self, uid: PodUID) -> VolumeTrouble | None:
         """Remove the pod's directory; nothing of it may run. Safe to repeat.
 
-        Our own tmpfs mounts are unmounted; any other mount below stops the removal before it has touched anything.
+        Our own mounts are unmounted; any other mount below stops the removal before it has touched anything.
         """
-        return await self._remove(uid, layout.pod_directory(self._paths, uid))
+        trouble = await self._clear(uid, ())
+        if trouble is None:
+            self._locks.pop(uid, None)
+        return trouble
 
-    def _prepare(self, pod: v1.Pod, uid: PodUID) -> Prepared | VolumeTrouble:
-        mounts = [mount for container in all_containers(pod.spec) for mount in container.volume_mounts]
-        for mount in mounts:
-            if mount.recursive_read_only == "Enabled":
-                said = f"cannot mount {mount.mount_path!r}: the runtime has no recursive read-only mounts"
-                return VolumeTrouble(message=f"{said}; write recursiveReadOnly: IfPossible")
-        wanted = {mount.name for mount in mounts}
-        ready: dict[str, Path] = {}
-        layout.pod_directory(self._paths, uid).mkdir(mode=files.DIRECTORY_MODE, parents=True, exist_ok=True)
-        for volume in pod.spec.volumes:
-            if volume.name in wanted:
-                path = self._volume(volume, pod, uid)
-                if isinstance(path, VolumeTrouble):
-                    return path
-                ready[volume.name] = path
-        return Prepared(volumes=ready)
+    def _lock(self, uid: PodUID) -> asyncio.Lock:
+        """Return what keeps the making and the removal of a pod's volumes apart."""
+        return self._locks.setdefault(uid, asyncio.Lock())
 
-    def _volume(self, volume: v1.Volume, pod: v1.Pod, uid: PodUID) -> Path | VolumeTrouble:
-        if volume.host_path is not None:
-            protected = [path.resolve() for path in self._protected]
-            return hostpath.prepare(volume.name, volume.host_path, protected)
-        if volume.empty_dir is not None:
-            path = layout.empty_dirs(self._paths, uid) / volume.name
-            return emptydir.prepare(volume.name, volume.empty_dir, path, pod, self._mounter, self._memory_bytes)
-        return VolumeTrouble(
-            message=f"cannot make volume {volume.name!r}: only hostPath and emptyDir are supported yet"
-        )
-
-    async def _remove(self, uid: PodUID, path: Path) -> VolumeTrouble | None:
+    def _content(self, volume: v1.Volume, pod: v1.Pod, uid: PodUID) -> Mapping[str, FileContent] | ContentError:
         try:
-            await self._threads.run(uid, functools.partial(self._remove_now, path), REMOVAL_SECONDS)
+            return payload(volume, pod, uid, self._node.sources)
+        except ContentError as error:
+            return error
+
+    async def _clear(self, uid: PodUID, parts: Sequence[str]) -> VolumeTrouble | None:
+        path = layout.pod_directory(self._paths, uid)
+        try:
+            async with self._lock(uid):
+                await self._threads.run(
+                    uid, functools.partial(clearing.clear, path, parts, self._mounter), REMOVAL_SECONDS
+                )
         except MountError as error:
             return VolumeTrouble(reason="FailedUnmount", message=f"cannot unmount below {path}: {error}")
         except OSError as error:
             return VolumeTrouble(reason="FailedRemoval", message=f"cannot remove {path}: {error.strerror or error}")
         return None
-
-    def _remove_now(self, path: Path) -> None:
-        # Mount points are told by real paths; only the last part of `path` is ours and known to be no link.
-        real = path.parent.resolve() / path.name
-        points = self._mounter.mount_points(real)
-        foreign = [p for p in points if p.fs_type != "tmpfs" or p.path.parent.name != layout.EMPTY_DIR_PLUGIN]
-        if foreign:
-            raise removal.RemovalRefusedError(f"something is mounted on {foreign[0].path}: unmount it")
-        for point in points:
-            self._mounter.unmount(point.path)
-        left = self._mounter.mount_points(real)
-        if left:
-            raise removal.RemovalRefusedError(f"something is still mounted on {left[0].path}: unmount it")
-        removal.remove_tree(real)
 
 
 def message_limit(pod: v1.Pod) -> int:

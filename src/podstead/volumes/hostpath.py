@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.volumes.trouble import VolumeTrouble
+from podstead.volumes.trouble import Ready, VolumeTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _KINDS = {
 }
 
 
-def prepare(volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Path]) -> Path | VolumeTrouble:
+def prepare(volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Path]) -> Ready | VolumeTrouble:
     """Check a hostPath and return its real path, made if its type says so.
 
     `protected` are real paths (the manifest directory, the agent's root): a volume that is, holds or lies in one of
@@ -51,7 +51,7 @@ def prepare(volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Pa
             return VolumeTrouble(message=f"{begin}: {said}")
         why = _ready(path, source.type or "")
         if why is None:
-            return path
+            return Ready(path=path)
     except OSError as error:
         why = error.strerror or str(error)
     except RuntimeError:  # what pathlib raises for a loop of links

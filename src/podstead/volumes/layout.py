@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from podstead.config import Paths
     from podstead.identity import PodUID
 
-EMPTY_DIR_PLUGIN = "kubernetes.io~empty-dir"
+EMPTY_DIR = "kubernetes.io~empty-dir"
+NFS = "kubernetes.io~nfs"
+CONTENT_PLUGINS = {
+    "downward_api": "kubernetes.io~downward-api",
+    "config_map": "kubernetes.io~configmap",
+    "secret": "kubernetes.io~secret",
+    "projected": "kubernetes.io~projected",
+}
+"""The plugins of volumes that the agent writes, by the volume's attribute."""
 
 
 def pod_directory(paths: Paths, uid: PodUID) -> Path:
@@ -18,9 +26,29 @@ def pod_directory(paths: Paths, uid: PodUID) -> Path:
     return paths.pods / uid
 
 
-def empty_dirs(paths: Paths, uid: PodUID) -> Path:
-    """Return the directory that holds the pod's emptyDirs, one entry a volume."""
-    return pod_directory(paths, uid) / "volumes" / EMPTY_DIR_PLUGIN
+def volumes(paths: Paths, uid: PodUID) -> Path:
+    """Return the directory that holds the pod's volumes."""
+    return pod_directory(paths, uid) / "volumes"
+
+
+def volume(paths: Paths, uid: PodUID, plugin: str, name: str) -> Path:
+    """Return the directory of one volume."""
+    return volumes(paths, uid) / plugin / name
+
+
+def plugins(paths: Paths, uid: PodUID) -> Path:
+    """Return the directory of what is noted about the pod's volumes."""
+    return pod_directory(paths, uid) / "plugins"
+
+
+def definition(paths: Paths, uid: PodUID, plugin: str, name: str) -> Path:
+    """Return the file that notes what a volume's files were made from."""
+    return plugins(paths, uid) / plugin / name / "definition"
+
+
+def sub_paths(paths: Paths, uid: PodUID) -> Path:
+    """Return the directory below which sub-paths of volumes are mounted: VOLUME/CONTAINER/INDEX."""
+    return pod_directory(paths, uid) / "volume-subpaths"
 
 
 def etc_hosts(paths: Paths, uid: PodUID) -> Path:

@@ -1,48 +1,74 @@
-"""Mounting tmpfs below the pods' directories.
+"""Mounting below the pods' directories.
 
 Mounts are made on the host: the agent's root is a shared mount there, so they reach the private containerd's
-namespace and its containers (foundation 5).
+namespace and its containers (foundation 5). Everything here blocks; a network file system may do so for ever.
 """
 
 from __future__ import annotations
 
-import re
+import os
+import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.volumes import mountinfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from podstead.volumes.mountinfo import MountPoint
 
 COMMAND_SECONDS = 20
-"""mount(8) and umount(8) of a tmpfs answer within milliseconds."""
-
-_OCTAL = re.compile(r"\\([0-7]{3})")
+"""mount(8) and umount(8) answer within milliseconds, an NFS server that is there within seconds."""
+HELPER_PATH = "/sbin:/usr/sbin:/usr/local/sbin"
+"""Where mount(8) looks for the programs that know a file system."""
 
 
 class MountError(OSError):
     """mount(8) or umount(8) failed; the text is its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class MountPoint:
-    """One mount: where it is, as a real path, and of what type (`tmpfs`)."""
-
-    path: Path
-    fs_type: str
-
-
 class Mounter(Protocol):
-    """What volumes ask of the node's mount table. All calls block."""
+    """What volumes ask of the node's mount table. All calls block; those that change it raise MountError."""
 
     def mount_tmpfs(self, path: Path, *, size: int, mode: int, gid: int | None) -> None:
-        """Mount a tmpfs of at most `size` bytes (0: the kernel's default) on a directory. Raises MountError."""
+        """Mount a tmpfs of at most `size` bytes (0: the kernel's default) on a directory."""
         ...
 
-    def unmount(self, path: Path) -> None:
-        """Unmount what is mounted on `path`; without links left behind. Raises MountError."""
+    def resize_tmpfs(self, path: Path, size: int) -> None:
+        """Give a mounted tmpfs another limit, which is not less than what it holds."""
         ...
 
-    def mount_points(self, below: Path) -> tuple[MountPoint, ...]:
+    def mount_huge_pages(self, path: Path, *, page_bytes: int, size: int, mode: int, gid: int | None) -> None:
+        """Mount a hugetlbfs of pages of this size, of at most `size` bytes (0: all that the node has)."""
+        ...
+
+    def mount_nfs(self, path: Path, source: str, *, read_only: bool) -> None:
+        """Mount `server:/path` on a directory."""
+        ...
+
+    def bind(self, descriptor: int, target: Path) -> None:
+        """Mount an open file or directory (O_PATH will do) on another of its kind: that one, whatever its path is now."""
+        ...
+
+    def unmount(self, path: Path, *, detach: bool = False) -> None:
+        """Unmount what is mounted on `path`, never following a link at its end.
+
+        `detach`: it is taken out of the tree at once even if its server does not answer.
+        """
+        ...
+
+    def space(self, path: Path) -> tuple[int, int]:
+        """Return how many bytes what is mounted on `path` may hold, and how many of them are used."""
+        ...
+
+    def mount_points(self, path: Path) -> tuple[MountPoint, ...]:
         """Return the mounts at and below a real path, the last made first."""
+        ...
+
+    def is_shared(self, path: Path) -> bool:
+        """Return whether mounts made below a path are passed on to other mount namespaces."""
         ...
 
 
@@ -51,42 +77,78 @@ class SystemMounter:
 
     def mount_tmpfs(self, path: Path, *, size: int, mode: int, gid: int | None) -> None:
         """Mount a tmpfs; without swap where the kernel knows how (6.4 and later)."""
-        options = [f"mode={mode:o}"]
-        options += [f"size={size}"] if size else []
-        options += [f"gid={gid}"] if gid is not None else []
-        command = ["mount", "-t", "tmpfs", "-o"]
+        options = [f"mode={mode:o}", *([f"size={size}"] if size else []), *_group(gid)]
         try:
-            _run([*command, ",".join([*options, "noswap"]), "tmpfs", str(path)])
+            _mount("tmpfs", "tmpfs", path, [*options, "noswap"])
         except MountError:
-            _run([*command, ",".join(options), "tmpfs", str(path)])
+            _mount("tmpfs", "tmpfs", path, options)
 
-    def unmount(self, path: Path) -> None:
-        """Unmount; never follows a link at the end of the path."""
-        _run(["umount", "--no-canonicalize", str(path)])
+    def resize_tmpfs(self, path: Path, size: int) -> None:
+        """Remount with another size; the other options stay."""
+        _run(["mount", "-o", f"remount,size={size}", str(path)])
 
-    def mount_points(self, below: Path) -> tuple[MountPoint, ...]:
-        """Read /proc/self/mountinfo (proc(5))."""
-        text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-        return points_below(text, below)
+    def mount_huge_pages(self, path: Path, *, page_bytes: int, size: int, mode: int, gid: int | None) -> None:
+        """Mount a hugetlbfs."""
+        options = [f"pagesize={page_bytes}", f"mode={mode:o}", *([f"size={size}"] if size else []), *_group(gid)]
+        _mount("hugetlbfs", "nodev", path, options)
+
+    def mount_nfs(self, path: Path, source: str, *, read_only: bool) -> None:
+        """Mount an NFS export by the node's own mount.nfs."""
+        if shutil.which("mount.nfs", path=HELPER_PATH) is None:
+            raise MountError("mount.nfs is not installed on this node: install the package nfs-common (or nfs-utils)")
+        _mount("nfs", source, path, ["ro"] if read_only else ["rw"])
+
+    def bind(self, descriptor: int, target: Path) -> None:
+        """Bind what the descriptor stands for: /proc gives it without a path that somebody could change."""
+        source = f"/proc/self/fd/{descriptor}"
+        _run(["mount", "--no-canonicalize", "--bind", source, str(target)], descriptors=(descriptor,))
+
+    def unmount(self, path: Path, *, detach: bool = False) -> None:
+        """Unmount; one that is busy or whose server is away is detached if that is wanted."""
+        command = ["umount", "--no-canonicalize"]
+        try:
+            _run([*command, str(path)])
+        except MountError:
+            if not detach:
+                raise
+            _run([*command, "--force", "--lazy", "--internal-only", str(path)])
+
+    def space(self, path: Path) -> tuple[int, int]:
+        """Ask the file system."""
+        status = os.statvfs(path)
+        return status.f_blocks * status.f_frsize, (status.f_blocks - status.f_bfree) * status.f_frsize
+
+    def mount_points(self, path: Path) -> tuple[MountPoint, ...]:
+        """Read them of this process."""
+        return mountinfo.below(_read(), path)
+
+    def is_shared(self, path: Path) -> bool:
+        """Look at the mount that the path's real place lies on."""
+        point = mountinfo.holding(_read(), path.resolve())
+        return point is not None and point.shared
 
 
-def points_below(mountinfo: str, below: Path) -> tuple[MountPoint, ...]:
-    """Return the mounts in a mountinfo text at or below a path, the last made first."""
-    points = []
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        words = left.split(" ")
-        if len(words) > 4:
-            path = Path(_OCTAL.sub(lambda match: chr(int(match[1], 8)), words[4]))
-            if path == below or below in path.parents:
-                points.append(MountPoint(path, right.partition(" ")[0]))
-    return tuple(reversed(points))
+def _read() -> tuple[MountPoint, ...]:
+    return mountinfo.parse(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"))
 
 
-def _run(command: list[str]) -> None:
+def _group(gid: int | None) -> list[str]:
+    return [] if gid is None else [f"gid={gid}"]
+
+
+def _mount(fs_type: str, source: str, path: Path, options: Sequence[str]) -> None:
+    _run(["mount", "-t", fs_type, "-o", ",".join(options), source, str(path)])
+
+
+def _run(command: list[str], descriptors: Sequence[int] = ()) -> None:
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=COMMAND_SECONDS, check=False, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
         )
     except FileNotFoundError:
         raise MountError(f"{command[0]} is not installed (package mount)") from None

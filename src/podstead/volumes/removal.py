@@ -46,6 +46,22 @@ def empty_tree(path: Path) -> None:
         os.close(top)
 
 
+def remove_entry(directory: int, name: str, path: Path) -> None:
+    """Remove whatever has this name in an open directory, whose `path` is for messages; nothing if there is nothing."""
+    try:
+        if not _is_directory(directory, name):
+            os.unlink(name, dir_fd=directory)
+            return
+        below = os.open(name, _OPEN_DIRECTORY, dir_fd=directory)
+    except FileNotFoundError:
+        return
+    try:
+        _empty(below, _mount_id(directory), path)
+    finally:
+        os.close(below)
+    os.rmdir(name, dir_fd=directory)
+
+
 def _empty(top: int, mount: int, path: Path) -> None:
     """Empty the open directory. Names that directories get on their way up count on; entries never meet."""
     moved = 0

@@ -1,8 +1,12 @@
-"""Why a pod cannot have what it mounts."""
+"""What comes of making a volume: its place, or why the pod cannot have it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,3 +15,11 @@ class VolumeTrouble:
 
     message: str
     reason: str = "FailedMount"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A volume that can be mounted. `warning` tells of something that is not as the manifest wants it."""
+
+    path: Path
+    warning: str = ""

@@ -11,7 +11,7 @@ from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.main import main
 from podstead.cli.run_flags import parse_run_flags
 from podstead.config import Registry, RuntimeClass
-from podstead.daemon.parts import guarded
+from podstead.daemon.volumes import guarded
 from podstead.errors import PodsteadError
 from tests.unit.cli.objects import CANARY
 

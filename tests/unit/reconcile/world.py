@@ -10,6 +10,7 @@ from podstead.clock import Instant
 from podstead.config import RestartSettings
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.volumes import keeps_up
 from podstead.manifest.defaults import apply_defaults
 from podstead.reconcile.actions import (
     FallBack,
@@ -216,6 +217,8 @@ class World:
                 if self.effective:
                     self.others.append(self.effective)
                 self.effective, self.candidate = self.candidate, None
+                if keeps_up(self.effective.pod):
+                    self.prepared.discard(self.effective.id)
             case PrepareVolumes():
                 self.prepared.add(step.revision)
             case RunSandbox():
@@ -235,6 +238,8 @@ class World:
                 self.containers.remove(gone)
             case StopSandbox():
                 self.resets += step.reset_volumes
+                if step.reset_volumes:
+                    self.prepared.clear()
                 self._end_sandbox(step.id)
             case RemoveSandbox():
                 self._end_sandbox(step.id)

@@ -5,103 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import stat
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import Paths, paths_for
-from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
-from podstead.state.runtime import Mount
 from podstead.threads import PathThreads, StuckError
-from podstead.volumes import files, hostpath, layout
-from podstead.volumes.emptydir import tmpfs_size
-from podstead.volumes.home import PodVolumes, message_limit, wants_log
+from podstead.volumes import files, hostpath
+from podstead.volumes.home import message_limit, wants_log
 from podstead.volumes.hostname import PodHostname
-from podstead.volumes.mounter import MountError, MountPoint, points_below
-from podstead.volumes.mounts import Prepared, mounts_for
+from podstead.volumes.mountinfo import MountPoint
 from podstead.volumes.trouble import VolumeTrouble
+from tests.unit.volumes.world import UID, empty, host, mode_of, pod_with, prepared, trouble
 
-UID = PodUID("6b1f0d7e-0000-4000-8000-000000000001")
-
-
-class MountTable:
-    """A mount table in memory."""
-
-    def __init__(self) -> None:
-        self.points: list[MountPoint] = []
-        self.options: dict[Path, tuple[int, int, int | None]] = {}
-        self.refuse = ""
-
-    def mount_tmpfs(self, path: Path, *, size: int, mode: int, gid: int | None) -> None:
-        if self.refuse:
-            raise MountError(self.refuse)
-        self.points.append(MountPoint(path.resolve(), "tmpfs"))
-        self.options[path.resolve()] = (size, mode, gid)
-
-    def unmount(self, path: Path) -> None:
-        if self.refuse:
-            raise MountError(self.refuse)
-        self.points.remove(next(p for p in self.points if p.path == path))
-
-    def mount_points(self, below: Path) -> tuple[MountPoint, ...]:
-        return tuple(reversed([p for p in self.points if p.path == below or below in p.path.parents]))
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    return paths_for(tmp_path / "root")
-
-
-@pytest.fixture
-def table() -> MountTable:
-    return MountTable()
-
-
-@pytest.fixture
-def home(paths: Paths, table: MountTable, tmp_path: Path) -> PodVolumes:
-    return PodVolumes(paths, table, protected=(paths.root, tmp_path / "manifests"), memory_bytes=1 << 30)
-
-
-def pod_with(*volumes: v1.Volume, fs_group: int | None = None, memory: str = "", **spec: object) -> v1.Pod:
-    limits = {"memory": memory} if memory else {}
-    container = v1.Container(
-        name="c",
-        volume_mounts=tuple(v1.VolumeMount(name=v.name, mount_path=f"/{v.name}") for v in volumes),
-        resources=v1.ResourceRequirements(limits=limits),
-    )
-    security = v1.PodSecurityContext(fs_group=fs_group)
-    return v1.Pod(
-        metadata=v1.ObjectMeta(name="p", namespace="default"),
-        spec=v1.PodSpec(containers=(container,), volumes=volumes, security_context=security, **spec),  # type: ignore[arg-type]  # test data
-    )
-
-
-def host(path: Path | str, kind: str | None = None) -> v1.Volume:
-    return v1.Volume(name="h", host_path=v1.HostPathVolumeSource(path=str(path), type=kind))
-
-
-def empty(name: str = "e", medium: str | None = None, size: str | None = None, mode: int | None = None) -> v1.Volume:
-    return v1.Volume(name=name, empty_dir=v1.EmptyDirVolumeSource(medium=medium, size_limit=size, mode=mode))
-
-
-def mode_of(path: Path) -> int:
-    return stat.S_IMODE(path.lstat().st_mode)
-
-
-async def prepared(home: PodVolumes, pod: v1.Pod) -> Prepared:
-    result = await home.prepare(pod, UID)
-    assert isinstance(result, Prepared), result
-    return result
-
-
-async def trouble(home: PodVolumes, pod: v1.Pod) -> str:
-    result = await home.prepare(pod, UID)
-    assert isinstance(result, VolumeTrouble)
-    assert result.reason == "FailedMount"
-    return result.message
+if TYPE_CHECKING:
+    from podstead.config import Paths
+    from podstead.volumes.home import PodVolumes
+    from tests.unit.volumes.world import MountTable
 
 
 # hostPath
@@ -206,114 +128,6 @@ def test_overlap_is_told_by_identity_too(tmp_path: Path, monkeypatch: pytest.Mon
     assert not hostpath.overlaps(tmp_path / "other", tmp_path / "manifests")
 
 
-# emptyDir
-
-
-async def test_empty_dirs_are_made_once_and_reset(home: PodVolumes, paths: Paths) -> None:
-    pod = pod_with(empty(), empty("small", mode=0o1750))
-    path = (await prepared(home, pod)).volumes["e"]
-    assert path == paths.pods / UID / "volumes/kubernetes.io~empty-dir/e"
-    assert (mode_of(path), mode_of(path.with_name("small"))) == (0o777, 0o1750)
-    (path / "data").write_text("x")
-    path.chmod(0o700)
-    await prepared(home, pod)
-    assert (mode_of(path), (path / "data").read_text()) == (0o700, "x")
-    assert await home.reset(UID) is None
-    await prepared(home, pod)
-    assert (mode_of(path), list(path.iterdir())) == (0o777, [])
-
-
-async def test_a_crash_while_making_one_leaves_no_half_made(home: PodVolumes, paths: Paths) -> None:
-    half = layout.empty_dirs(paths, UID) / ".e"
-    half.mkdir(parents=True, mode=0o700)
-    assert mode_of((await prepared(home, pod_with(empty()))).volumes["e"]) == 0o777
-
-
-@pytest.mark.root
-async def test_fs_group(home: PodVolumes) -> None:
-    path = (await prepared(home, pod_with(empty(), fs_group=4711))).volumes["e"]
-    assert (mode_of(path), path.stat().st_gid) == (0o2777, 4711)
-
-
-@pytest.mark.conformance("S31")
-async def test_memory_volumes_are_sized_and_mounted_once(home: PodVolumes, table: MountTable) -> None:
-    pod = pod_with(empty(medium="Memory", size="64Mi"), fs_group=4711, memory="32Mi")
-    path = (await prepared(home, pod)).volumes["e"]
-    assert (await prepared(home, pod)).volumes["e"] == path
-    assert table.points == [MountPoint(path, "tmpfs")]
-    assert table.options[path] == (32 << 20, 0o2777, 4711)
-    assert await home.teardown(UID) is None
-    assert table.points == []
-    assert not path.exists()
-
-
-@pytest.mark.conformance("S31")
-@pytest.mark.parametrize(
-    ("size", "memory", "node", "expected"),
-    [
-        ("64Mi", "", 1 << 30, 64 << 20),
-        (None, "16Mi", 1 << 30, 16 << 20),
-        (None, "", 1 << 30, 1 << 30),
-        (None, "", 0, 0),
-    ],
-)
-def test_tmpfs_sizes(size: str | None, memory: str, node: int, expected: int) -> None:
-    volume = empty(medium="Memory", size=size)
-    assert volume.empty_dir is not None
-    assert tmpfs_size(volume.empty_dir, pod_with(volume, memory=memory), node) == expected
-
-
-async def test_what_cannot_be_made_says_why(home: PodVolumes, table: MountTable) -> None:
-    assert "medium 'HugePages' is not supported" in await trouble(home, pod_with(empty(medium="HugePages")))
-    table.refuse = "mount: permission denied"
-    assert "in memory: mount: permission denied" in await trouble(home, pod_with(empty(medium="Memory")))
-    nfs = v1.Volume(name="n", nfs=v1.NFSVolumeSource(server="s", path="/"))
-    assert "only hostPath and emptyDir" in await trouble(home, pod_with(nfs))
-
-
-async def test_volumes_that_nothing_mounts_are_left_alone(home: PodVolumes, tmp_path: Path) -> None:
-    pod = v1.Pod(
-        metadata=v1.ObjectMeta(name="p"),
-        spec=v1.PodSpec(containers=(v1.Container(name="c"),), volumes=(host(tmp_path / "x", "Directory"),)),
-    )
-    assert (await prepared(home, pod)).volumes == {}
-
-
-# Mounts of a container
-
-
-def test_mounts_of_a_container(tmp_path: Path) -> None:
-    container = v1.Container(
-        name="c",
-        volume_mounts=(
-            v1.VolumeMount(name="a", mount_path="/a", read_only=True),
-            v1.VolumeMount(name="b", mount_path="b/c", mount_propagation="HostToContainer"),
-            v1.VolumeMount(name="b", mount_path="/d", mount_propagation="Bidirectional"),
-        ),
-    )
-    ready = Prepared(volumes={"a": Path("/host/a"), "b": Path("/host/b")})
-    assert mounts_for(container, ready, etc_hosts=tmp_path / "hosts", termination_file=tmp_path / "t") == (
-        Mount(container_path="/a", host_path="/host/a", readonly=True),
-        Mount(container_path="/b/c", host_path="/host/b", propagation="rslave"),
-        Mount(container_path="/d", host_path="/host/b", propagation="rshared"),
-        Mount(container_path="/etc/hosts", host_path=str(tmp_path / "hosts")),
-        Mount(container_path="/dev/termination-log", host_path=str(tmp_path / "t")),
-    )
-
-
-def test_the_containers_own_mounts_go_first() -> None:
-    container = v1.Container(
-        name="c",
-        termination_message_path="/msg",
-        volume_mounts=(
-            v1.VolumeMount(name="a", mount_path="/etc/hosts"),
-            v1.VolumeMount(name="a", mount_path="/msg/"),
-        ),
-    )
-    made = mounts_for(container, Prepared(volumes={"a": Path("/a")}), etc_hosts=Path("/h"), termination_file=Path("/t"))
-    assert [mount.host_path for mount in made] == ["/a", "/a"]
-
-
 # Small files
 
 
@@ -393,19 +207,6 @@ async def test_a_busy_mount_is_reported(home: PodVolumes, table: MountTable) -> 
     assert isinstance(left, VolumeTrouble)
     assert (left.reason, path.exists()) == ("FailedUnmount", True)
     assert "target is busy" in left.message
-
-
-def test_mountinfo_is_read_with_its_escapes() -> None:
-    text = (
-        "1 0 8:1 / / rw shared:1 - ext4 /dev/sda rw\n"
-        "2 1 0:5 / /a/b\\040c rw - tmpfs tmpfs rw\n"
-        "3 1 0:5 /x /a/b\\040c/d rw shared:2 master:3 - nfs4 s:/x rw\n"
-        "4 1 0:5 / /a/bc rw - tmpfs tmpfs rw\nodd\n"
-    )
-    assert points_below(text, Path("/a/b c")) == (
-        MountPoint(Path("/a/b c/d"), "nfs4"),
-        MountPoint(Path("/a/b c"), "tmpfs"),
-    )
 
 
 # Paths that do not answer

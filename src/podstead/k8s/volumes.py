@@ -1,0 +1,47 @@
+"""The volumes of a pod: who uses them, which come of images, and which keep up with what they show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.k8s.containers import all_containers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from podstead.k8s import core_v1 as v1
+
+
+def uses(container: v1.Container, volume: str) -> bool:
+    """Return whether a container mounts a volume, or takes a variable from a file in it."""
+    mounted = any(mount.name == volume for mount in container.volume_mounts)
+    sources = (entry.value_from for entry in container.env if entry.value_from is not None)
+    return mounted or any(s.file_key_ref is not None and s.file_key_ref.volume_name == volume for s in sources)
+
+
+def used_volumes(pod: v1.Pod) -> tuple[v1.Volume, ...]:
+    """Return the volumes that some container uses, in the manifest's order; the others are never made."""
+    containers = all_containers(pod.spec)
+    return tuple(volume for volume in pod.spec.volumes if any(uses(c, volume.name) for c in containers))
+
+
+def mounted_images(container: v1.Container, pod: v1.Pod) -> Iterator[v1.ImageVolumeSource]:
+    """Yield the image volumes that a container mounts."""
+    for volume in pod.spec.volumes:
+        if volume.image is not None and uses(container, volume.name):
+            yield volume.image
+
+
+def shows_content(volume: v1.Volume) -> bool:
+    """Return whether the agent writes the volume's files: from the pod's own fields, ConfigMaps and Secrets."""
+    sources = (volume.downward_api, volume.config_map, volume.secret, volume.projected)
+    return any(source is not None for source in sources)
+
+
+def keeps_up(pod: v1.Pod) -> bool:
+    """Return whether a volume in use is brought up to date under running containers.
+
+    The files that the agent writes follow labels, annotations, ConfigMaps and Secrets; what lies in memory has a size
+    that follows sizeLimit.
+    """
+    return any(shows_content(v) or (v.empty_dir is not None and bool(v.empty_dir.medium)) for v in used_volumes(pod))

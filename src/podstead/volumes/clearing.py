@@ -1,0 +1,56 @@
+"""Taking down what a pod has on the node: our own mounts first, then the files. Everything here blocks.
+
+What is mounted there and is none of ours stops the removal before it has touched anything: the files below it belong
+to somebody else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.volumes import layout, removal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from podstead.volumes.mounter import Mounter
+    from podstead.volumes.mountinfo import MountPoint
+
+_IN_MEMORY = {"tmpfs"}
+_TYPES = {layout.EMPTY_DIR: {"tmpfs", "hugetlbfs"}, layout.NFS: {"nfs", "nfs4"}} | dict.fromkeys(
+    layout.CONTENT_PLUGINS.values(), _IN_MEMORY
+)
+"""File systems that we mount for a volume, by its plugin."""
+
+
+def clear(pod_directory: Path, parts: Iterable[str], mounter: Mounter) -> None:
+    """Unmount and remove directories of a pod's directory, or with no parts the whole; safe to repeat.
+
+    Raises RemovalRefusedError, MountError and other OSErrors.
+    """
+    # Mount points are told by real paths; only the last part of the path is ours and known to be no link.
+    real = pod_directory.parent.resolve() / pod_directory.name
+    targets = [real / part for part in parts] or [real]
+    for target in targets:
+        points = mounter.mount_points(target)
+        foreign = next((point for point in points if not _is_ours(point, real)), None)
+        if foreign is not None:
+            raise removal.RemovalRefusedError(f"something is mounted on {foreign.path}: unmount it")
+        for point in points:
+            mounter.unmount(point.path, detach=layout.NFS in point.path.parts)
+        left = mounter.mount_points(target)
+        if left:
+            raise removal.RemovalRefusedError(f"something is still mounted on {left[0].path}: unmount it")
+        removal.remove_tree(target)
+
+
+def _is_ours(point: MountPoint, pod_directory: Path) -> bool:
+    """Return whether we mounted this: a volume of ours, or a sub-path at VOLUME/CONTAINER/INDEX."""
+    match point.path.relative_to(pod_directory).parts:
+        case ("volumes", plugin, _):
+            return point.fs_type in _TYPES.get(plugin, ())
+        case ("volume-subpaths", _, _, _):
+            return True
+        case _:
+            return False

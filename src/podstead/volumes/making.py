@@ -1,0 +1,112 @@
+"""Makes the volumes of one pod, each by its kind. Everything here blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podstead.k8s.volumes import shows_content, used_volumes
+from podstead.volumes import abilities, content, emptydir, hostpath, layout, nfs
+from podstead.volumes.mounts import Prepared
+from podstead.volumes.trouble import Ready, VolumeTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.config import Paths
+    from podstead.identity import PodUID
+    from podstead.k8s import core_v1 as v1
+    from podstead.volumes.abilities import MountAbilities
+    from podstead.volumes.mounter import Mounter
+    from podstead.volumes.payload import ContentError, ContentSources, FileContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeNode:
+    """What volumes need to know of the node.
+
+    `protected` are paths that no pod may mount (the manifest directory, the agent's root, its sockets). `memory_bytes`
+    bounds volumes in memory, 0: unbounded.
+    """
+
+    sources: ContentSources
+    protected: tuple[Path, ...] = ()
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodMaker:
+    """One pod, and what its volumes are made of.
+
+    `contents` has, by name, the files of volumes that the agent writes. What running containers see of a volume
+    changes only with the revision that is `in_force`.
+    """
+
+    paths: Paths
+    mounter: Mounter
+    node: VolumeNode
+    pod: v1.Pod
+    uid: PodUID
+    able: MountAbilities
+    in_force: bool
+    contents: Mapping[str, Mapping[str, FileContent] | ContentError] = field(default_factory=dict)
+
+    def make(self) -> Prepared | VolumeTrouble:
+        """Check and make every volume that a container uses; the first trouble ends it."""
+        layout.pod_directory(self.paths, self.uid).mkdir(mode=0o750, parents=True, exist_ok=True)
+        if abilities.asks_for_abilities(self.pod):
+            why = abilities.refusal(self.pod, self.able, str(self.paths.root), self._is_shared)
+            if why is not None:
+                return VolumeTrouble(message=why)
+        used = used_volumes(self.pod)
+        ready: dict[str, Ready] = {}
+        for volume in used:
+            if volume.image is None:
+                made = self._volume(volume)
+                if isinstance(made, VolumeTrouble):
+                    return made
+                ready[volume.name] = made
+        return Prepared(
+            volumes={name: made.path for name, made in ready.items()},
+            images={v.name: v.image.reference or "" for v in used if v.image is not None},
+            readonly=frozenset(v.name for v in used if shows_content(v)),
+            owned=frozenset(v.name for v in used if shows_content(v) or v.empty_dir is not None),
+            recursive_read_only=self.able.recursive_read_only,
+            warnings=tuple(made.warning for made in ready.values() if made.warning),
+        )
+
+    def _volume(self, volume: v1.Volume) -> Ready | VolumeTrouble:
+        if volume.host_path is not None:
+            protected = [path.resolve() for path in self.node.protected]
+            return hostpath.prepare(volume.name, volume.host_path, protected)
+        if volume.empty_dir is not None:
+            return emptydir.prepare(
+                volume.name,
+                volume.empty_dir,
+                layout.volume(self.paths, self.uid, layout.EMPTY_DIR, volume.name),
+                self.pod,
+                self.mounter,
+                memory_bytes=self.node.memory_bytes,
+                in_force=self.in_force,
+            )
+        if volume.nfs is not None:
+            name = nfs.directory(volume.name, volume.nfs)
+            path = layout.volume(self.paths, self.uid, layout.NFS, name)
+            return nfs.prepare(volume.name, volume.nfs, path, self.mounter)
+        plugin = next((p for source, p in layout.CONTENT_PLUGINS.items() if getattr(volume, source) is not None), None)
+        if plugin is None:
+            return VolumeTrouble(message=f"cannot make volume {volume.name!r}: its kind is not supported")
+        security = self.pod.spec.security_context
+        return content.prepare(
+            volume,
+            self.contents[volume.name],
+            layout.volume(self.paths, self.uid, plugin, volume.name),
+            layout.definition(self.paths, self.uid, plugin, volume.name),
+            security.fs_group if security is not None else None,
+            self.mounter,
+            in_force=self.in_force,
+        )
+
+    def _is_shared(self, path: str) -> bool:
+        return self.mounter.is_shared(Path(path))

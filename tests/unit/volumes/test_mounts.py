@@ -1,0 +1,110 @@
+"""What a container mounts, and how the kernel's mount table is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podstead.k8s import core_v1 as v1
+from podstead.state.runtime import Mount
+from podstead.volumes import mountinfo
+from podstead.volumes.mountinfo import MountPoint
+from podstead.volumes.mounts import ContainerFiles, Prepared, SubPaths, mounts_for
+
+
+def test_mounts_of_a_container(tmp_path: Path) -> None:
+    container = v1.Container(
+        name="c",
+        volume_mounts=(
+            v1.VolumeMount(name="a", mount_path="/a", read_only=True),
+            v1.VolumeMount(name="b", mount_path="b/c", mount_propagation="HostToContainer"),
+            v1.VolumeMount(name="b", mount_path="/d", mount_propagation="Bidirectional"),
+        ),
+    )
+    ready = Prepared(volumes={"a": Path("/host/a"), "b": Path("/host/b")}, owned=frozenset({"a"}))
+    own = ContainerFiles(etc_hosts=tmp_path / "hosts", termination_file=tmp_path / "t")
+    assert mounts_for(container, ready, own) == (
+        Mount(container_path="/a", host_path="/host/a", readonly=True, relabel=True),
+        Mount(container_path="/b/c", host_path="/host/b", propagation="rslave"),
+        Mount(container_path="/d", host_path="/host/b", propagation="rshared"),
+        Mount(container_path="/etc/hosts", host_path=str(tmp_path / "hosts"), relabel=True),
+        Mount(container_path="/dev/termination-log", host_path=str(tmp_path / "t"), relabel=True),
+    )
+
+
+def test_the_containers_own_mounts_go_first() -> None:
+    container = v1.Container(
+        name="c",
+        termination_message_path="/msg",
+        volume_mounts=(
+            v1.VolumeMount(name="a", mount_path="/etc/hosts"),
+            v1.VolumeMount(name="a", mount_path="/msg/"),
+        ),
+    )
+    own = ContainerFiles(etc_hosts=Path("/h"), termination_file=Path("/t"))
+    made = mounts_for(container, Prepared(volumes={"a": Path("/a")}), own)
+    assert [mount.host_path for mount in made] == ["/a", "/a"]
+
+
+def test_sub_paths_and_images_by_the_index_of_their_mount() -> None:
+    container = v1.Container(
+        name="c",
+        volume_mounts=(
+            v1.VolumeMount(name="a", mount_path="/whole"),
+            v1.VolumeMount(name="a", mount_path="/part", sub_path="p"),
+            v1.VolumeMount(name="i", mount_path="/image"),
+            v1.VolumeMount(name="i", mount_path="/folder", sub_path="etc"),
+        ),
+    )
+    ready = Prepared(volumes={"a": Path("/a")}, images={"i": "data:1"})
+    own = ContainerFiles(
+        sub_paths=SubPaths(bound={1: Path("/bound/1")}, of_images={3: "etc"}), image_ids={"data:1": "sha256:1"}
+    )
+    assert mounts_for(container, ready, own) == (
+        Mount(container_path="/whole", host_path="/a"),
+        Mount(container_path="/part", host_path="/bound/1"),
+        Mount(container_path="/image", readonly=True, image="sha256:1"),
+        Mount(container_path="/folder", readonly=True, image="sha256:1", image_sub_path="etc"),
+    )
+
+
+def test_read_only_is_what_the_volume_or_the_mount_says_and_recursive_where_it_can_be() -> None:
+    mounts = (
+        v1.VolumeMount(name="m", mount_path="/files"),
+        v1.VolumeMount(name="a", mount_path="/a", read_only=True, recursive_read_only="IfPossible"),
+        v1.VolumeMount(name="a", mount_path="/b", read_only=True, recursive_read_only="Disabled"),
+        v1.VolumeMount(name="a", mount_path="/c", read_only=True),
+    )
+    volumes = {"m": Path("/m"), "a": Path("/a")}
+    container = v1.Container(name="c", volume_mounts=mounts)
+    for able in (True, False):
+        ready = Prepared(volumes=volumes, readonly=frozenset({"m"}), recursive_read_only=able)
+        made = mounts_for(container, ready, ContainerFiles())
+        assert [mount.readonly for mount in made] == [True] * 4
+        assert [mount.recursive_readonly for mount in made] == [False, able, False, False]
+
+
+MOUNTINFO = (
+    "1 0 8:1 / / rw shared:1 - ext4 /dev/sda rw\n"
+    "2 1 0:5 / /a/b\\040c rw - tmpfs tmpfs rw\n"
+    "3 1 0:5 /x /a/b\\040c/d rw shared:2 master:3 - nfs4 s:/x rw\n"
+    "4 1 0:5 / /a/bc rw - tmpfs tmpfs rw\nodd\n"
+)
+
+
+def test_mountinfo_is_read_with_its_escapes() -> None:
+    assert mountinfo.below(mountinfo.parse(MOUNTINFO), Path("/a/b c")) == (
+        MountPoint(Path("/a/b c/d"), "nfs4", shared=True),
+        MountPoint(Path("/a/b c"), "tmpfs"),
+    )
+
+
+def test_a_path_lies_on_the_deepest_mount() -> None:
+    points = mountinfo.parse(MOUNTINFO)
+    shared = {path: mountinfo.holding(points, Path(path)) for path in ("/", "/a", "/a/b c/x", "/a/b c/d/e")}
+    assert {path: found is not None and found.shared for path, found in shared.items()} == {
+        "/": True,
+        "/a": True,
+        "/a/b c/x": False,
+        "/a/b c/d/e": True,
+    }
+    assert mountinfo.holding((), Path("/")) is None
