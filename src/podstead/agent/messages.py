@@ -8,7 +8,7 @@ from podstead.k8s.containers import find_container
 from podstead.k8s.text import blotted
 from podstead.logs.paths import log_directory, log_path
 from podstead.logs.reader import last_lines
-from podstead.volumes.home import wants_log
+from podstead.volumes.home import message_limit, wants_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,17 +34,27 @@ class TerminationMessages:
         self._pod_logs = pod_logs
 
     async def of(self, exited: ObservedContainer) -> str:
-        """Return the message, or else the runtime's; empty where there is none or the pod is not known."""
+        """Return what the runtime says and what the container left, cut to its share of the pod's messages.
+
+        Empty where nothing is said, or the pod is not known.
+        """
         session = self._table.by_uid(exited.uid)
         revision = session.revision(exited.revision) if session else None
         spec = find_container(revision.pod.spec, exited.name) if revision else None
         if session is None or revision is None or spec is None:
             return ""
+        limit = message_limit(revision.pod)
         message = await self._volumes.read_message(revision.pod, exited.uid, exited.name, exited.attempt)
         if wants_log(spec, exited.exit_code, message):
             log = log_directory(self._pod_logs, session.key, exited.uid) / log_path(exited.name, exited.attempt)
-            message = (await last_lines(log, LOG_LINES, LOG_BYTES)).decode("utf-8", "replace")
-        return message or without_values(exited.message, spec, self._objects.hidden(spec, session.key.namespace))
+            message = (await last_lines(log, LOG_LINES, min(LOG_BYTES, limit))).decode("utf-8", "replace")
+        said = without_values(exited.message, spec, self._objects.hidden(spec, session.key.namespace))
+        return end_of(": ".join(part for part in (said, message) if part), limit)
+
+
+def end_of(text: str, limit: int) -> str:
+    """Return the end of a text that takes at most `limit` bytes; no character is cut in two."""
+    return text.encode()[-limit:].decode("utf-8", "ignore")
 
 
 def without_values(text: str, container: v1.Container, hidden: Iterable[tuple[str, str]] = ()) -> str:

@@ -341,6 +341,12 @@ class Pleg:
                 self._replace(uid, full)
                 return
 
+    async def describe_exits(self, uid: PodUID) -> None:
+        """Ask anew what the pod's ended containers left: the first look at them may be older than their session."""
+        for container in self.view(uid).containers:
+            if container.state is ContainerState.EXITED:
+                self._replace(uid, await self._described(container))
+
     async def _described(self, exited: ObservedContainer) -> ObservedContainer:
         try:
             message = await self.describe(exited)

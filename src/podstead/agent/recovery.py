@@ -84,6 +84,7 @@ class Recovery:
         )
         await self._shelf.fill(session, _named(view))
         self._table.add(session)
+        await self._pleg.describe_exits(session.uid)
 
     async def _adopt(self, uid: PodUID, view: PodView) -> None:
         sandbox = next(iter(view.sandboxes), None)
@@ -110,6 +111,7 @@ class Recovery:
         session = PodSession(record=record, history=self._history(uid), stray=lost)
         await self._shelf.fill(session, _named(view))
         self._table.add(session)
+        await self._pleg.describe_exits(session.uid)
 
 
 def _named(view: PodView) -> list[RevisionID | None]:

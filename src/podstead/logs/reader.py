@@ -73,11 +73,13 @@ async def read_log(
 
 async def last_lines(path: Path, lines: int, limit_bytes: int) -> bytes:
     """Return the end of a log for a termination message: at most so many lines and bytes; empty without a log."""
+    end = b""
     try:
-        pieces = [piece async for piece in read_log(path, LogQuery(tail=lines))]
+        async for piece in read_log(path, LogQuery(tail=lines)):
+            end = (end + piece)[-limit_bytes:]  # a line may be as long as the log
     except OSError:
         return b""
-    return b"".join(pieces)[-limit_bytes:]
+    return end
 
 
 class _Source:

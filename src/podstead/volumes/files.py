@@ -17,6 +17,8 @@ MAX_MESSAGE = 4096
 """Bytes of a container's termination message that are read, from its end."""
 MAX_POD_MESSAGES = 12288
 """Bytes of all messages of a pod together, shared evenly among its containers."""
+KEPT_MESSAGES = 2
+"""Messages of earlier attempts that stay, as the records of the containers do."""
 MAX_NODE_HOSTS = 1 << 20
 
 
@@ -37,8 +39,14 @@ def write_in_place(path: Path, text: str, mode: int) -> None:
 
 
 def make_message_file(path: Path) -> None:
-    """Make an empty termination message file that any user may write; one that is there is emptied."""
+    """Make an empty termination message file that any user may write; one that is there is emptied.
+
+    Those of attempts whose records nobody keeps any more are removed: a crash loop makes one in five minutes.
+    """
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    earlier = sorted(one for one in path.parent.iterdir() if one.name < path.name)
+    for old in earlier[:-KEPT_MESSAGES]:
+        old.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MESSAGE_MODE)
     try:
         os.fchmod(handle, MESSAGE_MODE)

@@ -167,6 +167,12 @@ async def test_termination_messages(home: PodVolumes, paths: Paths) -> None:
     assert await home.read_message(pod_with(), UID, "c", 11) == ""
 
 
+async def test_messages_of_attempts_long_gone_are_removed(home: PodVolumes, paths: Paths) -> None:
+    for attempt in (0, 1, 2, 17, 18, 18):
+        await home.make_message_file(UID, "c", attempt)
+    assert sorted(p.name for p in (paths.pods / UID / "containers/c").iterdir()) == ["00000002", "00000011", "00000012"]
+
+
 def test_the_share_of_a_container_and_the_log_behind_it() -> None:
     many = v1.Pod(
         metadata=v1.ObjectMeta(name="p"),
