@@ -280,6 +280,21 @@ class UpkeepSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownGroup:
+    """Pods of this priority or above, up to the next group, and how long they have when the node goes down.
+
+    `seconds` None: as long as their own grace periods take.
+    """
+
+    priority: int
+    seconds: float | None = None
+
+
+CRITICAL_LAST = (ShutdownGroup(priority=0), ShutdownGroup(priority=2_000_000_000))
+"""The kubelet's two groups: system-critical pods end after all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything `podstead run` works with."""
 
@@ -291,6 +306,7 @@ class Settings:
     images: ImageSettings = field(default_factory=ImageSettings)
     restart: RestartSettings = field(default_factory=RestartSettings)
     upkeep: UpkeepSettings = UpkeepSettings()
+    shutdown: tuple[ShutdownGroup, ...] = CRITICAL_LAST
     strict: bool = False
     verbosity: int = 2
     objects: SourceSettings | None = None

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from podstead.admission.order import AWAITING
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.ports import host_ports
-from podstead.admission.values import NodePod
+from podstead.admission.values import Decision, NodePod
 from podstead.k8s.containers import all_containers
+from podstead.state.desired import Blocked
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from podstead.admission.values import Decision, NodeFacts, NodePlan
+    from podstead.admission.values import NodeFacts, NodePlan
     from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from podstead.identity import PodKey, PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.records import Revision
+
+CLOSED = Decision(
+    blocked=Blocked(reason="NodeShutdown", message="the node goes down; the pod comes back at its next start"),
+    preempted=True,
+)
 
 
 class NodeRoom:
@@ -42,6 +48,17 @@ class NodeRoom:
         self._view = view
         self._is_ready = is_ready
         self._recorder = recorder
+        self._closing = False
+        self._closed: set[PodKey] = set()
+
+    def close(self, keys: Iterable[PodKey]) -> None:
+        """Take the room from these pods for good, and let nobody else in: the node goes down."""
+        self._closing = True
+        self._closed.update(keys)
+        self.judge()
+
+    def _is_closed_to(self, session: PodSession) -> bool:
+        return session.key in self._closed or (self._closing and session.record.effective is None)
 
     def judge(self) -> bool:
         """Give every pod its answer and wake those whose answer changed; returns whether some pod waits."""
@@ -52,7 +69,7 @@ class NodeRoom:
             session = sessions.get(key)
             if session is None or session.record.terminating:
                 continue
-            decision = _still_preempted(session, judged)
+            decision = CLOSED if self._is_closed_to(session) else _still_preempted(session, judged)
             waits = waits or not decision.admitted or decision.preempted
             if (session.blocked, session.preempted) != (decision.blocked, decision.preempted):
                 self._tell(session, decision)
@@ -60,7 +77,7 @@ class NodeRoom:
 
     def admitted(self, new: Sequence[Revision], created_at: float) -> frozenset[PodKey]:
         """Return which of these pods, that do not exist yet, may start at once beside all others."""
-        if not new:
+        if not new or self._closing:
             return frozenset()
         asking = [NodePod(key=r.key, candidate=r.pod, created_at=created_at) for r in new]
         plan = self._plan([*self._present(), *asking])

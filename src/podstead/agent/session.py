@@ -60,6 +60,8 @@ class PodSession:
     resumed_at: float = 0.0
     """Boot-clock second at which the pod's last pause (stopped, preempted) ended."""
     finished: bool = False
+    grace_limit: int | None = None
+    """Seconds that every stop has at most, because the node goes down; None: no limit."""
     appeared: bool = False
     """Whether a sandbox of it has been there since this agent began: it waits for no other pod any more."""
     stray: bool = False
@@ -109,6 +111,7 @@ class PodSession:
             revisions=dict(self.revisions),
             blocked=self.blocked,
             preempted=self.preempted,
+            grace_limit=self.grace_limit,
         )
 
     def _pulled_before(self) -> set[tuple[str, RevisionID]]:

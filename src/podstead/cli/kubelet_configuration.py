@@ -9,10 +9,14 @@ from podstead.cli.checks import ip_reason, ipv4_range_reason
 from podstead.cli.config_reader import ConfigReader, Section
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.manifest_url import Headers, header_reason, url_reason
+from podstead.cli.shutdown_groups import shutdown_groups
 from podstead.cli.upkeep import NOTHING_GIVEN, UpkeepFields, read_upkeep
+from podstead.config import CRITICAL_LAST
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from podstead.config import ShutdownGroup
 
 API_VERSION = "kubelet.config.k8s.io/v1beta1"
 KIND = "KubeletConfiguration"
@@ -42,6 +46,7 @@ class KubeletConfiguration:
     max_restart_seconds: float | None = None
     parallel_pulls: int | None = None
     upkeep: UpkeepFields = NOTHING_GIVEN
+    shutdown: tuple[ShutdownGroup, ...] = CRITICAL_LAST
     unused: tuple[str, ...] = ()
     """Fields that were given and mean nothing here."""
 
@@ -74,6 +79,7 @@ def read_kubelet_configuration(path: Path) -> KubeletConfiguration:
         max_restart_seconds=_restart_period(root),
         parallel_pulls=root.integer("maxParallelImagePulls", 1),
         upkeep=read_upkeep(root),
+        shutdown=shutdown_groups(root),
         unused=tuple(name for name in root.given() if name in UNUSED_FIELDS),
     )
     reader.finish()

@@ -2,13 +2,13 @@
 
 USED_FIELDS = frozenset(
     """
-    allowedUnsafeSysctls clusterDNS clusterDomain containerRuntimeEndpoint crashLoopBackOff fileCheckFrequency
-    httpCheckFrequency maxParallelImagePulls maxPods podCIDR podLogsDir resolvConf runtimeRequestTimeout seccompDefault staticPodPath
-    staticPodURL staticPodURLHeader
-    containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval
-    imageGCHighThresholdPercent imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge
-    evictionHard evictionMaxPodGracePeriod evictionMinimumReclaim evictionPressureTransitionPeriod
-    evictionSoft evictionSoftGracePeriod mergeDefaultEvictionSettings
+    allowedUnsafeSysctls clusterDNS clusterDomain containerLogMaxFiles containerLogMaxSize
+    containerLogMonitorInterval containerRuntimeEndpoint crashLoopBackOff evictionHard evictionMaxPodGracePeriod
+    evictionMinimumReclaim evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod fileCheckFrequency
+    httpCheckFrequency imageGCHighThresholdPercent imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge
+    maxParallelImagePulls maxPods mergeDefaultEvictionSettings podCIDR podLogsDir resolvConf runtimeRequestTimeout
+    seccompDefault shutdownGracePeriod shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods
+    staticPodPath staticPodURL staticPodURLHeader
     """.split()  # noqa: SIM905 - a table of names reads better as running text
 )
 """What concerns a node of static pods; read by `kubelet_configuration`."""
@@ -30,8 +30,7 @@ UNUSED_FIELDS = frozenset(
     nodeLeaseDurationSeconds nodeStatusMaxImages nodeStatusReportFrequency nodeStatusUpdateFrequency oomScoreAdj
     podPidsLimit podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved
     readOnlyPort registerNode registerWithTaints registryBurst registryPullQPS reservedMemory reservedSystemCPUs
-    rotateCertificates runOnce serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion
-    shutdownGracePeriod shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill
+    rotateCertificates runOnce serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion singleProcessOOMKill
     streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
     systemReservedCgroup tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile topologyManagerPolicy
     topologyManagerPolicyOptions topologyManagerScope tracing userNamespaces volumePluginDir volumeStatsAggPeriod

@@ -248,6 +248,8 @@ class Agent:
     async def _halt(self, ground: Ground, parts: Parts) -> AsyncIterator[str]:
         """End pods and the private runtime, then the agent."""
         connection = ground.connection
+        async for message in parts.closing.run():
+            yield message
         graces = {s.uid: grace_seconds(s.desired()) for s in parts.table.sessions()}
         if self._loops is not None:
             self._loops.cancel()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts as RoomFacts
+from podstead.agent.closing import NodeClosing
 from podstead.agent.executor import Executor
 from podstead.agent.home import PodHomes
 from podstead.agent.hooks import Hooks
@@ -112,6 +113,7 @@ class Parts:
     objects: ObjectParts
     sync: SyncLoop | None
     upkeep: Upkeep
+    closing: NodeClosing
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
 
@@ -171,6 +173,7 @@ def build_parts(ground: Ground) -> Parts:
         objects=objects,
         sync=sync,
         upkeep=upkeep,
+        closing=NodeClosing(table, room, pleg.view, settings.shutdown, clock),
         gone=gone,
     )
 

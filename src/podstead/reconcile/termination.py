@@ -23,10 +23,11 @@ STARTING = ("container:", "sandbox")
 
 
 def grace_seconds(desired: DesiredPod) -> int:
-    """Return the pod's own grace period; a negative one is none."""
+    """Return the pod's own grace period, cut to its limit; a negative one is none."""
     revision = desired.effective or desired.candidate
     grace = revision.pod.spec.termination_grace_period_seconds if revision else None
-    return max(0, DEFAULT_GRACE_SECONDS if grace is None else grace)
+    own = max(0, DEFAULT_GRACE_SECONDS if grace is None else grace)
+    return own if desired.grace_limit is None else min(own, desired.grace_limit)
 
 
 def stop_all(containers: Iterable[ObservedContainer], grace: int, reason: str, message: str) -> list[Step]:

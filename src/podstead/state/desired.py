@@ -35,3 +35,5 @@ class DesiredPod:
     """Every revision that a sandbox or container of the pod names, decoded by today's code (foundation 13)."""
     blocked: Blocked | None = None
     preempted: bool = False
+    grace_limit: int | None = None
+    """Seconds that a stop may take at most, whatever the pod's own grace period (a node that goes down)."""

@@ -432,3 +432,41 @@ def test_the_objects_directory_is_looked_at_as_often_and_protected_as_well(tmp_p
 def test_manifests_and_objects_do_not_share_a_directory(tmp_path: Path) -> None:
     said = refused(f"--pod-manifest-path={tmp_path}", f"--objects-dir={tmp_path}/../{tmp_path.name}")
     assert "give ConfigMaps and Secrets one of their own" in said
+
+
+def test_times_of_a_shutdown(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+
+    def groups(text: str) -> list[tuple[int, float | None]]:
+        file.write_text(KUBELET + text, encoding="utf-8")
+        found = configured("--pod-manifest-path=/m", f"--config={file}").settings.shutdown
+        return [(group.priority, group.seconds) for group in found]
+
+    assert groups("") == [(0, None), (2_000_000_000, None)]
+    assert groups("shutdownGracePeriod: 60s\nshutdownGracePeriodCriticalPods: 20s\n") == [
+        (0, 40.0),
+        (2_000_000_000, 20.0),
+    ]
+    by_priority = "shutdownGracePeriodByPodPriority:\n- {priority: 100, shutdownGracePeriodSeconds: 5}\n"
+    assert groups(by_priority + "- {priority: -1, shutdownGracePeriodSeconds: 30}\n") == [(-1, 30.0), (100, 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("shutdownGracePeriodCriticalPods: 5s\n", "3:34: shutdownGracePeriodCriticalPods: is a part of"),
+        (
+            "shutdownGracePeriod: 5s\nshutdownGracePeriodCriticalPods: 6s\n",
+            "4:34: shutdownGracePeriodCriticalPods: must",
+        ),
+        ("shutdownGracePeriodByPodPriority:\n- {priority: 1}\n", "shutdownGracePeriodSeconds: must be given"),
+        (
+            "shutdownGracePeriod: 5s\nshutdownGracePeriodByPodPriority:\n- {priority: 1, shutdownGracePeriodSeconds: 1}\n",
+            "may not stand beside",
+        ),
+    ],
+)
+def test_times_of_a_shutdown_that_cannot_be_meant(text: str, place: str, tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(KUBELET + text, encoding="utf-8")
+    assert place in refused("--pod-manifest-path=/m", f"--config={file}")
