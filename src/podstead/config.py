@@ -143,6 +143,8 @@ class NodeSettings:
     """Empty: the address of the default route's interface."""
     pod_cidr: str = ""
     """Empty: a /24 of 10.88.0.0/13 that no route of the node uses, kept in state."""
+    network_seconds: float = 30.0
+    """How often forwarding is looked after: a firewall that starts later may shut pods off. One short iptables call."""
     max_pods: int = 300
     cluster_dns: tuple[str, ...] = ()
     cluster_domain: str = ""

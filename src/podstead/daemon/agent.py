@@ -19,6 +19,7 @@ from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
 from podstead.daemon.front import AgentFront
 from podstead.daemon.housekeeping import Housekeeping
+from podstead.daemon.network import keep_passable
 from podstead.daemon.node import node_labels, read_machine
 from podstead.daemon.node_state import NodeState
 from podstead.daemon.objects import load_objects
@@ -84,7 +85,7 @@ class Agent:
             recorder.node_event("StateCorrupt", sentence, warning=True)
         try:
             setup = RuntimeSetup(self._settings, self._instance, self._cgroup_root, stores.facts, self._clock)
-            connection = await setup.connect(lambda text: recorder.node_event("HostChanged", text))
+            connection = await setup.connect(recorder.node_event)
             try:
                 await self._check_foreign(connection)
                 await self._live(await self._ground(stores, connection, recorder), setup)
@@ -187,6 +188,9 @@ class Agent:
         }
         if parts.sync is not None:
             loops["sync"] = partial(self._sync, parts.sync, parts.objects.loop)
+        if (network := ground.connection.network) is not None:
+            every = self._settings.node.network_seconds
+            loops["network"] = partial(keep_passable, network, self._clock, every, ground.recorder.node_event)
         async with asyncio.TaskGroup() as group:
             for name, loop in loops.items():
                 group.create_task(self._for_ever(name, loop, ground.recorder), name=name)

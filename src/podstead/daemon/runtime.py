@@ -6,19 +6,15 @@ import asyncio
 import logging
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
-from podstead.containerd import locate
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.cri.events import ExitSource
 from podstead.cri.node import NodeFacts
-from podstead.network import fib
-from podstead.network.cidr import choose_pod_cidr
-from podstead.network.conflist import pod_network, write_conflist, written_cidr
-from podstead.network.host import HostNetwork
-from podstead.store.facts import POD_CIDR
+from podstead.daemon.network import CHANGED, NodeNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +25,8 @@ if TYPE_CHECKING:
     from podstead.containerd.private import RunningContainerd
     from podstead.containerd.probe import Mends
     from podstead.cri.client import CRIClient
-    from podstead.network.conflist import PodNetwork
+    from podstead.daemon.network import Say
+    from podstead.network.host import HostNetwork
     from podstead.store.facts import FactStore
     from podstead.store.instance import Instance
 
@@ -88,8 +85,11 @@ class RuntimeSetup:
         self._facts = facts
         self._clock = clock
 
-    async def connect(self, say: Callable[[str], None]) -> RuntimeConnection:
-        """Connect to the runtime, starting a private one where none was named; raises OperatorError."""
+    async def connect(self, say: Say) -> RuntimeConnection:
+        """Connect to the runtime, starting a private one where none was named; raises OperatorError.
+
+        `say` tells the operator, by a reason and a sentence, what was changed on the host or is wrong with it.
+        """
         runtime = self._settings.runtime
         node = cri_facts(self._settings)
         if runtime.endpoint:
@@ -98,11 +98,13 @@ class RuntimeSetup:
                 client=client, exits=ExitSource(client.transport, self._clock), endpoint=runtime.endpoint
             )
         private = self._private()
-        network = await self._network(private, say)
+        network = await NodeNetwork(self._settings, self._instance, self._facts, say).make(private.cni_conf)
         running = await private.ensure_running()
         client = connect(running.endpoint, request_seconds=runtime.request_seconds, node=node)
         await private.wait_ready(client.version)
-        await private.ensure_sandbox_image(present=lambda name: _present(client, name), pull=client.pull_image, say=say)
+        await private.ensure_sandbox_image(
+            present=lambda name: _present(client, name), pull=client.pull_image, say=partial(say, CHANGED)
+        )
         return RuntimeConnection(
             client=client,
             exits=ExitSource(client.transport, self._clock),
@@ -123,26 +125,6 @@ class RuntimeSetup:
                 oci_runtime=self._settings.runtime.oci_runtime,
             )
         )
-
-    async def _network(self, private: PrivateContainerd, say: Callable[[str], None]) -> HostNetwork:
-        network = await self._pod_network(private)
-        await asyncio.to_thread(write_conflist, network, private.cni_conf)
-        host = HostNetwork(network, locate.require_program("iptables"))
-        for change in await asyncio.to_thread(host.prepare):
-            say(change.message)
-        return host
-
-    async def _pod_network(self, private: PrivateContainerd) -> PodNetwork:
-        """Return the pods' network: as given, else as pinned, else one that nothing here uses."""
-        cidr = self._settings.node.pod_cidr or self._facts.get(POD_CIDR) or ""
-        if not cidr:  # a lost memory must not give running pods' successors another network
-            cidr = await asyncio.to_thread(written_cidr, private.cni_conf)
-        if not cidr:
-            used = fib.used_networks(await asyncio.to_thread(fib.read_text, fib.FIB_TRIE))
-            cidr = str(choose_pod_cidr(self._instance.id, used))
-        if cidr != self._facts.get(POD_CIDR):
-            await self._facts.put({POD_CIDR: cidr})
-        return pod_network(self._instance.short, cidr, self._settings.paths.network)
 
     async def keep(self, connection: RuntimeConnection, lost: Callable[[str], None]) -> None:
         """Notice the runtime's end and start a private one again, for ever."""

@@ -11,6 +11,8 @@ from podstead.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from podstead.network.fib import Link
+
 POOL = ipaddress.IPv4Network("10.88.0.0/13")
 """2048 networks of 254 addresses; 10.88.0.0/16 at its start is what podman uses, so overlaps are looked for."""
 POD_PREFIX = 24
@@ -33,3 +35,11 @@ def choose_pod_cidr(instance: str, used: Iterable[ipaddress.IPv4Network]) -> ipa
     raise OperatorError(
         f"cannot choose addresses for pods: every network of {POOL} is routed on this node; give one with --pod-cidr"
     )
+
+
+def overlap(cidr: ipaddress.IPv4Network, links: Iterable[Link]) -> Link | None:
+    """Return the first network at one of the node's interfaces that shares addresses with the pods'.
+
+    A network behind a router is no matter: pods are the nearer ones, as their route is the narrower one.
+    """
+    return next((link for link in links if link.network.overlaps(cidr)), None)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 FIB_TRIE = Path("/proc/thread-self/net/fib_trie")
 ROUTE = Path("/proc/thread-self/net/route")
@@ -56,6 +58,26 @@ def default_interface(text: str) -> str:
         if best is None or candidate[0] < best[0]:
             best = candidate
     return best[1] if best else ""
+
+
+class Link(NamedTuple):
+    """A network that is reached without a router."""
+
+    network: ipaddress.IPv4Network
+    interface: str
+
+
+def links(text: str) -> tuple[Link, ...]:
+    """Return the networks at the node's interfaces (from /proc/net/route)."""
+    found = []
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8 or fields[2] != "00000000" or fields[7] == "00000000":
+            continue
+        address, mask = (int(field, 16).to_bytes(4, sys.byteorder) for field in (fields[1], fields[7]))
+        network = ipaddress.IPv4Network((address, int.from_bytes(mask, "big").bit_count()), strict=False)
+        found.append(Link(network, fields[0]))
+    return tuple(found)
 
 
 def ipv6_addresses(text: str) -> tuple[ipaddress.IPv6Address, ...]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from podstead.errors import OperatorError
 from podstead.network import fib
-from podstead.network.cidr import POOL, choose_pod_cidr
+from podstead.network.cidr import POOL, choose_pod_cidr, overlap
 from podstead.network.link import delete_link
 from podstead.network.node_ip import NodeAddress, find_node_ip, interface_address, node_addresses
 
@@ -54,6 +54,18 @@ def test_routes_of_every_table_are_used_networks() -> None:
             "172.16.0.0/12",
         )
     )
+
+
+def test_networks_at_interfaces() -> None:
+    assert fib.links(ROUTE) == (fib.Link(IPv4Network("192.0.2.0/24"), "eth3"),)
+    assert fib.links("") == ()
+
+
+def test_what_shares_addresses_with_pods() -> None:
+    links = fib.links(ROUTE)
+    assert overlap(IPv4Network("192.0.0.0/16"), links) == links[0]
+    assert overlap(IPv4Network("192.0.2.128/25"), links) == links[0]
+    assert overlap(IPv4Network("192.0.3.0/24"), links) is None
 
 
 def test_local_addresses_end_with_the_loopback() -> None:
