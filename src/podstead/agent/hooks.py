@@ -99,7 +99,7 @@ class Hooks:
             await self._means.clock.sleep(handler.sleep.seconds)
             return SUCCEEDED
         host = self._address(revision.pod, session, container)
-        hidden = tuple(self._means.objects.hidden(spec, revision.key.namespace))
+        hidden = self._means.hidden(spec, session)
         target = hooks.HookTarget(spec=spec, container_id=container, host=host, hidden=hidden)
         attempt = await hooks.run(handler, target, self._means.runtime.exec_sync, seconds)
         if attempt.result is Result.WARNING:

@@ -36,6 +36,11 @@ class Means:
         """Record an event about the pod."""
         self.recorder.event(session.key, session.uid, reason, message, warning=warning)
 
+    def hidden(self, container: v1.Container, session: PodSession) -> tuple[tuple[str, str], ...]:
+        """Return the values beyond the manifest's that no message about a container may show, each with its label."""
+        from_objects = self.objects.hidden(container, session.key.namespace)
+        return (*from_objects, *session.file_values.get(container.name, ()))
+
     def remember(self, session: PodSession, history: PodHistory) -> None:
         """Take over a pod's history and keep it (class B)."""
         session.history = history

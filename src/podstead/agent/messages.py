@@ -48,7 +48,8 @@ class TerminationMessages:
         if wants_log(spec, exited.exit_code, message):
             log = log_directory(self._pod_logs, session.key, exited.uid) / log_path(exited.name, exited.attempt)
             message = (await last_lines(log, LOG_LINES, min(LOG_BYTES, limit))).decode("utf-8", "replace")
-        said = without_values(exited.message, spec, self._objects.hidden(spec, session.key.namespace))
+        hidden = (*self._objects.hidden(spec, session.key.namespace), *session.file_values.get(spec.name, ()))
+        said = without_values(exited.message, spec, hidden)
         return end_of(": ".join(part for part in (said, message) if part), limit)
 
 

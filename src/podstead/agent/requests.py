@@ -12,6 +12,7 @@ from podstead.agent.confinement import CONFIG_ERROR, check_profile, refuse_root,
 from podstead.agent.means import spec_of
 from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
+from podstead.k8s.env_file import values_from_files
 from podstead.k8s.expansion import PodFacts, UnresolvedError, command_line, environment
 from podstead.k8s.labels import CONFIG_SEEN
 from podstead.k8s.qos import oom_score_adj, qos_class
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from podstead.config import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
+    from podstead.k8s.env_file import EnvFiles
     from podstead.k8s.expansion import FindObject
     from podstead.reconcile.actions import StartContainer
     from podstead.state.objects import ObjectLookup
@@ -53,6 +55,12 @@ class PodFiles(Protocol):
         self, container: v1.Container, pod: v1.Pod, uid: PodUID, prepared: Prepared, env: Mapping[str, str]
     ) -> SubPaths | VolumeTrouble:
         """Mount the sub-paths that the container is about to see."""
+        ...
+
+    async def read_env_files(
+        self, container: v1.Container, uid: PodUID, prepared: Prepared
+    ) -> EnvFiles | VolumeTrouble:
+        """Read the files that the container's environment takes values from."""
         ...
 
     async def write_hosts(
@@ -80,6 +88,7 @@ class NodeFacts:
     resolv_conf: str
     dns: ClusterDNS
     memory_bytes: int
+    allocatable: Mapping[str, str]
     ip: Callable[[], str]
 
 
@@ -149,17 +158,24 @@ class RequestBuilder:
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
         ips = inside.ips if inside else ()
         shown = (self._node.ip(),) if pod.spec.host_network and self._node.ip() else ips
+        prepared = session.prepared.get(revision.id)
+        if prepared is None:
+            raise RuntimeFault("the pod's volumes have to be prepared again", transient=True)
         facts = PodFacts(
-            uid=uid, host_ip=self._node.ip(), host_ips=(self._node.ip(),), pod_ips=shown, find=self._finder(pod)
+            uid=uid,
+            host_ip=self._node.ip(),
+            host_ips=(self._node.ip(),),
+            pod_ips=shown,
+            allocatable=self._node.allocatable,
+            find=self._finder(pod),
+            files=sound(await self._files.read_env_files(spec, uid, prepared)),
         )
         try:
             env = environment(spec, pod, facts)
         except UnresolvedError as error:
             raise RuntimeFault(str(error), reason=CONFIG_ERROR) from None
+        session.file_values[spec.name] = tuple(values_from_files(spec, env))
         command, args = command_line(spec, env)
-        prepared = session.prepared.get(revision.id)
-        if prepared is None:
-            raise RuntimeFault("the pod's volumes have to be prepared again", transient=True)
         own = ContainerFiles(
             etc_hosts=sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips)),
             termination_file=sound(await self._files.make_message_file(uid, spec.name, step.attempt)),

@@ -59,6 +59,8 @@ class PodSession:
     paused: bool = False
     resumed_at: float = 0.0
     """Boot-clock second at which the pod's last pause (stopped, preempted) ended."""
+    file_values: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """By container, what its environment got from files at its last start, each with what may be shown instead."""
     finished: bool = False
     grace_limit: int | None = None
     """Seconds that every stop has at most, because the node goes down; None: no limit."""

@@ -88,7 +88,7 @@ class Starter:
                 await self._means.runtime.start_container(container)
             except RuntimeFault as fault:
                 if step.created is None or ALREADY_STARTING not in str(fault):
-                    raise self._as(fault, "RunContainerError", revision, spec) from fault
+                    raise self._as(fault, "RunContainerError", session, spec) from fault
                 await self._await_start(session, container)
                 return  # the next plan sees what became of it
         session.started[container] = self._means.clock.now().boot
@@ -111,7 +111,7 @@ class Starter:
             await self._await_reserved(session, step)
             return None
         except RuntimeFault as fault:
-            raise self._as(fault, "CreateContainerError", revision, spec) from fault
+            raise self._as(fault, "CreateContainerError", session, spec) from fault
         means.tell(session, "Created", f"Created container {step.name}")
         return container
 
@@ -166,10 +166,9 @@ class Starter:
                 return
         raise RuntimeFault(f"container {container} is being started by a call that does not end", transient=True)
 
-    def _as(self, fault: RuntimeFault, reason: str, revision: Revision, container: v1.Container) -> RuntimeFault:
+    def _as(self, fault: RuntimeFault, reason: str, session: PodSession, container: v1.Container) -> RuntimeFault:
         """Return the fault under the waiting reason of the stage it came from; transient ones keep being so."""
-        hidden = self._means.objects.hidden(container, revision.key.namespace)
-        text = without_values(str(fault), container, hidden)
+        text = without_values(str(fault), container, self._means.hidden(container, session))
         return RuntimeFault(text, transient=fault.transient, reason=reason)
 
 

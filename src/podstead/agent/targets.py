@@ -42,7 +42,7 @@ def probe_targets(
             continue
         if post_start_pending(container, found, session.history.of(container.name)):
             continue
-        secrets = tuple(hidden(container, session.key.namespace))
+        secrets = (*hidden(container, session.key.namespace), *session.file_values.get(container.name, ()))
         out += _of(container, found, session, host, secrets, now)
     return tuple(out)
 

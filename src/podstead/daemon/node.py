@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from podstead import __version__
 from podstead.clock import read_boot_id
 from podstead.k8s import core_v1 as v1
+from podstead.k8s import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,11 @@ def node_labels(name: str, machine: Machine, extra: Sequence[tuple[str, str]]) -
 def allocatable(machine: Machine) -> dict[str, Fraction]:
     """Return what pods may request in all."""
     return {"cpu": Fraction(machine.cpus), "memory": Fraction(machine.memory_bytes)}
+
+
+def allocatable_texts(machine: Machine) -> dict[str, str]:
+    """Return the same as quantities."""
+    return {name: quantity.render(amount, quantity.Style.BINARY) for name, amount in allocatable(machine).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

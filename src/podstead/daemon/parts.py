@@ -34,7 +34,7 @@ from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
-from podstead.daemon.node import allocatable, node_labels
+from podstead.daemon.node import allocatable, allocatable_texts, node_labels
 from podstead.daemon.objects import build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
@@ -266,6 +266,7 @@ def _request_facts(ground: Ground) -> RequestFacts:
         resolv_conf=node.resolv_conf,
         dns=ClusterDNS(servers=node.cluster_dns, domain=node.cluster_domain),
         memory_bytes=ground.machine.memory_bytes,
+        allocatable=allocatable_texts(ground.machine),
         ip=lambda: ground.state.address,
     )
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cri.transport import socket_path
 from podstead.daemon.abilities import abilities
-from podstead.daemon.node import allocatable
-from podstead.k8s import quantity
+from podstead.daemon.node import allocatable_texts
 from podstead.volumes.abilities import MountAbilities, abilities_of
 from podstead.volumes.home import PodVolumes
 from podstead.volumes.making import VolumeNode
@@ -24,11 +23,10 @@ if TYPE_CHECKING:
 
 def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
     """Return what makes the pods' volumes."""
-    amounts = allocatable(ground.machine).items()
     node = VolumeNode(
         sources=ContentSources(
             objects=objects,
-            allocatable={name: quantity.render(amount, quantity.Style.BINARY) for name, amount in amounts},
+            allocatable=allocatable_texts(ground.machine),
             directory=str(ground.settings.objects.path) if ground.settings.objects is not None else "",
         ),
         protected=tuple(guarded(ground.settings)),

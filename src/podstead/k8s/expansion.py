@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from podstead.k8s import quantity
 from podstead.k8s.containers import find_container
+from podstead.k8s.env_file import EnvFileError, EnvFiles, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ class PodFacts:
     """What the entries of an environment may ask of a pod beyond its manifest.
 
     `allocatable` is the node's, by resource name: it stands in for a limit that the manifest does not set. `find` gives
-    the ConfigMaps and Secrets that it may refer to.
+    the ConfigMaps and Secrets that it may refer to, `files` the files of its volumes.
     """
 
     uid: str
@@ -67,6 +68,7 @@ class PodFacts:
     pod_ips: tuple[str, ...] = ()
     allocatable: Mapping[str, str] = field(default_factory=dict)
     find: FindObject = no_objects
+    files: EnvFiles = field(default_factory=dict)
 
 
 def expand(text: str, mapping: Mapping[str, str]) -> str:
@@ -92,7 +94,7 @@ def environment(container: v1.Container, pod: v1.Pod, facts: PodFacts) -> tuple[
 
     What envFrom brings in comes first. A later entry of the same name replaces the value of the earlier one, in the
     earlier one's place; an entry sees those above it; an optional one whose source is not there sets nothing. Raises
-    UnresolvedError for a source that has no value here (an object that is not there, a file).
+    UnresolvedError for a source that has no value here (an object or a file that is not there).
     """
     values: dict[str, str] = {}
     for origin in container.env_from:
@@ -174,7 +176,25 @@ def _sourced(name: str, source: v1.EnvVarSource, container: v1.Container, pod: v
         return value
     if source.resource_field_ref is not None:
         return resource_value(name, source.resource_field_ref, container.name, pod, facts)
-    raise UnresolvedError(f"cannot set {name}: its source needs a cluster or a volume; write the value itself")
+    if source.file_key_ref is not None:
+        return _read(name, source.file_key_ref, facts.files)
+    raise UnresolvedError(f"cannot set {name}: it names no source")
+
+
+def _read(entry: str, reference: v1.FileKeySelector, files: EnvFiles) -> str | None:
+    """Return the value of a variable in a file of a volume; None where an optional one is not there."""
+    where = f"file {reference.path!r} of volume {reference.volume_name}"
+    text = files.get((reference.volume_name, reference.path))
+    try:
+        value = None if text is None else value_of(text, reference.key)
+    except EnvFileError as error:
+        raise UnresolvedError(f"cannot set {entry}: {where}: {error}") from None
+    if value is not None and "\0" in value:
+        raise UnresolvedError(f"cannot set {entry}: {where}: the value of {reference.key!r} holds a NUL byte")
+    if value is None and not reference.optional:
+        missing = "is not there" if text is None else f"has no variable {reference.key!r}"
+        raise UnresolvedError(f"cannot set {entry}: {where} {missing}")
+    return value
 
 
 def field_value(path: str, pod: v1.Pod, facts: PodFacts) -> str | None:

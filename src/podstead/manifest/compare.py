@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import apparmor, qos, resources
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.containers import find_container
 from podstead.k8s.volumes import uses
 from podstead.manifest.differences import Difference, differences
 from podstead.manifest.restart_table import Effect, effect_of
@@ -186,8 +187,8 @@ def _field(pod: v1.Pod, field_path: str) -> str:
 def _resource(pod: v1.Pod, container: str, resource: str) -> Fraction | None:
     """Return the amount of another container's `limits.cpu` and the like."""
     kind, _, name = resource.partition(".")
-    for found in pod.spec.containers:
-        if found.name == container and found.resources is not None:
-            lists = {"limits": found.resources.limits, "requests": found.resources.requests}
-            return resources.amounts(lists.get(kind, {})).get(name)
-    return None
+    found = find_container(pod.spec, container)
+    if found is None or found.resources is None:
+        return None
+    lists = {"limits": found.resources.limits, "requests": found.resources.requests}
+    return resources.amounts(lists.get(kind, {})).get(name)

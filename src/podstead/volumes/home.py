@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from podstead.identity import PodUID
 from podstead.k8s.containers import all_containers
+from podstead.k8s.env_file import file_references
 from podstead.k8s.volumes import shows_content, used_volumes
 from podstead.threads import PathThreads, StuckError
-from podstead.volumes import clearing, files, hosts, layout, usage
+from podstead.volumes import clearing, env_files, files, hosts, layout, usage
 from podstead.volumes.abilities import MountAbilities
 from podstead.volumes.binding import CONFIG_ERROR, SubPathBinder
 from podstead.volumes.making import PodMaker, VolumeNode
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from podstead.config import Paths
     from podstead.k8s import core_v1 as v1
+    from podstead.k8s.env_file import EnvFiles
     from podstead.volumes.hostname import PodHostname
     from podstead.volumes.payload import FileContent
 
@@ -89,6 +91,19 @@ class PodVolumes:
                 return await self._threads.run(uid, binder.bind)
         except StuckError as error:
             return VolumeTrouble(message=f"cannot mount sub-paths: {error}", reason=CONFIG_ERROR)
+
+    async def read_env_files(
+        self, container: v1.Container, uid: PodUID, prepared: Prepared
+    ) -> EnvFiles | VolumeTrouble:
+        """Return the files that the environment of a container takes values from, as they are now."""
+        wanted = frozenset(file_references(container))
+        if not wanted:
+            return {}
+        try:
+            return await self._threads.run(uid, functools.partial(env_files.read_all, prepared.volumes, wanted))
+        except (env_files.EnvFileError, StuckError) as error:
+            said = f"container {container.name}: cannot set its environment: {error}"
+            return VolumeTrouble(message=said, reason=CONFIG_ERROR)
 
     async def usage(self, pod: v1.Pod, uid: PodUID, *, all_of_them: bool = False) -> tuple[usage.VolumeUsage, ...]:
         """Return what the emptyDirs on disk hold that have a sizeLimit, or all; one that cannot be told is left out."""

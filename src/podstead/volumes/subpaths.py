@@ -33,6 +33,10 @@ class SubPathError(ValueError):
     """The sub-path cannot be had; the text shows nothing of an environment."""
 
 
+class AbsentError(SubPathError):
+    """The volume has nothing there."""
+
+
 def expanded(mount: v1.VolumeMount, env: Mapping[str, str]) -> str:
     """Return the sub-path of a mount, empty for the whole volume; raises SubPathError.
 
@@ -109,7 +113,7 @@ def _step(directory: int, name: str, mode: int | None) -> int:
         raise SubPathError("a part of it is a file, not a directory") from None
     except FileNotFoundError:
         if mode is None:
-            raise SubPathError("there is nothing of this name in the volume") from None
+            raise AbsentError("there is nothing of this name in the volume") from None
     try:
         os.mkdir(name, 0o700, dir_fd=directory)
     except FileExistsError:

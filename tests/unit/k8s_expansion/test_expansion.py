@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,3 +154,64 @@ def test_sources_without_a_value_name_the_entry(entry: v1.EnvVar) -> None:
 def test_literal_environment_leaves_references_out() -> None:
     container = v1.Container(name="c", env=(v1.EnvVar(name="A", value="$(B)"), field("metadata.name")))
     assert literal_environment(container) == {"A": "$(B)"}
+
+
+def from_file(path: str = "env", key: str = "K", *, optional: bool | None = None) -> v1.EnvVar:
+    selector = v1.FileKeySelector(volume_name="data", path=path, key=key, optional=optional)
+    return v1.EnvVar(name="V", value_from=v1.EnvVarSource(file_key_ref=selector))
+
+
+FILES = replace(
+    FACTS,
+    files={
+        ("data", "env"): "# made\nK='one $(A)'\nEMPTY=''\nNUL='\0'\n",
+        ("data", "bad"): "K=one\n",
+        ("data", "none"): None,
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (from_file(), (("V", "one $(A)"),)),
+        (from_file(key="EMPTY"), (("V", ""),)),
+        (from_file(key="MISSING", optional=True), ()),
+        (from_file("none", optional=True), ()),
+    ],
+)
+def test_values_of_files(entry: v1.EnvVar, expected: tuple[tuple[str, str], ...]) -> None:
+    container = v1.Container(name="c", env=(entry,))
+    assert environment(container, pod_with(container), FILES) == expected
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (from_file("none"), "cannot set V: file 'none' of volume data is not there"),
+        (from_file(key="MISSING"), "cannot set V: file 'env' of volume data has no variable 'MISSING'"),
+        (from_file(key="NUL"), "cannot set V: file 'env' of volume data: the value of 'NUL' holds a NUL byte"),
+        (
+            from_file("bad", optional=True),
+            "cannot set V: file 'bad' of volume data: line 1 does not begin NAME='value'",
+        ),
+    ],
+)
+def test_files_without_a_value_name_the_entry(entry: v1.EnvVar, said: str) -> None:
+    container = v1.Container(name="c", env=(entry,))
+    with pytest.raises(UnresolvedError, match=f"^{re.escape(said)}"):
+        environment(container, pod_with(container), FILES)
+
+
+def test_resources_of_another_container() -> None:
+    def asking(name: str) -> v1.EnvVar:
+        selector = v1.ResourceFieldSelector(resource="limits.memory", container_name=name, divisor="1Mi")
+        return v1.EnvVar(name=name.upper(), value_from=v1.EnvVarSource(resource_field_ref=selector))
+
+    main = v1.Container(name="main", env=(asking("init"), asking("main")))
+    init = v1.Container(name="init", resources=v1.ResourceRequirements(limits={"memory": "100Mi"}))
+    pod = v1.Pod(metadata=v1.ObjectMeta(name="p"), spec=v1.PodSpec(containers=(main,), init_containers=(init,)))
+    assert environment(main, pod, FACTS) == (("INIT", "100"), ("MAIN", "4096"))
+    stranger = v1.Container(name="main", env=(asking("none"),))
+    with pytest.raises(UnresolvedError, match="cannot set NONE: the pod has no container 'none'"):
+        environment(stranger, pod, FACTS)

@@ -54,11 +54,6 @@ def test_what_is_said_has_words() -> None:
     [
         ("", "initContainers: [{name: i, image: x}]\n", "spec.initContainers"),
         ("restartPolicy: Always\n", "", "spec.containers[0].restartPolicy"),
-        (
-            "env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}]\n",
-            "",
-            "spec.containers[0].env[0].valueFrom.resourceFieldRef",
-        ),
         ("", "activeDeadlineSeconds: 5\n", "spec.activeDeadlineSeconds"),
         ("", "volumes: [{name: v, downwardAPI: {}}]\n", "spec.volumes[0].downwardAPI"),
         ("", "volumes: [{name: v, nfs: {server: s, path: /p}}]\n", "spec.volumes[0].nfs"),

@@ -44,6 +44,20 @@ def test_all_problems_come_at_once() -> None:
         ([("spec.terminationGracePeriodSeconds", -1)], "spec.terminationGracePeriodSeconds"),
         ([("spec.terminationGracePeriodSeconds", 0)], "spec.terminationGracePeriodSeconds"),
         ([only(httpGet={"port": "http"})], f"{LP}.httpGet.port"),
+        (
+            [
+                (
+                    f"{C}.env",
+                    [
+                        {
+                            "name": "A",
+                            "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "containerName": "x"}},
+                        }
+                    ],
+                )
+            ],
+            "spec.containers[0].env[0].valueFrom.resourceFieldRef.containerName",
+        ),
     ],
 )
 def test_warnings_refuse_nothing(edits: list[Edit], path: str) -> None:

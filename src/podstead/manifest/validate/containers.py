@@ -78,7 +78,7 @@ def _validate_container(
     found.one_of(f"{path}.imagePullPolicy", container.image_pull_policy, PULL_POLICIES)
     found.one_of(f"{path}.terminationMessagePolicy", container.termination_message_policy, TERMINATION_MESSAGE_POLICIES)
     validate_ports(container, path, found, host_network=bool(pod.spec.host_network))
-    validate_env(container, path, volumes, found)
+    validate_env(container, path, pod, volumes, found)
     validate_mounts(container, path, volumes, found)
     validate_container_resources(container, path, pod, found)
     validate_container_security(container, path, pod, found)

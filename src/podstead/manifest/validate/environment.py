@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names, quantity, resources
+from podstead.k8s.containers import find_container
+from podstead.manifest.problems import ProblemKind
 from podstead.manifest.validate.findings import path_fault, quoted
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ _OTHER_DIVISORS = frozenset(
 )
 
 
-def validate_env(container: v1.Container, path: str, volumes: Mapping[str, v1.Volume], found: Findings) -> None:
+def validate_env(
+    container: v1.Container, path: str, pod: v1.Pod, volumes: Mapping[str, v1.Volume], found: Findings
+) -> None:
     """Judge env and envFrom of a container; no message shows a value."""
     for index, entry in enumerate(container.env):
         here = f"{path}.env[{index}]"
@@ -49,12 +53,21 @@ def validate_env(container: v1.Container, path: str, volumes: Mapping[str, v1.Vo
             found.named(f"{here}.name", entry.name, _env_name_fault(entry.name))
         if entry.value_from is not None:
             _validate_source(entry, f"{here}.valueFrom", volumes, found)
+            _warn_of_stranger(entry.value_from.resource_field_ref, f"{here}.valueFrom", pod, found)
     for index, source in enumerate(container.env_from):
         here = f"{path}.envFrom[{index}]"
         if (source.config_map_ref is None) == (source.secret_ref is None):
             found.invalid(here, "expected exactly one of configMapRef and secretRef")
         if source.prefix:
             found.named(f"{here}.prefix", source.prefix, _env_name_fault(source.prefix))
+
+
+def _warn_of_stranger(ref: v1.ResourceFieldSelector | None, path: str, pod: v1.Pod, found: Findings) -> None:
+    """Warn of a container that the pod does not have: the API accepts it, and no container of it can ever start."""
+    name = ref.container_name if ref is not None else None
+    if name and find_container(pod.spec, name) is None:
+        here = f"{path}.resourceFieldRef.containerName"
+        found.warn(ProblemKind.NOT_FOUND, here, f"the pod has no container {quoted(name)}: this can only fail")
 
 
 def _env_name_fault(name: str) -> str | None:
