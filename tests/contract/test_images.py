@@ -39,7 +39,7 @@ async def test_a_pull_that_is_refused_names_the_host(subject: Subject) -> None:
 
 async def test_the_disk_use_of_images(subject: Subject) -> None:
     async def counted() -> bool:
-        return await subject.client.image_fs_bytes() > 0
+        return (await subject.client.image_fs()).used_bytes > 0
 
     # containerd counts every 10 s, and says 0 before.
     await subject.wait_for(counted, "no disk use was counted")

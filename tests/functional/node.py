@@ -28,12 +28,14 @@ from podstead.daemon.stores import Stores
 from podstead.store.changes import EVENTS, PODS
 from podstead.store.instance import make_directories, open_instance
 from tests.simulators.cri_transports import InProcessTransport
+from tests.simulators.signals import SimulatedSignals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from podstead.agent.session import PodSession
+    from podstead.containerd.private import PrivateContainerd
     from podstead.daemon.parts import Parts
     from podstead.k8s import core_v1 as v1
     from tests.simulators.cri_runtime import SimulatedRuntime
@@ -57,6 +59,9 @@ class SimulatedNode:
             node=NodeSettings(name=NODE, ip="127.0.0.1", resolv_conf=""),
             runtime=RuntimeSettings(endpoint="unix:///nowhere", share_runtime=True),
         )
+        self.signals = SimulatedSignals()
+        self.private: PrivateContainerd | None = None
+        """Set where the runtime is to count as this instance's own; nothing is asked of it."""
         self.request_seconds = 120.0
         self._machine = Machine(
             cpus=2, memory_bytes=memory_bytes, architecture="amd64", os_image="", kernel="", machine_id=""
@@ -95,11 +100,14 @@ class SimulatedNode:
             instance=instance,
             clock=clock,
             stores=stores,
-            connection=RuntimeConnection(client=client, exits=ExitSource(transport, clock), endpoint="simulated"),
+            connection=RuntimeConnection(
+                client=client, exits=ExitSource(transport, clock), endpoint="simulated", private=self.private
+            ),
             recorder=EventRecorder(stores.events, NODE),
             machine=self._machine,
             cgroups=CgroupTree(root, Hierarchies(trees=())),
             state=NodeState(started_at=clock.now().wall, address="127.0.0.1"),
+            signals=self.signals,
             log=logging.getLogger("node"),
         )
         self._parts = build_parts(self._ground)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import LogSettings, UpkeepSettings
-from tests.support.agent import agent_under_test
-from tests.support.manifests import manifest
+from podstead.config import ImageGCSettings, LogSettings, UpkeepSettings
+from podstead.containerd.oci_image import ImageFile
+from tests.support.agent import OWN, agent_under_test
+from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
+from tests.support.instance import apart
+from tests.support.manifests import is_running, manifest
+from tests.support.nodes import cri_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
+UNUSED = "docker.io/library/unused:1"
+NEEDED = "docker.io/library/needed:1"
 ROTATIONS = 20
 LINES = 40_000
 # A hundred lines at a time, so that the log grows through many looks instead of within one.
@@ -39,9 +45,11 @@ exec sleep 1000
 
 
 def tended(settings: Settings) -> Settings:
-    """Return settings under which logs are rotated within seconds."""
+    """Return settings under which logs are rotated and images removed within seconds."""
     logs = LogSettings(max_bytes=64 << 10, max_files=ROTATIONS + 10, look_seconds=0.2)
-    return replace(settings, upkeep=UpkeepSettings(logs=logs))
+    # Every file system in use is too full for these.
+    images = ImageGCSettings(high_percent=1, low_percent=0, min_age_seconds=0.5, period_seconds=0.5)
+    return replace(settings, upkeep=UpkeepSettings(logs=logs, images=images))
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +99,32 @@ def test_no_line_is_lost_over_rotations(agent: AgentUnderTest) -> None:
     agent.wait_gone("web")
     assert not list(links.iterdir())
     assert not list(agent.settings.paths.pod_logs.iterdir())
+
+
+def test_an_image_that_no_pod_needs_goes(agent: AgentUnderTest, tmp_path: Path) -> None:
+    archive, needed = tmp_path / "unused.tar", tmp_path / "needed.tar"
+    build_busybox_image(archive, UNUSED, extra=(ImageFile(path="unused", content=b"unused"),))
+    build_busybox_image(needed, NEEDED, extra=(ImageFile(path="needed", content=b"needed"),))
+    agent.import_image(needed)
+    agent.write("web.yaml", manifest("web", image=NEEDED))
+    agent.wait_running("web")
+    # Not by the agent: what root imports through it is never collected.
+    imported_behind_its_back(agent, archive)
+    agent.wait("it is removed", lambda: [e for e in agent.events("ImagesRemoved") if UNUSED in e["message"]], 20)
+
+    held = {tag for image in agent.api.get(f"{OWN}/images")["items"] for tag in image["tags"]}
+    assert UNUSED not in held
+    assert {NEEDED, BUSYBOX_IMAGE} <= held
+    assert any("pause" in tag for tag in held)
+    assert is_running(agent.pod("web"))
+
+
+def imported_behind_its_back(agent: AgentUnderTest, archive: Path) -> None:
+    async def bring() -> None:
+        async with cri_client(agent.containerd.socket) as client:
+            await agent.containerd.importer.import_image(archive, pull=client.pull_image)
+
+    apart(bring())
 
 
 def _text(path: Path) -> str:

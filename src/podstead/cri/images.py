@@ -8,6 +8,7 @@ from podstead.cri import convert, methods, observe
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.calls import Calls
 from podstead.cri.errors import CallError, pull_fault
+from podstead.state.runtime import ImageFileSystem
 
 if TYPE_CHECKING:
     from podstead.state.runtime import Image, RegistryAuth, SandboxRequest
@@ -50,7 +51,11 @@ class ImageCalls(Calls):
         request = pb.RemoveImageRequest(image=pb.ImageSpec(image=reference))
         await self._call(methods.REMOVE_IMAGE, request, f"remove image {reference!r}")
 
-    async def image_fs_bytes(self) -> int:
-        """Return the bytes that images use on disk."""
+    async def image_fs(self) -> ImageFileSystem:
+        """Return what images use on disk, and where."""
         reply = await self._call(methods.IMAGE_FS_INFO, pb.ImageFsInfoRequest(), "ask for the disk use of images")
-        return sum(fs.used_bytes.value for fs in reply.image_filesystems)
+        found = list(reply.image_filesystems)
+        return ImageFileSystem(
+            used_bytes=sum(fs.used_bytes.value for fs in found),
+            path=next((fs.fs_id.mountpoint for fs in found if fs.fs_id.mountpoint), ""),
+        )

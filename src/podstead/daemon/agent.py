@@ -19,6 +19,7 @@ from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
 from podstead.daemon.front import AgentFront
 from podstead.daemon.housekeeping import Housekeeping
+from podstead.daemon.image_needs import image_directory
 from podstead.daemon.network import keep_passable
 from podstead.daemon.node import node_labels, read_machine
 from podstead.daemon.node_state import NodeState
@@ -35,6 +36,7 @@ from podstead.server.access import local_door
 from podstead.server.api import build_api, build_http
 from podstead.server.local_socket import listen_local
 from podstead.store.facts import BOOT_ID, DIRECTORY, OBJECTS_DIRECTORY
+from podstead.upkeep.signals import SystemSignals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -118,6 +120,7 @@ class Agent:
         cgroups = CgroupTree(self._cgroup_root, await asyncio.to_thread(read_hierarchies))
         await asyncio.to_thread(cgroups.prepare)
         address = self._settings.node.ip or (await asyncio.to_thread(find_node_ip)).ip
+        paths = self._settings.paths
         return Ground(
             settings=self._settings,
             instance=self._instance,
@@ -128,6 +131,7 @@ class Agent:
             machine=await asyncio.to_thread(read_machine),
             cgroups=cgroups,
             state=NodeState(started_at=self._clock.now().wall, address=address, renamed=self._renamed),
+            signals=SystemSignals(paths.root, partial(image_directory, connection, paths)),
             log=log,
         )
 

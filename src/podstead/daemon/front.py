@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead import __version__
-from podstead.errors import NotFoundFault, OperatorError
+from podstead.daemon.image_needs import full_name
+from podstead.errors import NotFoundFault, OperatorError, PodsteadError
 from podstead.identity import PodKey, PodUID
-from podstead.images.reference import ImageReference, parse
-from podstead.k8s.containers import all_containers
+from podstead.images.retention import names_of
 from podstead.logs.paths import attempts, log_directory, log_path
 from podstead.logs.reader import LogQuery, read_log
 from podstead.server.port import ImageReport, NodeStatusReport, Progress, RuntimeReport
 from podstead.state.observed import ContainerState
-from podstead.state.updates import in_use
 from podstead.status.times import rfc3339
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ class AgentFront:
         self._pleg = parts.pleg
         self._puller = parts.puller
         self._board = parts.board
+        self._needs = parts.upkeep.needs
         self._directory = parts.directory
         self._objects = parts.objects
         self._halt = halt
@@ -139,29 +139,17 @@ class AgentFront:
                 digests=image.digests,
                 size=image.size,
                 pinned=image.pinned,
-                pods=tuple(self._needed_by({*image.tags, *image.digests, image.id})),
+                pods=tuple(self._needs.pods(names_of(image))),
             )
             for image in await self._connection.client.images()
         )
 
-    def _needed_by(self, names: set[str]) -> Sequence[str]:
-        """Return the pods of which a revision in use needs the image (foundation 23)."""
-        needed = []
-        for session in self._table.sessions():
-            for identifier in in_use(session.record):
-                revision = session.revision(identifier)
-                images = [c.image or "" for c in all_containers(revision.pod.spec)] if revision else []
-                if any(_full(image) in names or session.images.get(image) in names for image in images):
-                    needed.append(str(session.key))
-                    break
-        return sorted(needed)
-
     async def pull_image(self, image: str) -> AsyncIterator[Progress]:
         """Pull an image, telling of it."""
-        yield Progress(message=f"pulling {_full(image)}")
+        yield Progress(message=f"pulling {full_name(image)}")
         found = await self._puller.ensure(image, "Always")
         self._table.retry_all()
-        yield Progress(message=f"pulled {_full(image)}: {found.id}, {found.size} bytes")
+        yield Progress(message=f"pulled {full_name(image)}: {found.id}, {found.size} bytes")
 
     async def import_image(self, path: str) -> AsyncIterator[Progress]:
         """Import an image archive into the private runtime, telling of it."""
@@ -171,23 +159,27 @@ class AgentFront:
                 "images are imported into the private containerd only: use this runtime's own tool (ctr, crictl, podman)"
             )
         yield Progress(message=f"importing {path}")
-        for imported in await private.importer.import_image(Path(path), pull=self._connection.client.pull_image):
+        found = await private.importer.import_image(Path(path), pull=self._connection.client.pull_image)
+        try:
+            await self._needs.ledger.note_imported([imported.id for imported in found])
+        except PodsteadError as error:
+            yield Progress(message=f"these images go like others when disk space is short: {error}")
+        for imported in found:
             yield Progress(message=f"imported {', '.join(imported.names)}: {imported.id}")
         self._table.retry_all()
 
     async def remove_image(self, name: str) -> Sequence[str]:
         """Remove an image unless a revision or every sandbox needs it; every tag of its id goes (foundation 23)."""
         client = self._connection.client
-        image = await client.image(name if name.startswith("sha256:") else _full(name))
+        image = await client.image(name if name.startswith("sha256:") else full_name(name))
         if image is None:
             raise NotFoundFault(f"image {name!r} is not here")
-        names = {*image.tags, *image.digests, image.id}
-        running = self._connection.running
-        if image.pinned or (running is not None and _full(running.sandbox_image) in names):
+        if self._needs.is_sandbox_image(image):
             raise OperatorError(f"image {name!r} is what every pod's sandbox is made of: it stays")
-        if pods := self._needed_by(names):
+        if pods := self._needs.pods(names_of(image)):
             raise OperatorError(f"image {name!r} is needed by {', '.join(pods)}: remove their manifests first")
         await client.remove_image(image.id)
+        await self._needs.removed(image)
         return sorted({*image.tags, *image.digests} or {image.id})
 
     async def stop_all(self) -> AsyncIterator[Progress]:
@@ -205,8 +197,3 @@ class AgentFront:
         for one in found:
             one.accept_directory()
         return "the directory is taken as it is: pods whose files are not in it are removed after two looks"
-
-
-def _full(image: str) -> str:
-    reference = parse(image)
-    return str(reference) if isinstance(reference, ImageReference) else image

@@ -33,6 +33,7 @@ from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
+from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, node_labels
 from podstead.daemon.objects import build_objects
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from podstead.cgroups.tree import CgroupTree
     from podstead.clock import Clock
     from podstead.config import Settings
+    from podstead.daemon.image_needs import ImageLedger
     from podstead.daemon.node import Machine
     from podstead.daemon.node_state import NodeState
     from podstead.daemon.objects import ObjectParts
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from podstead.sources.decoder import DecodeLimits
     from podstead.state.probes import ProbeKind, ProbeVerdict
     from podstead.store.instance import Instance
+    from podstead.upkeep.signals import SignalSource
     from podstead.volumes.home import PodVolumes
 
 SLOTS_PER_CPU = 2
@@ -94,6 +97,7 @@ class Ground:
     machine: Machine
     cgroups: CgroupTree
     state: NodeState
+    signals: SignalSource
     log: logging.Logger
 
 
@@ -131,8 +135,8 @@ def build_parts(ground: Ground) -> Parts:
     prober = _prober(ground, lambda: table, memory)
     present = LocalObjects()
     volumes = pod_volumes(ground, present)
-    puller = _puller(ground)
     upkeep = build_upkeep(ground, lambda: table, pleg)
+    puller = _puller(ground, upkeep.needs.ledger)
     executor = _executor(ground, puller, volumes, pleg, present, upkeep)
     mirror = _mirror(ground, prober, present)
     table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
@@ -246,12 +250,13 @@ def _prober(ground: Ground, table: Callable[[], PodTable], memory: ProbeMemory) 
     return prober
 
 
-def _puller(ground: Ground) -> Puller:
+def _puller(ground: Ground, ledger: ImageLedger) -> Puller:
     settings, client = ground.settings, ground.connection.client
     given = settings.images.credentials_file
     files = [Path(given)] if given else [settings.paths.root / "config.json", DOCKER_CONFIG]
     credentials = Credentials(files=files, warn=lambda text: ground.log.warning("%s", text))
-    return Puller(client.pull_image, client.image, settings.images, credentials.find)
+    pull = noting_pull(ground, ledger)
+    return Puller(pull, client.image, settings.images, credentials.find)
 
 
 def _request_facts(ground: Ground) -> RequestFacts:

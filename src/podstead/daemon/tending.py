@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.daemon.image_needs import NeededImages
 from podstead.k8s.containers import all_containers
+from podstead.state.updates import in_use
+from podstead.upkeep.images import ImageKeeper
 from podstead.upkeep.logs import LogKeeper
 from podstead.upkeep.ports import LoggingPod
 
@@ -24,18 +27,24 @@ class Upkeep:
     """What keeps the node fit for its pods."""
 
     logs: LogKeeper
+    images: ImageKeeper
+    needs: NeededImages
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """The loops by name."""
-        return {"logs": self.logs.run}
+        return {"logs": self.logs.run, "images": self.images.run}
 
 
 def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg) -> Upkeep:
     """Build the loops; nothing runs yet."""
-    settings = ground.settings
-    pods = _LoggingPods(table, pleg)
-    return Upkeep(logs=LogKeeper(pods, ground.connection.client, settings.paths, settings.upkeep.logs, ground.clock))
+    settings, client, clock = ground.settings, ground.connection.client, ground.clock
+    needs = NeededImages(ground, table, pleg)
+    return Upkeep(
+        logs=LogKeeper(_LoggingPods(table, pleg), client, settings.paths, settings.upkeep.logs, clock),
+        images=ImageKeeper(client, needs, ground.signals, settings.upkeep.images, ground.recorder, clock),
+        needs=needs,
+    )
 
 
 class _LoggingPods:
@@ -56,6 +65,6 @@ class _LoggingPods:
 
     def _pod(self, session: PodSession) -> LoggingPod:
         view, record = self._pleg.view(session.uid), session.record
-        may_run = (session.revision(r) for r in (record.effective, record.candidate, record.last_ready))
+        may_run = [session.revision(identifier) for identifier in in_use(record)]
         names = frozenset(c.name for r in may_run if r is not None for c in all_containers(r.pod.spec))
         return LoggingPod(key=session.key, uid=session.uid, containers=view.containers, names=names, fresh=view.fresh)

@@ -109,6 +109,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFileSystem:
+    """Where the runtime keeps images; `path` is as the runtime sees it, empty where it does not tell."""
+
+    used_bytes: int
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
     """The outcome of a command run in a container; outputs are cut to 10 KiB."""
 

@@ -23,6 +23,8 @@ POD_CIDR = "podCIDR"
 DIRECTORY = "directory"
 OBJECTS_DIRECTORY = "objectsDirectory"
 BOOT_ID = "bootID"
+IMPORTED_IMAGES = "importedImages"
+PULLED_IMAGES = "pulledImages"
 
 
 class StoredFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from podstead.identity import ContainerID, PodKey, PodUID
     from podstead.state.observed import ObservedContainer
+    from podstead.state.runtime import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,4 +44,44 @@ class LogRuntime(Protocol):
 
     async def reopen_log(self, container: ContainerID) -> None:
         """Make it open a container's log anew; raises RuntimeFault."""
+        ...
+
+
+class ImageRuntime(Protocol):
+    """The runtime as the keeper of images; raises RuntimeFault."""
+
+    async def images(self) -> list[Image]:
+        """Return every image it holds."""
+        ...
+
+    async def remove_image(self, reference: str) -> None:
+        """Remove an image with all its tags."""
+        ...
+
+
+class ImageNeeds(Protocol):
+    """Who needs which images."""
+
+    def names(self) -> frozenset[str]:
+        """Return the tags, digests and ids of everything that pods of ours need (foundation 23)."""
+        ...
+
+    async def strangers(self) -> frozenset[str]:
+        """Return what containers of others on the same runtime are made of; raises RuntimeFault."""
+        ...
+
+    def may_remove(self, image: Image) -> bool:
+        """Return whether an image is ours to remove (foundation 1), and could be had again."""
+        ...
+
+    async def removed(self, image: Image) -> None:
+        """Note that an image is there no more."""
+        ...
+
+
+class NodeRecorder(Protocol):
+    """Where events about the node go. Never blocks and never raises."""
+
+    def node_event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record one event."""
         ...
