@@ -274,3 +274,47 @@ async def test_a_probe_kills_by_its_own_grace_and_with_the_hook(node: SimulatedN
     first = next(c for c in node.containers("web") if c.config.metadata.attempt == 0)
     assert first.graces == [7]
     assert commands.of(first) == ["alive", "good-bye"]
+
+
+async def test_a_request_goes_to_the_node_where_the_pod_shares_its_network(node: SimulatedNode) -> None:
+    """The kubelet has no address of such a pod, and fails; HTTPS that is answered in plain is asked again."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(65536))
+        writer.write(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        request = {"httpGet": {"port": port, "path": "/bye", "scheme": "HTTPS"}}
+        node.write("web.yaml", manifest("web", **pod_with(preStop=request)))
+        await node.running_pod("web")
+        node.remove("web.yaml")
+        await node.gone("web")
+    assert [head.split(b"\r\n")[0] for head in asked[1:]] == [b"GET /bye HTTP/1.1"]
+    assert "answered over HTTP" in node.events("LifecycleHTTPFallback")[0]
+    assert not node.events("FailedPreStopHook")
+
+
+async def test_a_pod_that_makes_room_says_good_bye(node: SimulatedNode) -> None:
+    commands = Commands(node)
+    lifecycle = {"preStop": GOOD_BYE}
+    small = {"lifecycle": lifecycle, "resources": {"requests": {"memory": "3Gi"}}}
+    node.write("web.yaml", manifest("web", container=small))
+    first = await node.running_pod("web")
+    large = {"resources": {"requests": {"memory": "3Gi"}}}
+    node.write("db.yaml", manifest("db", container=large, priorityClassName="system-node-critical"))
+    await node.running_pod("db")
+    assert commands.of(first) == ["good-bye"]
+
+
+async def test_a_new_sandbox_comes_after_the_hooks(node: SimulatedNode) -> None:
+    commands = Commands(node)
+    node.write("web.yaml", manifest("web", **pod_with(preStop=GOOD_BYE)))
+    first = await node.running_pod("web")
+    node.write("web.yaml", manifest("web", hostname="other", **pod_with(preStop=GOOD_BYE)))
+    await node.until("it runs in another", lambda: [c for c in node.alive("web") if c.sandbox is not first.sandbox])
+    assert commands.of(first) == ["good-bye"]

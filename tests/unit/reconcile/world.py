@@ -229,6 +229,7 @@ class World:
                 self._remember(step.name, replace(self.history.of(step.name), post_started_attempt=step.attempt))
             case StopContainer():
                 assert step.grace_seconds >= 0
+                assert step.revision is not None, "nobody would know its hook"
                 self._exit(step.id, 143)
                 memory = replace(self.history.of(step.name), killed_attempt=step.attempt)
                 self._remember(step.name, memory)
