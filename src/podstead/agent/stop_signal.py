@@ -1,7 +1,6 @@
 """Sends a container the stop signal that its manifest names (`lifecycle.stopSignal`), and waits for its end.
 
-The CRI has no call for it, and runtimes that take the signal with a container are few: they send SIGTERM, or what the
-image says, and would pass this one over in silence. So the agent sends it itself, to the process that the runtime
+Most runtimes pass it over in silence (docs/adr/0007). So the agent sends it itself, to the process that the runtime
 names, and leaves to the runtime only the end of what did not end by it.
 """
 
