@@ -21,6 +21,7 @@ from podstead.cri.events import ExitSource
 from podstead.daemon.agent import Agent
 from podstead.daemon.node import Machine
 from podstead.daemon.node_state import NodeState
+from podstead.daemon.operations import build_operations
 from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeConnection, RuntimeSetup, cri_facts
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.session import PodSession
     from podstead.containerd.private import PrivateContainerd
+    from podstead.daemon.operations import Operations
     from podstead.daemon.parts import Parts
     from podstead.k8s import core_v1 as v1
     from tests.simulators.cri_runtime import SimulatedRuntime
@@ -84,6 +86,11 @@ class SimulatedNode:
         """What the agent that runs stands on."""
         assert self._ground is not None
         return self._ground
+
+    @property
+    def root(self) -> Operations:
+        """What root may ask of the agent that runs."""
+        return build_operations(self.ground, self.parts)
 
     async def start(self) -> None:
         """Start an agent; it works in the background."""

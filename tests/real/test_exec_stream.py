@@ -24,6 +24,7 @@ from podstead.store.changes import PODS
 from podstead.store.objects import ObjectStore
 from podstead.streaming.exec_client import ExecCommand, ExecRefusedError, LocalStreams, run_exec
 from tests.simulators.api_agent import FixedClock, SimulatedAgent
+from tests.simulators.api_operations import SimulatedOperations
 from tests.support.api import CountingVersions, pod
 from tests.support.pods import running_pod
 
@@ -98,7 +99,7 @@ async def door_to(node: PrivateNode, agent: Callable[[CRIClient, ContainerID], E
         async with node.client() as runtime, running_pod(runtime, node, "busy", host_network=True) as running:
             store = ObjectStore(CountingVersions())  # type: ignore[arg-type]  # counts like the real one
             store.put(PODS, pod("busy-node1"))
-            api = build_api(agent(runtime, running.container), store, FixedClock(), "node1")
+            api = build_api(agent(runtime, running.container), SimulatedOperations(), store, FixedClock(), "node1")
             made = listen_local(directory / "podstead.sock")
             door = local_door("/no-such-cgroup")
             serving = asyncio.get_running_loop().create_task(build_http(api).serve(made.listener, door))

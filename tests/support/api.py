@@ -16,6 +16,7 @@ from podstead.server.api import build_api, build_http
 from podstead.server.messages import Caller
 from podstead.store.objects import ObjectStore
 from tests.simulators.api_agent import FixedClock, SimulatedAgent
+from tests.simulators.api_operations import SimulatedOperations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,6 +100,7 @@ class Node:
     """Everything of one API under test."""
 
     agent: SimulatedAgent
+    operations: SimulatedOperations
     store: ObjectStore
     path: Path
     api: ApiServer
@@ -125,14 +127,15 @@ class Node:
 async def serving(directory: Path, limits: Limits | None = None) -> AsyncIterator[Node]:
     """Serve an API on a socket in this directory."""
     agent = SimulatedAgent()
+    operations = SimulatedOperations()
     store = ObjectStore(CountingVersions())  # type: ignore[arg-type]  # counts like the real one, keeps nothing
     path = directory / "s"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    api = build_api(agent, store, FixedClock(), "node1")
-    node = Node(agent=agent, store=store, path=path, api=api)
+    api = build_api(agent, operations, store, FixedClock(), "node1")
+    node = Node(agent=agent, operations=operations, store=store, path=path, api=api)
     task = asyncio.get_running_loop().create_task(build_http(api, limits).serve(listener, lambda _: node.caller))
     try:
         yield node

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import all_containers
 from podstead.reconcile.termination import ALIVE
 from podstead.state.desired import Blocked, DesiredPod
 from podstead.state.observed import ObservedPod
@@ -121,7 +122,7 @@ class PodSession:
         if self.record.rollback is None:
             return set()
         chosen = (self.revision(self.record.effective), self.revision(self.record.candidate))
-        return {(c.image or "", r.id) for r in chosen if r is not None for c in r.pod.spec.containers}
+        return {(c.image or "", r.id) for r in chosen if r is not None for c in all_containers(r.pod.spec)}
 
     def observed(self, view: PodView) -> ObservedPod:
         """Return what is, as a frozen snapshot."""

@@ -12,7 +12,7 @@ from podstead.state.records import Revision
 from podstead.state.updates import in_use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from podstead.agent.session import PodSession
     from podstead.identity import PodKey, RevisionID
@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 
 class StoredBytes(Protocol):
     """A stored revision."""
+
+    @property
+    def id(self) -> RevisionID:
+        """The revision."""
+        ...
 
     @property
     def data(self) -> bytes:
@@ -60,6 +65,10 @@ class RevisionFiles(Protocol):
 
     async def get(self, key: PodKey, revision: RevisionID) -> StoredBytes | None:
         """Read one back."""
+        ...
+
+    async def list(self, key: PodKey) -> Sequence[StoredBytes]:
+        """Read all of a pod back, newest first."""
         ...
 
     async def prune(self, key: PodKey, keep: Collection[RevisionID]) -> None:
@@ -120,6 +129,10 @@ class RevisionShelf:
             seen_at=stored.seen_at,
         )
 
+    async def list(self, key: PodKey) -> Sequence[StoredBytes]:
+        """Return a pod's stored revisions, as they were admitted, newest first."""
+        return await self._files.list(key)
+
     async def forget(self, key: PodKey, is_gone: Callable[[], bool]) -> None:
         """Drop every stored revision of a pod that is gone for good; one that is being born again keeps them."""
         async with self.changing:
@@ -127,13 +140,14 @@ class RevisionShelf:
                 await self._files.forget(key)
 
     async def tidy(self, session: PodSession, named: Collection[RevisionID]) -> None:
-        """Forget revisions that nothing names any more."""
-        record = session.record
-        keep = {*in_use(record), *named}
-        session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
-        session.prepared = {i: p for i, p in session.prepared.items() if i in keep}
-        session.pulled = {(image, i) for image, i in session.pulled if i in keep}
-        await self._files.prune(session.key, {*keep, *(turn.revision for turn in record.turns)})
+        """Forget revisions that nothing names any more; in memory also those that are kept on disk for a rollback."""
+        async with self.changing:
+            record = session.record
+            keep = {*in_use(record), *named}
+            session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
+            session.prepared = {i: p for i, p in session.prepared.items() if i in keep}
+            session.pulled = {(image, i) for image, i in session.pulled if i in keep}
+            await self._files.prune(session.key, {*keep, *(turn.revision for turn in record.turns)})
 
 
 def revision_of(found: ManifestPod, file: str, owner: str, seen_at: float) -> Revision:

@@ -24,6 +24,7 @@ from podstead.daemon.network import keep_passable
 from podstead.daemon.node import node_labels, read_machine
 from podstead.daemon.node_state import NodeState
 from podstead.daemon.objects import load_objects
+from podstead.daemon.operations import build_operations
 from podstead.daemon.ownership import check_runtime
 from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
@@ -138,7 +139,8 @@ class Agent:
     async def _live(self, ground: Ground, setup: RuntimeSetup) -> None:
         parts = build_parts(ground)
         front = AgentFront(ground, parts, lambda: self._halt(ground, parts))
-        api = build_http(build_api(front, ground.stores.objects, self._clock, self._settings.node.name))
+        operations = build_operations(ground, parts)
+        api = build_http(build_api(front, operations, ground.stores.objects, self._clock, self._settings.node.name))
         local = listen_local(self._settings.paths.socket)
         source, url = self._settings.source, self._settings.url
         watched = [*([str(source.path)] if source else ()), *([url.shown] if url else ())]

@@ -12,7 +12,7 @@ from podstead.store.history import Intent
 from podstead.store.revisions import StoredRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from podstead.clock import Clock
     from podstead.identity import PodKey, PodUID, RevisionID
@@ -85,6 +85,10 @@ class RevisionFiles:
     async def get(self, key: PodKey, revision: RevisionID) -> StoredRevision | None:
         """Read one back."""
         return await self._store.get(key, revision)
+
+    async def list(self, key: PodKey) -> Sequence[StoredRevision]:
+        """Read all of a pod back."""
+        return await self._store.list(key)
 
     async def prune(self, key: PodKey, keep: Collection[RevisionID]) -> None:
         """Drop old ones."""

@@ -115,6 +115,7 @@ class Parts:
     shelf: RevisionShelf
     directory: DirectorySource | None
     objects: ObjectParts
+    room: NodeRoom
     sync: SyncLoop | None
     upkeep: Upkeep
     closing: NodeClosing
@@ -175,6 +176,7 @@ def build_parts(ground: Ground) -> Parts:
         shelf=shelf,
         directory=directory,
         objects=objects,
+        room=room,
         sync=sync,
         upkeep=upkeep,
         closing=NodeClosing(table, room, pleg.view, settings.shutdown, clock),
@@ -230,11 +232,15 @@ def _sync(
     shelf: RevisionShelf,
     board: Board,
 ) -> SyncLoop:
-    settings, recorder, clock = ground.settings, ground.recorder, ground.clock
-    incarnations = Incarnations(table, shelf, ground.stores.records, room, recorder, clock)
+    incarnations = Incarnations(table, shelf, ground.stores.records, room, ground.recorder, ground.clock)
+    decoder = manifest_decoder(ground.settings, limits)
+    return SyncLoop(source, decoder, table, incarnations, room, board, ground.clock)
+
+
+def manifest_decoder(settings: Settings, limits: DecodeLimits) -> Decoder:
+    """Return what reads manifests as this node does."""
     content = Content.PODS if settings.objects is None else Content.PODS_AND_REFERENCES
-    decoder = Decoder(settings.node.name, settings.strict, limits, content)
-    return SyncLoop(source, decoder, table, incarnations, room, board, clock)
+    return Decoder(settings.node.name, settings.strict, limits, content)
 
 
 def _prober(ground: Ground, table: Callable[[], PodTable], memory: ProbeMemory) -> Prober:

@@ -61,6 +61,17 @@ class Changes:
         """Whether something that may be running has to stop."""
         return self.pod or bool(self.containers - self.added) or bool(self.removed)
 
+    @property
+    def summary(self) -> str:
+        """What restarts, in a few words for people."""
+        if self.pod:
+            return "the whole pod"
+        started, stopped = sorted(self.containers - self.added), sorted(self.removed)
+        parts = [f"container {name}" for name in started]
+        parts += [f"container {name} (for the first time)" for name in sorted(self.containers & self.added)]
+        parts += [f"container {name} (for good)" for name in stopped]
+        return ", ".join(parts) or "nothing"
+
 
 def compare(old: v1.Pod, new: v1.Pod) -> Changes:
     """Return what the edit from one defaulted pod to another disturbs.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import all_containers, find_container, standing_containers
 from podstead.manifest.gate import deadline_seconds
 from podstead.reconcile.actions import FallBack, NoteProgress, PodActions, PullImage
 from podstead.state.updates import begun
@@ -70,7 +71,7 @@ def _give_up(desired: DesiredPod, observed: ObservedPod, progress: Progress, eff
         told = NoteProgress(revision=effective.id, progress=replace(progress, expired=True))
         return PodActions(steps=() if progress.expired else (told,))
     # Its images are in use, so they are there unless somebody took them away: then they come before anything stops.
-    missing = {c.image or "" for c in target.pod.spec.containers} - observed.images.keys()
+    missing = {c.image or "" for c in all_containers(target.pod.spec)} - observed.images.keys()
     steps: list[Step] = [PullImage(image=image, revision=target.id) for image in sorted(missing)]
     return PodActions(steps=tuple(steps) or (FallBack(revision=effective.id, target=target.id),))
 
@@ -82,14 +83,14 @@ def proof_seconds(desired: DesiredPod, effective: Revision, observed: ObservedPo
     its own once it could have failed often enough.
     """
     longest = 0.0
-    for container in effective.pod.spec.containers:
+    for container in standing_containers(effective.pod.spec):
         found = observed.newest(container.name)
         made_by = desired.revisions.get(found.revision) if found is not None and found.revision else None
         probe = container.readiness_probe
         if probe is None or made_by is None or made_by.id == effective.id:
             continue
-        before = next((c.readiness_probe for c in made_by.pod.spec.containers if c.name == container.name), None)
-        if probe != before:
+        before = find_container(made_by.pod.spec, container.name)
+        if before is None or probe != before.readiness_probe:
             attempts, period = probe.failure_threshold or 1, probe.period_seconds or 1
             longest = max(longest, float(attempts * period + (probe.timeout_seconds or 1)))
     return longest

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import standing_containers
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def is_replaced(record: PodRecord, container: ObservedContainer) -> bool:
 
 def has_turn(record: PodRecord, effective: Revision, observed: ObservedPod, container: ObservedContainer) -> bool:
     """Return whether a running container may be stopped for a restart: those before it in the manifest are through."""
-    for earlier in effective.pod.spec.containers:
+    for earlier in standing_containers(effective.pod.spec):
         if earlier.name == container.name:
             return True
         found = observed.newest(earlier.name)

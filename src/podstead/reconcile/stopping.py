@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import standing_containers
 from podstead.reconcile.actions import PodActions, StopContainer, Waiting
 from podstead.reconcile.termination import plan_preemption
 
@@ -24,5 +25,5 @@ def plan_stopped(desired: DesiredPod, observed: ObservedPod) -> PodActions:
         for step in plan_preemption(desired, observed).steps
     )
     content = desired.effective or desired.candidate
-    names = [container.name for container in content.pod.spec.containers] if content is not None else []
+    names = [container.name for container in standing_containers(content.pod.spec)] if content is not None else []
     return PodActions(steps=steps, waiting=dict.fromkeys(names, STOPPED), stuck=STOPPED)

@@ -12,6 +12,7 @@ from podstead.server.faults import ApiError, reply_to
 from podstead.server.handlers.agent import AgentHandlers
 from podstead.server.handlers.containers import ContainerHandlers
 from podstead.server.handlers.objects import ObjectHandlers
+from podstead.server.handlers.operations import OperationHandlers
 from podstead.server.handlers.system import SystemHandlers
 from podstead.server.handlers.watch import WatchHandler
 from podstead.server.http import HttpServer, Limits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from podstead.clock import Clock
     from podstead.server.access import Access
     from podstead.server.messages import Caller, Headers, Reply, Request, Response
+    from podstead.server.operations import OperationsPort
     from podstead.server.port import AgentPort
     from podstead.server.routing import Route
     from podstead.store.objects import ObjectStore
@@ -72,11 +74,17 @@ class ApiServer:
         return await match.route.handler(request, match.values)
 
 
-def build_api(agent: AgentPort, store: ObjectStore, clock: Clock, node_name: str) -> ApiServer:
+def build_api(
+    agent: AgentPort, operations: OperationsPort, store: ObjectStore, clock: Clock, node_name: str
+) -> ApiServer:
     """Return the API of an agent with all its handlers; `node_name` is the suffix of its pods' names."""
     objects = ObjectHandlers(store, clock, node_name, WatchHandler(store, clock))
     routes = build_routes(
-        SystemHandlers(agent), objects, ContainerHandlers(agent, objects, clock), AgentHandlers(agent, store, clock)
+        SystemHandlers(agent),
+        objects,
+        ContainerHandlers(agent, objects, clock),
+        AgentHandlers(agent, store, clock),
+        OperationHandlers(operations, objects, clock),
     )
     return ApiServer(routes, local_access)
 

@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from podstead.server.handlers.agent import AgentHandlers
     from podstead.server.handlers.containers import ContainerHandlers
     from podstead.server.handlers.objects import ObjectHandlers
+    from podstead.server.handlers.operations import OperationHandlers
     from podstead.server.handlers.system import SystemHandlers
     from podstead.server.messages import Reply, Request
     from podstead.server.routing import PathValues
 
 OWN = "/apis/podstead.io/v1alpha1"
 NAMESPACE = "/api/v1/namespaces/{namespace}"
+OWN_POD = f"{OWN}/namespaces/{{namespace}}/pods/{{name}}"
 
 
 def build_routes(
-    system: SystemHandlers, objects: ObjectHandlers, containers: ContainerHandlers, agent: AgentHandlers
+    system: SystemHandlers,
+    objects: ObjectHandlers,
+    containers: ContainerHandlers,
+    agent: AgentHandlers,
+    operations: OperationHandlers,
 ) -> tuple[Route, ...]:
     """Return the table; the first matching line answers."""
 
@@ -83,4 +89,13 @@ def build_routes(
         Route("DELETE", f"{OWN}/images/{{name}}", agent.remove_image, Access.ADMIN),
         Route("POST", f"{OWN}/stop-all", agent.stop_all, Access.ADMIN),
         Route("POST", f"{OWN}/accept-directory", agent.accept_directory, Access.ADMIN),
+        Route("GET", f"{OWN_POD}/revisions", operations.revisions, Access.READ),
+        # The bytes hold the values of env: whoever may read them may as well read the file.
+        Route("GET", f"{OWN_POD}/revisions/{{revision}}", operations.manifest, Access.ADMIN),
+        Route("POST", f"{OWN_POD}/rollback", operations.roll_back, Access.ADMIN),
+        Route("POST", f"{OWN_POD}/restart", operations.restart, Access.ADMIN),
+        Route("POST", f"{OWN_POD}/stop", operations.stop, Access.ADMIN),
+        Route("POST", f"{OWN_POD}/start", operations.start, Access.ADMIN),
+        Route("POST", f"{OWN_POD}/delete", operations.delete, Access.ADMIN),
+        Route("POST", f"{OWN}/apply", operations.apply, Access.ADMIN),
     )

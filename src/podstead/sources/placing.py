@@ -1,0 +1,170 @@
+"""Writes manifests into the directory: as a whole or not at all, root's own, under the names that are asked for.
+
+A file is written under a hidden name, which no look takes for a manifest, synced, and renamed into place; of several
+files all are written before the first one appears.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from podstead.errors import OperatorError
+from podstead.sources.entry import Question, inspect_entry
+from podstead.sources.place import PlaceFault, open_place
+from podstead.sources.posture import WRITABLE
+from podstead.threads import PathThreads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from typing import TypeVar
+
+    from podstead.clock import Clock
+    from podstead.config import SourceSettings
+    from podstead.sources.place import Place
+    from podstead.state.sources import ManifestFile
+
+    T = TypeVar("T")
+
+NEW_MODE = 0o600
+"""Manifests hold passwords; a file that is there keeps its mode, without what lets others write."""
+STAGED = ".podstead-apply-"
+_THREAD = "manifest directory"
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What a file shall hold; None: it shall go. `digest` is that of what it held when this was decided, empty: no file."""
+
+    name: str
+    data: bytes | None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the directory holds: the file of each name that was asked for, None where nothing has it.
+
+    `single` is the only name that can be written where the source is one file.
+    """
+
+    directory: str
+    files: dict[str, ManifestFile | None]
+    single: str | None = None
+
+
+class ManifestDirectory:
+    """The directory, or the one file, as somebody sees it who writes there. Raises OperatorError, whatever goes wrong."""
+
+    def __init__(self, settings: SourceSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._threads = PathThreads(max_stuck=1)
+
+    async def look(self, names: Collection[str]) -> Found:
+        """Return what is there under these names, and in a single file."""
+        return await self._run(lambda: self._look(names))
+
+    async def place(self, placements: Sequence[Placement]) -> None:
+        """Write and remove files; those that have changed since they were looked at keep everything from being written."""
+        await self._run(lambda: self._place(placements))
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        try:
+            return await self._threads.run(_THREAD, call)
+        except PlaceFault as fault:
+            raise OperatorError(str(fault)) from fault
+        except OSError as error:
+            where = error.filename or self._settings.path
+            raise OperatorError(f"cannot write {where}: {error.strerror or error}") from error
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Place]:
+        place = open_place(self._settings.path.absolute(), was_single=None)
+        try:
+            yield place
+        finally:
+            place.close()
+
+    def _look(self, names: Collection[str]) -> Found:
+        with self._open() as place:
+            wanted = {*names, *((place.single,) if place.single is not None else ())}
+            found = {name: self._inspect(place, name) for name in sorted(wanted)}
+            return Found(directory=place.directory, files=found, single=place.single)
+
+    def _inspect(self, place: Place, name: str) -> ManifestFile | None:
+        limit = self._settings.max_file_bytes
+        question = Question(
+            directory=place.directory,
+            known=None,
+            closed=True,
+            now=self._clock.now(),
+            settle_seconds=0.0,
+            max_bytes=limit,
+            allowance=limit,
+        )
+        entry = inspect_entry(place.descriptor, name, question)
+        return None if entry is None else entry.file
+
+    def _place(self, placements: Sequence[Placement]) -> None:
+        with self._open() as place:
+            self._sweep(place)
+            for one in placements:
+                present = self._inspect(place, one.name)
+                if (None if present is None else present.digest) != (one.digest or None):
+                    raise OperatorError(f"{place.directory}/{one.name} was changed meanwhile: try again")
+            staged: dict[str, str] = {}
+            try:
+                for one in placements:
+                    if one.data is not None:
+                        staged[one.name] = _stage(place, one.name, one.data)
+                for one in placements:
+                    if one.data is None:
+                        os.unlink(one.name, dir_fd=place.descriptor)
+                    else:
+                        os.rename(staged[one.name], one.name, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
+                        del staged[one.name]
+                os.fsync(place.descriptor)
+            finally:
+                for name in staged.values():
+                    with contextlib.suppress(OSError):
+                        os.unlink(name, dir_fd=place.descriptor)
+
+    @staticmethod
+    def _sweep(place: Place) -> None:
+        """Remove what an agent left that was killed while it wrote."""
+        with os.scandir(place.descriptor) as entries:
+            leftovers = [entry.name for entry in entries if entry.name.startswith(STAGED)]
+        for name in leftovers:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=place.descriptor)
+
+
+def _stage(place: Place, name: str, data: bytes) -> str:
+    """Write what a file shall hold under a hidden name, durably, and return that."""
+    staged = f"{STAGED}{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(staged, _WRITE_FLAGS, NEW_MODE, dir_fd=place.descriptor)
+    try:
+        os.fchmod(descriptor, _mode(place, name))
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(staged, dir_fd=place.descriptor)
+        raise
+    finally:
+        os.close(descriptor)
+    return staged
+
+
+def _mode(place: Place, name: str) -> int:
+    try:
+        status = os.stat(name, dir_fd=place.descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return NEW_MODE
+    return stat.S_IMODE(status.st_mode) & ~WRITABLE & 0o777
