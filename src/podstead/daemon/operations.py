@@ -42,8 +42,8 @@ class Operations:
         """Return a pod's revisions, the latest first."""
         session = self._orders.session(key)
         record = session.record
-        reports = [_report(stored, record) for stored in await self._stored(session)]
-        reports.sort(key=lambda report: (max(report.admitted, report.effective_since), report.id), reverse=True)
+        turns = {turn.revision: turn.at for turn in record.turns}
+        latest = sorted(await self._stored(session), key=lambda r: max(r.seen_at, turns.get(r.id, 0.0)), reverse=True)
         return PodReport(
             uid=record.api_uid or record.uid,
             file=record.claim.file,
@@ -54,7 +54,7 @@ class Operations:
             rollback=rollback_sentence(record),
             ready=session.ready_since is not None and session.was_ready == record.effective,
             stopped=record.stopped,
-            revisions=tuple(reports),
+            revisions=tuple(_report(stored, record) for stored in latest),
         )
 
     async def manifest(self, key: PodKey, revision: str) -> bytes:
