@@ -79,16 +79,14 @@ def build_routes(
         Route("PUT", f"{NAMESPACE}/pods/{{name}}", refuse_pod_write, Access.ADMIN),
         Route("PATCH", f"{NAMESPACE}/pods/{{name}}", refuse_pod_write, Access.ADMIN),
         Route("DELETE", f"{NAMESPACE}/pods/{{name}}", refuse_pod_write, Access.ADMIN),
-        # Ours.
-        Route("GET", f"{OWN}/files", agent.files, Access.READ),
-        Route("GET", f"{OWN}/files/{{name}}", agent.files, Access.READ),
-        Route("GET", f"{OWN}/status", agent.status, Access.READ),
-        Route("GET", f"{OWN}/images", agent.images, Access.READ),
-        Route("POST", f"{OWN}/images/pull", agent.pull_image, Access.ADMIN),
-        Route("POST", f"{OWN}/images/import", agent.import_image, Access.ADMIN),
-        Route("DELETE", f"{OWN}/images/{{name}}", agent.remove_image, Access.ADMIN),
-        Route("POST", f"{OWN}/stop-all", agent.stop_all, Access.ADMIN),
-        Route("POST", f"{OWN}/accept-directory", agent.accept_directory, Access.ADMIN),
+        *_ours(agent),
+        *_operations(operations),
+    )
+
+
+def _operations(operations: OperationHandlers) -> tuple[Route, ...]:
+    """Return what concerns one pod's revisions and its life."""
+    return (
         Route("GET", f"{OWN_POD}/revisions", operations.revisions, Access.READ),
         # The bytes hold the values of env: whoever may read them may as well read the file.
         Route("GET", f"{OWN_POD}/revisions/{{revision}}", operations.manifest, Access.ADMIN),
@@ -98,4 +96,19 @@ def build_routes(
         Route("POST", f"{OWN_POD}/start", operations.start, Access.ADMIN),
         Route("POST", f"{OWN_POD}/delete", operations.delete, Access.ADMIN),
         Route("POST", f"{OWN}/apply", operations.apply, Access.ADMIN),
+    )
+
+
+def _ours(agent: AgentHandlers) -> tuple[Route, ...]:
+    """Return what concerns the node: its files, its state, its images."""
+    return (
+        Route("GET", f"{OWN}/files", agent.files, Access.READ),
+        Route("GET", f"{OWN}/files/{{name}}", agent.files, Access.READ),
+        Route("GET", f"{OWN}/status", agent.status, Access.READ),
+        Route("GET", f"{OWN}/images", agent.images, Access.READ),
+        Route("POST", f"{OWN}/images/pull", agent.pull_image, Access.ADMIN),
+        Route("POST", f"{OWN}/images/import", agent.import_image, Access.ADMIN),
+        Route("DELETE", f"{OWN}/images/{{name}}", agent.remove_image, Access.ADMIN),
+        Route("POST", f"{OWN}/stop-all", agent.stop_all, Access.ADMIN),
+        Route("POST", f"{OWN}/accept-directory", agent.accept_directory, Access.ADMIN),
     )
