@@ -12,7 +12,9 @@ import pytest
 
 from podstead.errors import DeadlineFault, NameReservedFault, NotFoundFault, RuntimeFault
 from podstead.identity import ContainerID, SandboxID
+from podstead.k8s.labels import INPUTS
 from podstead.k8s.resources import CgroupValues
+from podstead.state.inputs import encode_inputs
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ async def test_a_container_shows_what_it_was_made_from(subject: Subject) -> None
     pod = subject.sandbox()
     sandbox = await subject.client.run_sandbox(pod)
     request = await subject.container(pod, sandbox, attempt=2)
+    inputs = (("/etc/a.conf", "0123456789abcdef"), ("Secret default/db", "fedcba9876543210"))
+    request = replace(request, annotations={INPUTS: encode_inputs(inputs)})
     made = await subject.client.create_container(request)
     (listed,) = await subject.client.containers(uid=pod.uid)
     status = await subject.client.container_status(made)
@@ -32,6 +36,7 @@ async def test_a_container_shows_what_it_was_made_from(subject: Subject) -> None
         assert (seen.id, seen.sandbox_id, seen.uid, seen.name) == (made, sandbox, pod.uid, "obeys")
         assert (seen.instance, seen.revision) == (subject.instance, pod.revision)
         assert (seen.attempt, seen.restart_count, seen.state) == (2, 2, ContainerState.CREATED)
+        assert seen.inputs == inputs
         assert seen.created_at > 0
         assert seen.image_id != ""
     assert status.log_path == request.log_path

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podstead.config import SourceSettings
+from podstead.reconcile import inputs
+from podstead.status.conditions import CONFIGURATION_CONDITION
 from podstead.store import files
 from podstead.store.changes import EVENTS, PODS
 from podstead.store.files import StoreError
-from tests.functional.manifests import manifest
+from tests.functional.manifests import IMAGE, manifest
 from tests.functional.node import ABSENCE_SECONDS, SimulatedNode
 from tests.simulators.cri_images import make_image
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from podstead.server.port import FileReport
     from tests.simulators.cri_runtime import SimulatedRuntime
 
 PASSWORD = {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}
@@ -211,6 +214,79 @@ async def test_an_image_is_pulled_with_the_pods_own_credentials(node: ObjectNode
     credentials = json.loads(secret("regcred", **{".dockerconfigjson": auths}))
     node.give("regcred.yaml", json.dumps({**credentials, "type": "kubernetes.io/dockerconfigjson"}))
     await node.running_pod("web", 2.0)
+
+
+RESTART = {"annotations": {"podstead.io/restart-on-change": "true"}}
+
+
+async def test_what_has_asked_for_it_restarts_in_its_sandbox_uncounted(
+    node: ObjectNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "PAUSE_SECONDS", 0.0)
+    node.give("all.yaml", secret(password="one", unused="x") + "\n---\n" + config_map(MODE="a"))
+    plain = {"name": "plain", "image": IMAGE}
+    using = {"name": "using", "image": IMAGE, "env": [PASSWORD]}
+    node.write("web.yaml", manifest("web", metadata=RESTART, containers=[plain, using]))
+    await node.until("both run", lambda: len(node.alive("web")) == 2)
+    before = {c.config.metadata.name: c.id for c in node.alive("web")}
+    sandboxes = node.sandboxes("web")
+
+    node.give("all.yaml", secret(password="one", unused="y") + "\n---\n" + config_map(MODE="b"))
+    await node.until("the change is told", lambda: len(node.events("ObjectChanged")) == 2)
+    assert {c.config.metadata.name: c.id for c in node.alive("web")} == before
+
+    node.give("all.yaml", secret(password="two"))
+    await node.until("the one is another", lambda: before["using"] not in {c.id for c in node.alive("web")})
+    await node.until("both run again", lambda: len(node.alive("web")) == 2)
+    (after,) = [c for c in node.alive("web") if c.config.metadata.name == "using"]
+    assert env_of(after) == {"PASSWORD": "two"}
+    assert before["plain"] in {c.id for c in node.alive("web")}
+    assert node.sandboxes("web") == sandboxes
+    await node.until("the status follows", lambda: node.phase("web") == "Running")
+    assert [s.restart_count for s in node.pod("web").status.container_statuses] == [0, 0]  # type: ignore[union-attr]  # it is there
+    (told,) = node.events("ConfigurationChanged")
+    assert told == "Configuration newer than the running container using (Secret default/db): it is restarted"
+    assert "Configuration changed (Secret default/db): stopping container using" in node.events("Killing")
+
+
+async def test_a_newer_file_is_shown_and_survives_the_agent(
+    node: ObjectNode, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "PAUSE_SECONDS", 0.0)
+    conf = root / "app.conf"
+    conf.write_text("1")
+    metadata = {"annotations": {"podstead.io/config-files": str(conf)}}
+    node.write("web.yaml", manifest("web", metadata=metadata))
+    first = await node.running_pod("web")
+
+    conf.write_text("2")
+    await node.until("it is told", lambda: node.events("ConfigurationChanged"))
+    said = (
+        f"Configuration newer than the running container web ({conf}): it takes effect when the container next starts"
+    )
+    assert node.events("ConfigurationChanged") == [said]
+
+    def report() -> FileReport:
+        (found,) = node.parts.board.files()
+        return found
+
+    await node.until("the file's report has it", lambda: report().reason == "ConfigurationNewer")
+    assert report().verdict == "Accepted"
+    assert report().messages[0].message == f"configuration newer than the running pod default/web-node1: {conf}"
+    condition = next(c for c in node.pod("web").status.conditions if c.type == CONFIGURATION_CONDITION)  # type: ignore[union-attr]  # it is there
+    assert (condition.status, condition.message) == ("False", f"configuration newer than the running pod (web: {conf})")
+
+    await node.crash()
+    await node.start()
+    await node.until("it still knows", lambda: node.parts.board.files() and report().reason == "ConfigurationNewer")
+    assert [c.id for c in node.alive("web")] == [first.id]
+
+    node.write(
+        "web.yaml", manifest("web", metadata={"annotations": {**metadata["annotations"], **RESTART["annotations"]}})
+    )
+    await node.until("it restarts", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.until("nothing is newer", lambda: not report().reason)
+    assert node.restarts("web") == 0
 
 
 async def test_no_value_is_told(node: ObjectNode, caplog: pytest.LogCaptureFixture) -> None:

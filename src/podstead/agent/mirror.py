@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.targets import probe_targets
+from podstead.k8s.configuration import restarts_on_change
 from podstead.k8s.readiness import has_done_its_work, is_ready
 from podstead.reconcile.actions import FallBack, Promote, PullImage, StopSandbox
+from podstead.state.inputs import newer_configuration
 from podstead.status.generate import generate_pod
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -77,6 +79,8 @@ class PodMirror:
         self._shown: dict[PodUID, v1.Pod] = {}
         self._targets: dict[PodUID, tuple[ProbeTarget, ...]] = {}
         self._backing_off: set[tuple[PodUID, str]] = set()
+        self._newer: dict[PodUID, Mapping[str, tuple[str, ...]]] = {}
+        """What was last told of containers with an older configuration."""
         self.on_room: Callable[[], None] = lambda: None
         """Told when pods that wait may go on: a content became effective, a sandbox or a pull has ended, one is ready."""
 
@@ -107,6 +111,7 @@ class PodMirror:
             self._targets[session.uid] = targets
             self._prober.update(session.uid, targets)
         self._note_backoff(session, actions)
+        self._note_newer(session, observed)
         pod = generate_pod(
             session.desired(),
             observed,
@@ -129,6 +134,7 @@ class PodMirror:
         """Take an incarnation that has ended from view."""
         shown = self._shown.pop(session.uid, None)
         self._targets.pop(session.uid, None)
+        self._newer.pop(session.uid, None)
         self._prober.forget(session.uid)
         self._backing_off = {entry for entry in self._backing_off if entry[0] != session.uid}
         if shown is not None:
@@ -144,3 +150,18 @@ class PodMirror:
                 self._recorder.event(session.key, session.uid, "BackOff", waiting.message, warning=True)
         for entry in [e for e in self._backing_off if e[0] == session.uid and e[1] not in actions.waiting]:
             self._backing_off.discard(entry)
+
+    def _note_newer(self, session: PodSession, observed: ObservedPod) -> None:
+        """Tell once of each container whose configuration has changed since it was started."""
+        desired = session.desired()
+        session.newer = newer_configuration(desired, observed)
+        told = self._newer.get(session.uid, {})
+        if session.newer == told:
+            return
+        self._newer[session.uid] = session.newer
+        restarts = desired.effective is not None and restarts_on_change(desired.effective.pod)
+        follows = "it is restarted" if restarts else "it takes effect when the container next starts"
+        for name, sources in session.newer.items():
+            if told.get(name) != sources:
+                text = f"Configuration newer than the running container {name} ({', '.join(sources)}): {follows}"
+                self._recorder.event(session.key, session.uid, "ConfigurationChanged", text)

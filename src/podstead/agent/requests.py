@@ -14,9 +14,10 @@ from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
 from podstead.k8s.env_file import values_from_files
 from podstead.k8s.expansion import PodFacts, UnresolvedError, command_line, environment
-from podstead.k8s.labels import CONFIG_SEEN
+from podstead.k8s.labels import CONFIG_SEEN, INPUTS
 from podstead.k8s.qos import oom_score_adj, qos_class
 from podstead.logs.paths import log_directory, log_path
+from podstead.state.inputs import encode_inputs
 from podstead.state.objects import ObjectKey, ObjectKind
 from podstead.state.runtime import ContainerRequest, SandboxRequest
 from podstead.status.times import rfc3339
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from podstead.admission.abilities import Abilities
+    from podstead.agent.inputs import PodInputs
     from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from podstead.k8s.env_file import EnvFiles
     from podstead.k8s.expansion import FindObject
     from podstead.reconcile.actions import StartContainer
-    from podstead.state.objects import ObjectLookup
     from podstead.state.records import Revision
     from podstead.state.runtime import Image
     from podstead.volumes.mounts import Prepared, SubPaths
@@ -101,13 +102,13 @@ class RequestBuilder:
         files: PodFiles,
         recorder: Recorder,
         view: Callable[[PodUID], PodView],
-        objects: ObjectLookup,
+        inputs: PodInputs,
     ) -> None:
         self._node = node
         self._files = files
         self._recorder = recorder
         self._view = view
-        self._objects = objects
+        self._inputs = inputs
 
     async def sandbox(self, revision: Revision, uid: PodUID, attempt: int) -> SandboxRequest:
         """Return the sandbox request; raises RuntimeFault where the pod's host name or class cannot be."""
@@ -170,8 +171,10 @@ class RequestBuilder:
             find=self._finder(pod),
             files=sound(await self._files.read_env_files(spec, uid, prepared)),
         )
+        await self._inputs.look(pod)
+        inputs = self._inputs.of(spec, pod, uid)
         try:
-            env = environment(spec, pod, facts)
+            env = environment(spec, pod, facts)  # of the same moment as the inputs
         except UnresolvedError as error:
             raise RuntimeFault(str(error), reason=CONFIG_ERROR) from None
         session.file_values[spec.name] = tuple(values_from_files(spec, env))
@@ -200,11 +203,14 @@ class RequestBuilder:
             oom_score_adj=oom_score_adj(pod, spec, self._node.memory_bytes),
             run_as_user=image.user,
             run_as_username=image.username,
+            annotations={INPUTS: encode_inputs(inputs)} if inputs else {},
         )
 
     def _finder(self, pod: v1.Pod) -> FindObject:
         namespace = pod.metadata.namespace or ""
-        return lambda kind, name: self._objects.get(ObjectKey(kind=ObjectKind(kind), namespace=namespace, name=name))
+        return lambda kind, name: self._inputs.objects.get(
+            ObjectKey(kind=ObjectKind(kind), namespace=namespace, name=name)
+        )
 
     def _hostname(self, pod: v1.Pod) -> PodHostname:
         name = hostname_of(pod, self._node.dns.domain)

@@ -13,10 +13,13 @@ from podstead.state.observed import ObservedPod
 from podstead.state.records import PodHistory, PodRecord, Revision
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from podstead.agent.grace import Grace
     from podstead.agent.pleg import PodView
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID
     from podstead.reconcile.actions import Step
+    from podstead.state.inputs import Inputs
     from podstead.state.observed import TaskFailure
     from podstead.volumes.mounts import Prepared
 
@@ -45,6 +48,10 @@ class PodSession:
     images: dict[str, str] = field(default_factory=dict)
     pulled: set[tuple[str, RevisionID]] = field(default_factory=set)
     prepared: dict[RevisionID, Prepared] = field(default_factory=dict)
+    inputs: Mapping[str, Inputs] = field(default_factory=dict)
+    """What each container of the effective revision would be started with now."""
+    newer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The running containers with an older configuration than there is now, each with what has changed."""
     outdated: bool = False
     """Whether the effective revision's volumes may show what is no longer true, and are to be prepared again."""
     started: dict[str, float] = field(default_factory=dict)
@@ -115,6 +122,7 @@ class PodSession:
             blocked=self.blocked,
             preempted=self.preempted,
             grace_limit=self.grace_limit,
+            inputs=self.inputs,
         )
 
     def _pulled_before(self) -> set[tuple[str, RevisionID]]:

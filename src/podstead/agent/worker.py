@@ -28,6 +28,7 @@ from podstead.reconcile.plan import compute_pod_actions
 from podstead.state.observed import TaskFailure
 
 if TYPE_CHECKING:
+    from podstead.agent.inputs import PodInputs
     from podstead.agent.pleg import Pleg
     from podstead.agent.session import PodSession
     from podstead.clock import Clock
@@ -79,6 +80,7 @@ class PodWorker:
         pleg: Pleg,
         runner: StepRunner,
         mirror: Mirror,
+        inputs: PodInputs,
         clock: Clock,
         settings: RestartSettings,
     ) -> None:
@@ -86,6 +88,7 @@ class PodWorker:
         self._pleg = pleg
         self._runner = runner
         self._mirror = mirror
+        self._inputs = inputs
         self._clock = clock
         self._settings = settings
         self._wake = asyncio.Event()
@@ -116,6 +119,8 @@ class PodWorker:
         session, now = self.session, self._clock.now()
         view = self._pleg.view(session.uid)
         session.trim(view)
+        effective = session.revision(session.record.effective)
+        session.inputs = self._inputs.present(effective.pod, session.uid) if effective is not None else {}
         observed = session.observed(view)
         probes = self._mirror.probes(session)
         actions = compute_pod_actions(session.desired(), observed, probes, session.history, now, self._settings)

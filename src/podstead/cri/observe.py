@@ -13,6 +13,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.errors import plain
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
 from podstead.k8s import labels
+from podstead.state.inputs import decode_inputs
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
 from podstead.state.runtime import HandlerFeatures, Image, RuntimeInfo
 
@@ -98,6 +99,7 @@ def observed_container(container: pb.Container) -> ObservedContainer:
         image_id=container.image_ref or container.image_id,
         restart_count=_restart_count(container.annotations),
         revision=RevisionID(revision) if revision else None,
+        inputs=decode_inputs(container.annotations.get(labels.INPUTS, "")),
     )
 
 
@@ -129,6 +131,7 @@ def observed_container_status(status: pb.ContainerStatus) -> ObservedContainer:
         log_path=status.log_path,
         restart_count=_restart_count(status.annotations),
         revision=RevisionID(revision) if revision else None,
+        inputs=decode_inputs(status.annotations.get(labels.INPUTS, "")),
     )
 
 

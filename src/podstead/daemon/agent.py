@@ -190,6 +190,7 @@ class Agent:
             "memory": lambda: self._remember(ground, parts),
             "adoption": lambda: self._adopt(parts),
             "objects": parts.objects.loop.run,
+            "config-files": parts.objects.files.run,
             **parts.upkeep.loops,
         }
         if parts.sync is not None:

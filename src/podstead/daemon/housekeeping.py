@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from podstead.daemon.abilities import abilities
 from podstead.daemon.node import NodeView, node_object
 from podstead.errors import PodsteadError, RuntimeFault
+from podstead.k8s.labels import CONFIG_FILES
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
 from podstead.state.updates import became_ready
@@ -159,7 +160,7 @@ class Housekeeping:
         found += [
             *_board_problems(self._parts.board),
             *_board_problems(self._parts.objects.board),
-            *self._gone_objects(),
+            *self._configuration_problems(),
         ]
         if renamed := ground.state.renamed:
             name = ground.settings.node.name
@@ -170,12 +171,16 @@ class Housekeeping:
             found.append(Problem(reason="HistoryNotWritable", message=trouble, advice="free disk space"))
         return found
 
-    def _gone_objects(self) -> list[Problem]:
-        gone = [str(one.key) for one in self._parts.objects.present.held.values() if one.gone]
-        if not gone:
-            return []
-        text = f"{', '.join(gone)}: no file gives it any more; it is kept for the pods that refer to it"
-        return [Problem(reason="ObjectsGone", message=text, advice="bring the file back, or remove the reference")]
+    def _configuration_problems(self) -> Iterator[Problem]:
+        objects, files = self._parts.objects.present, self._parts.objects.files
+        if gone := [str(one.key) for one in objects.held.values() if one.gone]:
+            text = f"{', '.join(gone)}: no file gives it any more; it is kept for the pods that refer to it"
+            yield Problem(reason="ObjectsGone", message=text, advice="bring the file back, or remove the reference")
+        if files.trouble is not None:
+            yield Problem(reason="SourceImpaired", message=files.trouble, advice="podstead get files")
+        if files.overflow:
+            text = f"{files.overflow} configuration files that pods name are not watched, for there are too many"
+            yield Problem(reason="TooManyFiles", message=text, advice=f"name fewer files in {CONFIG_FILES}")
 
 
 def _board_problems(board: Board) -> Iterator[Problem]:

@@ -1,13 +1,17 @@
-"""The parts that keep local ConfigMaps and Secrets, and how pods hear of them."""
+"""The parts that keep what pods are configured with beyond their manifests, and how pods hear of changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.agent.inputs import PodInputs
 from podstead.agent.object_loop import ObjectLoop
+from podstead.agent.objects import LocalObjects
 from podstead.config import SourceSettings
 from podstead.daemon.reporting import OBJECTS, Board
+from podstead.k8s.configuration import config_files
+from podstead.sources.config_files import ConfigFiles
 from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
@@ -16,9 +20,11 @@ from podstead.state.references import references, shown_in_volumes
 from podstead.store.facts import OBJECTS_DIRECTORY
 
 if TYPE_CHECKING:
-    from podstead.agent.objects import LocalObjects
+    from collections.abc import Callable, Iterator
+
     from podstead.agent.table import PodTable
     from podstead.daemon.parts import Ground
+    from podstead.k8s import core_v1 as v1
     from podstead.state.objects import ObjectKey
 
 
@@ -27,14 +33,37 @@ class ObjectParts:
     """`directory` is None where none is configured: the loop then only keeps what pods still refer to."""
 
     present: LocalObjects
+    files: ConfigFiles
     directory: DirectorySource | None
     board: Board
     loop: ObjectLoop
 
 
-def build_objects(ground: Ground, present: LocalObjects, table: PodTable) -> ObjectParts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What containers are started with: objects by lookup, files by digest."""
+
+    present: LocalObjects
+    files: ConfigFiles
+    inputs: PodInputs
+
+
+def build_configuration(ground: Ground, table: Callable[[], PodTable]) -> Configuration:
+    """Build what pods are started with; `table` is asked when it runs."""
+    present = LocalObjects()
+    files = ConfigFiles(lambda: (path for pod in _effective(table()) for path in config_files(pod)), ground.clock)
+    return Configuration(present=present, files=files, inputs=PodInputs(present, files))
+
+
+def _effective(table: PodTable) -> Iterator[v1.Pod]:
+    for session in table.sessions():
+        if (revision := session.revision(session.record.effective)) is not None:
+            yield revision.pod
+
+
+def build_objects(ground: Ground, configuration: Configuration, table: PodTable) -> ObjectParts:
     """Build the parts; nothing runs yet."""
-    settings = ground.settings
+    settings, present, files = ground.settings, configuration.present, configuration.files
     board = Board(table, ground.recorder, OBJECTS)
     directory = None if settings.objects is None else _directory(ground, settings.objects, present)
     limits = settings.objects or SourceSettings(path=settings.paths.state)
@@ -51,8 +80,14 @@ def build_objects(ground: Ground, present: LocalObjects, table: PodTable) -> Obj
             if any(not keys.isdisjoint(references(one.pod)) for one in session.revisions.values()):
                 table.retry(session.uid)
 
+    def touched(paths: frozenset[str]) -> None:
+        for session in table.sessions():
+            if any(not paths.isdisjoint(config_files(one.pod)) for one in session.revisions.values()):
+                table.wake(session.uid)
+
     present.on_change(changed)
-    return ObjectParts(present=present, directory=directory, board=board, loop=loop)
+    files.on_change = touched
+    return ObjectParts(present=present, files=files, directory=directory, board=board, loop=loop)
 
 
 def _directory(ground: Ground, settings: SourceSettings, present: LocalObjects) -> DirectorySource:

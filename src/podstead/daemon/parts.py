@@ -17,7 +17,6 @@ from podstead.agent.incarnations import Incarnations
 from podstead.agent.means import Means
 from podstead.agent.messages import TerminationMessages
 from podstead.agent.mirror import PodMirror
-from podstead.agent.objects import LocalObjects
 from podstead.agent.pleg import Pleg
 from podstead.agent.preparer import Preparer
 from podstead.agent.promotion import Promotions
@@ -36,7 +35,7 @@ from podstead.daemon.abilities import abilities
 from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, node_labels
-from podstead.daemon.objects import build_objects
+from podstead.daemon.objects import build_configuration, build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
 from podstead.daemon.tending import build_upkeep
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from podstead.agent.objects import LocalObjects
     from podstead.agent.session import PodSession
     from podstead.agent.syncloop import Source
     from podstead.cgroups.tree import CgroupTree
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from podstead.daemon.image_needs import ImageLedger
     from podstead.daemon.node import Machine
     from podstead.daemon.node_state import NodeState
-    from podstead.daemon.objects import ObjectParts
+    from podstead.daemon.objects import Configuration, ObjectParts
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.daemon.stores import Stores
     from podstead.daemon.tending import Upkeep
@@ -134,20 +134,21 @@ def build_parts(ground: Ground) -> Parts:
     pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
     memory = ProbeMemory(stores.history)
     prober = _prober(ground, lambda: table, memory)
-    present = LocalObjects()
-    volumes = pod_volumes(ground, present)
+    configured = build_configuration(ground, lambda: table)
+    volumes = pod_volumes(ground, configured.present)
     upkeep = build_upkeep(ground, lambda: table, pleg)
     puller = _puller(ground, upkeep.needs.ledger)
-    executor = _executor(ground, puller, volumes, pleg, present, upkeep)
-    mirror = _mirror(ground, prober, present)
-    table = PodTable(lambda session: PodWorker(session, pleg, executor, mirror, clock, settings.restart), clock)
+    executor = _executor(ground, puller, volumes, pleg, configured, upkeep)
+    mirror = _mirror(ground, prober, configured.present)
+    table = PodTable(
+        lambda session: PodWorker(session, pleg, executor, mirror, configured.inputs, clock, settings.restart), clock
+    )
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     board = Board(table, recorder)
-    objects = build_objects(ground, present, table)
+    objects = build_objects(ground, configured, table)
     directory = _directory(ground, table)
-    source, limits = _source(ground, directory), settings.source or settings.url
     room = NodeRoom(table, _room_facts(ground), pleg.view, mirror.ready, recorder)
-    sync = None if source is None or limits is None else _sync(ground, source, limits, room, table, shelf, board)
+    sync = _sync(ground, directory, room, table, shelf, board)
 
     gone: set[PodKey] = set()
 
@@ -164,7 +165,7 @@ def build_parts(ground: Ground) -> Parts:
     if sync is not None:
         mirror.on_room = sync.room_changed
     pleg.on_connection = _connection_listener(prober, table)
-    pleg.describe = TerminationMessages(table, volumes, present, settings.paths.pod_logs).of
+    pleg.describe = TerminationMessages(table, volumes, configured.present, settings.paths.pod_logs).of
     return Parts(
         pleg=pleg,
         prober=prober,
@@ -202,7 +203,7 @@ def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
 
 
 def _executor(
-    ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, objects: LocalObjects, upkeep: Upkeep
+    ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, configured: Configuration, upkeep: Upkeep
 ) -> Executor:
     recorder, classes = ground.recorder, RuntimeClasses(classes=ground.settings.runtime.classes)
     means = Means(
@@ -214,10 +215,10 @@ def _executor(
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
         clock=ground.clock,
-        objects=objects,
+        objects=configured.present,
     )
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
-    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, objects)
+    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs)
     starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
     return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), recorder)
@@ -225,13 +226,15 @@ def _executor(
 
 def _sync(
     ground: Ground,
-    source: Source,
-    limits: DecodeLimits,
+    directory: DirectorySource | None,
     room: NodeRoom,
     table: PodTable,
     shelf: RevisionShelf,
     board: Board,
-) -> SyncLoop:
+) -> SyncLoop | None:
+    source, limits = _source(ground, directory), ground.settings.source or ground.settings.url
+    if source is None or limits is None:
+        return None
     incarnations = Incarnations(table, shelf, ground.stores.records, room, ground.recorder, ground.clock)
     decoder = manifest_decoder(ground.settings, limits)
     return SyncLoop(source, decoder, table, incarnations, room, board, ground.clock)

@@ -18,6 +18,7 @@ from podstead.store.changes import NAMESPACES, PODS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
     from podstead.identity import PodKey, PodUID
     from podstead.state.reports import FileVerdict
@@ -82,6 +83,10 @@ class ApiObjects:
                 status=v1.NamespaceStatus(phase="Active"),
             )
             self._objects.put(NAMESPACES, namespace)
+
+
+CONFIGURATION_NEWER = "ConfigurationNewer"
+"""The reason shown of an accepted file whose pod runs with an older configuration than there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +155,12 @@ class Board:
         sessions = [self._table.session(key) for key in verdict.pods]
         running = [s.record.effective or "" for s in sessions if s is not None]
         remarks = [_remark(text) for s in sessions if s is not None and (text := rollback_sentence(s.record))]
+        newer = [_remark(_newer(s)) for s in sessions if s is not None and s.newer]
         return FileReport(
             path=verdict.path,
             verdict=verdict.verdict.value,
-            reason=verdict.reason,
-            messages=(*remarks, *verdict.messages),
+            reason=verdict.reason or (CONFIGURATION_NEWER if newer else ""),
+            messages=(*newer, *remarks, *verdict.messages),
             pods=tuple(str(key) for key in verdict.pods),
             objects=tuple(str(key) for key in verdict.objects),
             revision=",".join(verdict.revisions),
@@ -162,6 +168,11 @@ class Board:
             owner=verdict.owner,
             modified=rfc3339(verdict.modified_at) if verdict.modified_at else "",
         )
+
+
+def _newer(session: PodSession) -> str:
+    sources = ", ".join(dict.fromkeys(source for found in session.newer.values() for source in found))
+    return f"configuration newer than the running pod {session.key}: {sources}"
 
 
 def _remark(text: str) -> Message:

@@ -25,6 +25,13 @@ HOST_NETWORK = "podstead.io/host-network"
 SANDBOX_ID = "podstead.io/sandbox-id"
 """On a container: the sandbox it is in; a container's status does not tell otherwise."""
 
+INPUTS = "podstead.io/inputs"
+"""On a container: the digests of the objects and files that it was started with (`state.inputs`)."""
+CONFIG_FILES = "podstead.io/config-files"
+"""On a pod, by its author: files of the node whose changes are noticed, separated by commas."""
+RESTART_ON_CHANGE = "podstead.io/restart-on-change"
+"""On a pod, by its author: `true` restarts what was started with another content of an object or a config file."""
+
 SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 """Priority from which on a pod is critical: scheduling.SystemCriticalPriority."""
 PRIORITY_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}

@@ -18,6 +18,7 @@ from podstead.reconcile.hooks import (
     post_start_pending,
     post_start_step,
 )
+from podstead.reconcile.inputs import is_refreshed, refresh_at, refresh_message
 from podstead.reconcile.termination import grace_seconds, stop_all, stop_one
 from podstead.state.observed import ContainerState
 from podstead.state.probes import Outcome, ProbeKind
@@ -118,6 +119,11 @@ class ContainerPass:
         if self.drift.is_outdated(found):
             self._stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
             return
+        if (due := refresh_at(self.desired, found, self.now)) is not None:
+            out.later(due)
+            if due <= self.now.boot:
+                self._stop(found, grace_seconds(self.desired), refresh_message(self.desired, found), out)
+                return
         if (failed := post_start_failure(found, self.observed)) is not None:
             message = f"postStart hook failed ({failed.message}): stopping container"
             self._stop(found, grace_seconds(self.desired), message, out)
@@ -141,7 +147,7 @@ class ContainerPass:
 
     def _created(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
         usable = sandbox is not None and found.sandbox_id == sandbox.id and not self.drift.container(found)
-        if usable:
+        if usable and not is_refreshed(self.desired, found, self.now):
             self._start(found.name, sandbox, out, restart_count=found.restart_count, created=found)
             return
         out.unfinished = True
@@ -156,7 +162,12 @@ class ContainerPass:
         if self._start_was_cut(found):
             self._start(found.name, sandbox, out, restart_count=count)
             return
-        if not self._restarts(found, killed=memory.killed_attempt == found.attempt):
+        killed = memory.killed_attempt == found.attempt
+        restarts = self._restarts(found, killed=killed)
+        if (restarts or killed) and is_refreshed(self.desired, found, self.now):
+            self._start(found.name, sandbox, out, restart_count=count, new_revision=True)
+            return
+        if not restarts:
             return
         if sandbox is None or found.sandbox_id != sandbox.id:
             # The sandbox died (a reboot, a killed pause): containers come back with it, whatever their back-off.

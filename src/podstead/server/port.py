@@ -22,8 +22,9 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One entry of the manifest directory or of the objects directory.
 
     `verdict` is Accepted, Rejected or Ignored (Pending while it is being read); `reason` is CamelCase, empty when
-    accepted. `pods` are `namespace/name`, `objects` are `Secret namespace/name`, `revision` is the content's last admitted revision and `running` the one
-    its containers run (of several documents: joined by commas). `modified` is RFC 3339 or empty.
+    accepted, but for ConfigurationNewer: a pod of it runs with an older configuration than there is. `pods` are
+    `namespace/name`, `objects` are `Secret namespace/name`, `revision` is the content's last admitted revision and
+    `running` the one its containers run (of several documents: joined by commas). `modified` is RFC 3339 or empty.
     """
 
     path: str

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from podstead.identity import RevisionID
+    from podstead.state.inputs import Inputs
     from podstead.state.records import PodRecord, Revision
 
 
@@ -37,3 +38,5 @@ class DesiredPod:
     preempted: bool = False
     grace_limit: int | None = None
     """Seconds that a stop may take at most, whatever the pod's own grace period (a node that goes down)."""
+    inputs: Mapping[str, Inputs] = field(default_factory=dict)
+    """What each container of the effective revision would be started with now, as far as it has any inputs."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
+    from podstead.state.inputs import Inputs
 
 
 class ContainerState(StrEnum):
@@ -43,7 +44,7 @@ class ObservedContainer:
     """One container of a pod. Times are Unix nanoseconds, 0 where it has not happened.
 
     `exit_code`, `reason` and `message` mean something only when `state` is EXITED. `exit_seen` is the boot-clock
-    second at which this agent learned of the exit; back-off is counted from it.
+    second at which this agent learned of the exit; back-off is counted from it. `inputs` are what it was started with.
     """
 
     id: ContainerID
@@ -64,6 +65,7 @@ class ObservedContainer:
     log_path: str = ""
     restart_count: int = 0
     revision: RevisionID | None = None
+    inputs: Inputs = ()
     exit_seen: float | None = None
 
 

@@ -11,7 +11,7 @@ from podstead.status.phase import TERMINAL
 from podstead.status.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from podstead.reconcile.actions import PodActions
     from podstead.state.desired import DesiredPod
@@ -23,6 +23,9 @@ PROGRESSING_CONDITION = "podstead.io/Progressing"
 """True while a health-gated revision has time to become ready, False once that has passed; absent otherwise."""
 FOLLOWS_FILE_CONDITION = "podstead.io/FollowsFile"
 """False while an earlier revision runs than the file says; absent otherwise."""
+
+CONFIGURATION_CONDITION = "podstead.io/ConfigurationCurrent"
+"""False while a container runs with an older configuration than there is now; absent otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,12 @@ def pod_conditions(
     actions: PodActions,
     *,
     sandbox_ready: bool,
+    newer: Mapping[str, Sequence[str]],
 ) -> tuple[Condition, ...]:
-    """Return today's conditions in the order in which kubectl describes them."""
+    """Return today's conditions in the order in which kubectl describes them.
+
+    `newer` are the containers with an older configuration, each with what has changed.
+    """
     unready = [s.name for s in statuses if not s.ready]
     readiness = _readiness(phase, unready)
     out = [
@@ -63,7 +70,14 @@ def pod_conditions(
                 message=stuck.message if stuck else f"revision {desired.candidate.id} is being prepared",
             )
         )
-    return (*out, *_update_conditions(desired.record))
+    return (*out, *_configuration_condition(newer), *_update_conditions(desired.record))
+
+
+def _configuration_condition(newer: Mapping[str, Sequence[str]]) -> Iterator[Condition]:
+    if newer:
+        listed = "; ".join(f"{name}: {', '.join(sources)}" for name, sources in sorted(newer.items()))
+        message = f"configuration newer than the running pod ({listed})"
+        yield Condition(type=CONFIGURATION_CONDITION, status=False, reason="ConfigurationChanged", message=message)
 
 
 def _update_conditions(record: PodRecord) -> Iterator[Condition]:

@@ -10,6 +10,7 @@ import msgspec
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels
 from podstead.k8s.qos import qos_class
+from podstead.state.inputs import newer_configuration
 from podstead.state.sources import is_url
 from podstead.status.conditions import pod_conditions, stamp
 from podstead.status.containers import container_status
@@ -61,7 +62,12 @@ def generate_pod(
     sandbox = next((s for s in observed.sandboxes if s.ready), None)
     ips = (node.ip,) if spec.host_network and sandbox else sandbox.ips if sandbox else ()
     conditions = pod_conditions(
-        phase, statuses, desired, actions, sandbox_ready=sandbox is not None and (bool(spec.host_network) or bool(ips))
+        phase,
+        statuses,
+        desired,
+        actions,
+        sandbox_ready=sandbox is not None and (bool(spec.host_network) or bool(ips)),
+        newer=newer_configuration(desired, observed),
     )
     before = previous.status.conditions if previous and previous.status else ()
     stuck = actions.stuck if phase == "Pending" or desired.preempted or desired.record.stopped else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -35,6 +36,9 @@ from podstead.state.desired import Blocked, DesiredPod
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox, TaskFailure
 from podstead.state.probes import PodProbes
 from podstead.state.records import Claim, PodHistory, PodRecord, Revision
+
+if TYPE_CHECKING:
+    from podstead.state.inputs import Inputs
 
 UID = PodUID("11111111-2222-4333-8444-555555555555")
 KEY = PodKey("default", "web-node1")
@@ -136,6 +140,8 @@ class World:
     settings: RestartSettings = field(default_factory=RestartSettings)
     stopped: bool = False
     replaced: dict[str, int] = field(default_factory=dict)
+    inputs: dict[str, Inputs] = field(default_factory=dict)
+    """What each container would be started with now."""
     finished: bool = False
     resets: int = 0
     log: list[Step] = field(default_factory=list)
@@ -165,6 +171,7 @@ class World:
             revisions={r.id: r for r in known},
             blocked=self.blocked,
             preempted=self.preempted,
+            inputs=dict(self.inputs),
         )
 
     def observed(self) -> ObservedPod:
@@ -269,7 +276,8 @@ class World:
         else:
             assert all(c.attempt < step.attempt for c in self.containers if c.name == step.name)
         made = container(step.name, step.attempt, inside=step.sandbox, rev=step.revision, restarts=step.restart_count)
-        self.containers.append(made)
+        started_at = int(self.instant().wall * 1e9)
+        self.containers.append(replace(made, started_at=started_at, inputs=self.inputs.get(step.name, ())))
 
     def _remember(self, name: str, memory: object) -> None:
         self.history = replace(self.history, containers={**self.history.containers, name: memory})  # type: ignore[dict-item]  # a ContainerHistory
