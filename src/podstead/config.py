@@ -143,6 +143,8 @@ class NodeSettings:
     """Empty: the address of the default route's interface."""
     pod_cidr: str = ""
     """Empty: a /24 of 10.88.0.0/13 that no route of the node uses, kept in state."""
+    pod_names: bool = True
+    """Whether pods with a network of their own find the node's pods by their names (docs/adr/0006)."""
     network_seconds: float = 30.0
     """How often forwarding is looked after: a firewall that starts later may shut pods off. One short iptables call."""
     max_pods: int = 300

@@ -6,18 +6,26 @@ import hashlib
 import platform
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from demo.packages import read_package_source
 
+from podstead.containerd.oci_image import ImageConfig, write_image
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 CACHE = Path("/var/cache/podstead-tests")
 """Only the first run on a machine needs a package mirror."""
 UNPACK_SECONDS = 300
+C_LIBRARY = ("usr/lib/x86_64-linux-gnu", "usr/lib64")
+LINKS = {"lib": "usr/lib", "lib64": "usr/lib64", "bin": "usr/bin"}
+"""What a Debian of today has at its root (usrmerge); unpacked packages alone do not bring it."""
+NO_LINKS: Mapping[str, str] = MappingProxyType({})
 LEFT_OUT = ("share/doc", "share/man", "share/locale", "share/info", "share/i18n", "share/gocode")
 
 
@@ -62,3 +70,19 @@ def unpacked(
     finally:
         shutil.rmtree(working)
     return target
+
+
+def build_image(
+    target: Path, root: Path, files: tuple[str, ...], name: str, links: Mapping[str, str] = NO_LINKS
+) -> None:
+    """Write an image of some of these files as an OCI archive; `links` are more symbolic links, by their path."""
+    with tempfile.TemporaryFile() as layer:
+        with tarfile.open(fileobj=layer, mode="w") as tar:
+            for path in files:
+                tar.add(root / path, path)
+            for path, to in {**LINKS, **links}.items():
+                link = tarfile.TarInfo(path)
+                link.type, link.linkname = tarfile.SYMTYPE, to
+                tar.addfile(link)
+        layer.seek(0)
+        write_image(target, layer=layer, config=ImageConfig(), names=(name,))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import tarfile
-import tempfile
 from typing import TYPE_CHECKING
 
-from podstead.containerd.oci_image import ImageConfig, write_image
-from tests.support.debian import unpacked
+from tests.support.debian import C_LIBRARY, build_image, unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,24 +13,13 @@ if TYPE_CHECKING:
 RELEASE = "trixie"
 """The first stable release whose etcd (3.5.16) answers /livez and /readyz."""
 IMAGE = "registry.k8s.io/etcd:3.5.16-0"
-FILES = ("usr/bin/etcd", "usr/bin/etcdctl", "usr/lib/x86_64-linux-gnu", "usr/lib64")
-LINKS = {"lib": "usr/lib", "lib64": "usr/lib64"}
 SERVER_ADDRESSES = "DNS:node1,DNS:localhost,IP:127.0.0.1,IP:{address}"
 
 
 def build_etcd_image(target: Path) -> None:
     """Write the image as an OCI archive."""
     root = unpacked("etcd", ("etcd-server", "etcd-client"), release=RELEASE)
-    with tempfile.TemporaryFile() as layer:
-        with tarfile.open(fileobj=layer, mode="w") as tar:
-            for name in FILES:
-                tar.add(root / name, name)
-            for name, to in LINKS.items():
-                link = tarfile.TarInfo(name)
-                link.type, link.linkname = tarfile.SYMTYPE, to
-                tar.addfile(link)
-        layer.seek(0)
-        write_image(target, layer=layer, config=ImageConfig(), names=(IMAGE,))
+    build_image(target, root, ("usr/bin/etcd", "usr/bin/etcdctl", *C_LIBRARY), IMAGE)
 
 
 def make_certificates(directory: Path, address: str) -> None:

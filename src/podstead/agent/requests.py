@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from podstead.admission.abilities import Abilities
     from podstead.agent.inputs import PodInputs
+    from podstead.agent.naming import PodNaming
     from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from podstead.state.records import Revision
     from podstead.state.runtime import Image
     from podstead.volumes.mounts import Prepared, SubPaths
+    from podstead.volumes.neighbours import Names
     from podstead.volumes.resolv import DNSWarning
 
 Value = TypeVar("Value")
@@ -65,9 +67,9 @@ class PodFiles(Protocol):
         ...
 
     async def write_hosts(
-        self, pod: v1.Pod, uid: PodUID, name: PodHostname, ips: Sequence[str]
+        self, pod: v1.Pod, uid: PodUID, name: PodHostname, ips: Sequence[str], neighbours: Names | None
     ) -> Path | VolumeTrouble:
-        """Write the hosts file."""
+        """Write the hosts file, with the names of the node's pods."""
         ...
 
     async def make_message_file(self, uid: PodUID, container: str, attempt: int) -> Path | VolumeTrouble:
@@ -103,12 +105,14 @@ class RequestBuilder:
         recorder: Recorder,
         view: Callable[[PodUID], PodView],
         inputs: PodInputs,
+        naming: PodNaming,
     ) -> None:
         self._node = node
         self._files = files
         self._recorder = recorder
         self._view = view
         self._inputs = inputs
+        self._naming = naming
 
     async def sandbox(self, revision: Revision, uid: PodUID, attempt: int) -> SandboxRequest:
         """Return the sandbox request; raises RuntimeFault where the pod's host name or class cannot be."""
@@ -180,7 +184,7 @@ class RequestBuilder:
         session.file_values[spec.name] = tuple(values_from_files(spec, env))
         command, args = command_line(spec, env)
         own = ContainerFiles(
-            etc_hosts=sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips)),
+            etc_hosts=await self._hosts(revision, uid, ips),
             termination_file=sound(await self._files.make_message_file(uid, spec.name, step.attempt)),
             sub_paths=sound(await self._files.bind_sub_paths(spec, pod, uid, prepared, dict(env))),
             image_ids=session.images,
@@ -211,6 +215,14 @@ class RequestBuilder:
         return lambda kind, name: self._inputs.objects.get(
             ObjectKey(kind=ObjectKind(kind), namespace=namespace, name=name)
         )
+
+    async def _hosts(self, revision: Revision, uid: PodUID, ips: Sequence[str]) -> Path:
+        pod, namespace = revision.pod, revision.key.namespace
+        names = self._naming.names_for(namespace)
+        path = sound(await self._files.write_hosts(pod, uid, self._hostname(pod), ips, names))
+        if names is not self._naming.names_for(namespace):
+            self._naming.repeat()
+        return path
 
     def _hostname(self, pod: v1.Pod) -> PodHostname:
         name = hostname_of(pod, self._node.dns.domain)

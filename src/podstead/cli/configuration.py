@@ -68,7 +68,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     kubelet, remarks = _kubelet_file(given)
     own = _own_file(given, host)
     paths = _paths(given, kubelet, own)
-    node, more = _node(given, kubelet, host)
+    node, more = _node(given, kubelet, own, host)
     url = manifest_url(given, kubelet)
     source = _source(given, kubelet, required=url is None)
     plain = (PLAIN,) if url is not None and url.url.startswith("http:") else ()
@@ -158,13 +158,16 @@ def _objects(
     return SourceSettings(path=path) if source is None else replace(source, path=path)
 
 
-def _node(given: FlagValues, kubelet: KubeletConfiguration, host: Host) -> tuple[NodeSettings, tuple[str, ...]]:
+def _node(
+    given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfiguration, host: Host
+) -> tuple[NodeSettings, tuple[str, ...]]:
     address, remarks = _address(given)
     usual = NodeSettings(name=_name(given, host))
     node = NodeSettings(
         name=usual.name,
         ip=address,
         pod_cidr=_range(given.checked("pod-cidr", ipv4_range_reason) or kubelet.pod_cidr),
+        pod_names=_first(own.pod_names, None, usual.pod_names),
         max_pods=_first(given.integer("max-pods", 0), kubelet.max_pods, usual.max_pods),
         cluster_dns=_name_servers(given) or kubelet.cluster_dns,
         cluster_domain=given.text("cluster-domain") or kubelet.cluster_domain,

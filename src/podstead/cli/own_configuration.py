@@ -28,6 +28,7 @@ _FIELDS = {
     "ociRuntime",
     "runtimeClasses",
     "seccompProfileRoot",
+    "podNames",
     "strict",
     "shareRuntime",
     "parallelPulls",
@@ -66,6 +67,7 @@ class OwnConfiguration:
     oci_runtime: str = ""
     runtime_classes: tuple[RuntimeClass, ...] = ()
     seccomp_root: Path | None = None
+    pod_names: bool | None = None
     strict: bool | None = None
     share_runtime: bool | None = None
     parallel_pulls: int | None = None
@@ -90,6 +92,7 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
         proxy=_proxy(root.section("proxy")),
         oci_runtime=root.checked("ociRuntime", oci_reason) or "",
         runtime_classes=tuple(_runtime_classes(root)),
+        pod_names=root.boolean("podNames"),
         seccomp_root=_path_beside(path, root.string("seccompProfileRoot")),
         strict=root.boolean("strict"),
         share_runtime=root.boolean("shareRuntime"),

@@ -64,7 +64,9 @@ class Housekeeping:
             if not parts.pleg.connected:
                 await parts.pleg.relist()
         if not ground.settings.node.ip:
-            state.address = (await asyncio.to_thread(find_node_ip)).ip
+            address, state.address = state.address, (await asyncio.to_thread(find_node_ip)).ip
+            if address != state.address:
+                parts.upkeep.naming.changed()
         await ground.stores.versions.reserve()
         await self._note_ready()
         await self._tidy_revisions()

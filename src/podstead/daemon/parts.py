@@ -129,14 +129,14 @@ def build_parts(ground: Ground) -> Parts:
 
     def wake(uid: PodUID) -> None:
         table.wake(uid)
-        upkeep.logs.changed(uid)
+        upkeep.changed(uid)
 
     pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
     memory = ProbeMemory(stores.history)
     prober = _prober(ground, lambda: table, memory)
     configured = build_configuration(ground, lambda: table)
     volumes = pod_volumes(ground, configured.present)
-    upkeep = build_upkeep(ground, lambda: table, pleg)
+    upkeep = build_upkeep(ground, lambda: table, pleg, volumes)
     puller = _puller(ground, upkeep.needs.ledger)
     executor = _executor(ground, puller, volumes, pleg, configured, upkeep)
     mirror = _mirror(ground, prober, configured.present)
@@ -218,7 +218,7 @@ def _executor(
         objects=configured.present,
     )
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
-    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs)
+    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs, upkeep.naming)
     starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
     return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), recorder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.agent.naming import PodNaming
 from podstead.daemon.image_needs import NeededImages
 from podstead.k8s.containers import all_containers
 from podstead.state.updates import in_use
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from podstead.agent.table import PodTable
     from podstead.daemon.parts import Ground
     from podstead.identity import PodUID
+    from podstead.volumes.home import PodVolumes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +31,20 @@ class Upkeep:
     logs: LogKeeper
     images: ImageKeeper
     needs: NeededImages
+    naming: PodNaming
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """The loops by name."""
-        return {"logs": self.logs.run, "images": self.images.run}
+        return {"logs": self.logs.run, "images": self.images.run, "names": self.naming.run}
+
+    def changed(self, uid: PodUID) -> None:
+        """Note that the view of a pod has changed."""
+        self.logs.changed(uid)
+        self.naming.changed()
 
 
-def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg) -> Upkeep:
+def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volumes: PodVolumes) -> Upkeep:
     """Build the loops; nothing runs yet."""
     settings, client, clock = ground.settings, ground.connection.client, ground.clock
     needs = NeededImages(ground, table, pleg)
@@ -44,6 +52,14 @@ def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg) -> U
         logs=LogKeeper(_LoggingPods(table, pleg), client, settings.paths, settings.upkeep.logs, clock),
         images=ImageKeeper(client, needs, ground.signals, settings.upkeep.images, ground.recorder, clock),
         needs=needs,
+        naming=PodNaming(
+            lambda: table().sessions(),
+            pleg.view,
+            lambda: (settings.node.name, ground.state.address),
+            volumes,
+            clock,
+            serving=settings.node.pod_names,
+        ),
     )
 
 

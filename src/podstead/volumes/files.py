@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 DIRECTORY_MODE = 0o750
@@ -30,12 +31,42 @@ def write_in_place(path: Path, text: str, mode: int) -> None:
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     data = text.encode()
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    with os.fdopen(handle, "r+b") as file:
-        if file.read(len(data) + 1) != data:
-            file.seek(0)
-            file.write(data)
-            file.truncate()
-        os.fchmod(file.fileno(), mode)
+    try:
+        if os.pread(handle, len(data) + 1, 0) != data:
+            _overwrite(handle, data)
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
+def change_in_place(path: Path, change: Callable[[str], str]) -> None:
+    """Change the text of a file that containers mount; one that is not there, or has grown beyond reason, stays so."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        old = os.pread(handle, MAX_NODE_HOSTS + 1, 0)
+        if len(old) > MAX_NODE_HOSTS:
+            return
+        data = change(old.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if data != old:
+            _overwrite(handle, data)
+    finally:
+        os.close(handle)
+
+
+def _overwrite(handle: int, data: bytes) -> None:
+    """Replace a file's content so that whoever reads it meanwhile finds no empty file and no rest of a line.
+
+    The new content is written at once, with line ends over what is left of a longer old one; then it is cut.
+    """
+    surplus = os.fstat(handle).st_size - len(data)
+    view = memoryview(data + b"\n" * max(0, surplus))
+    written = 0
+    while written < len(view):
+        written += os.pwrite(handle, view[written:], written)
+    os.ftruncate(handle, len(data))
 
 
 def make_message_file(path: Path) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
     from podstead.k8s.env_file import EnvFiles
     from podstead.volumes.hostname import PodHostname
+    from podstead.volumes.neighbours import Names
     from podstead.volumes.payload import FileContent
 
 REMOVAL_SECONDS = 600.0
@@ -128,15 +129,19 @@ class PodVolumes:
         return tuple(PodUID(name) for name in sorted(found) if name not in known)
 
     async def write_hosts(
-        self, pod: v1.Pod, uid: PodUID, name: PodHostname, ips: Sequence[str]
+        self, pod: v1.Pod, uid: PodUID, name: PodHostname, ips: Sequence[str], neighbours: Names | None = None
     ) -> Path | VolumeTrouble:
         """Write the pod's hosts file as it must be now, and return it; done before each container start."""
         path = layout.etc_hosts(self._paths, uid)
         try:
-            await self._threads.run(uid, functools.partial(_write_hosts, path, pod, name, tuple(ips)))
+            await self._threads.run(uid, functools.partial(_write_hosts, path, pod, name, tuple(ips), neighbours))
         except OSError as error:
             return VolumeTrouble(message=f"cannot write {path}: {error.strerror or error}")
         return path
+
+    async def renew_hosts(self, neighbours: Mapping[PodUID, Names | None]) -> tuple[str, ...]:
+        """Bring the hosts files of these pods up to date under their containers; return what could not be done."""
+        return await self._threads.run("hosts", functools.partial(_renew_hosts, self._paths, neighbours))
 
     async def make_message_file(self, uid: PodUID, container: str, attempt: int) -> Path | VolumeTrouble:
         """Make the termination message file of an attempt that is about to be created."""
@@ -203,10 +208,21 @@ def wants_log(container: v1.Container, exit_code: int, message: str) -> bool:
     return container.termination_message_policy == "FallbackToLogsOnError" and exit_code != 0 and not message
 
 
-def _write_hosts(path: Path, pod: v1.Pod, name: PodHostname, ips: tuple[str, ...]) -> None:
+def _write_hosts(path: Path, pod: v1.Pod, name: PodHostname, ips: tuple[str, ...], neighbours: Names | None) -> None:
     aliases = pod.spec.host_aliases
     if pod.spec.host_network:
         text = hosts.host_network_hosts(files.read_node_file(Path("/etc/hosts")), aliases)
     else:
-        text = hosts.pod_network_hosts(name, ips, aliases)
+        text = hosts.pod_network_hosts(name, ips, aliases, neighbours)
     files.write_in_place(path, text, files.HOSTS_MODE)
+
+
+def _renew_hosts(paths: Paths, neighbours: Mapping[PodUID, Names | None]) -> tuple[str, ...]:
+    troubles = []
+    for uid, names in neighbours.items():
+        path = layout.etc_hosts(paths, uid)
+        try:
+            files.change_in_place(path, functools.partial(hosts.renewed, neighbours=names))
+        except OSError as error:
+            troubles.append(f"cannot renew {path}: {error.strerror or error}")
+    return tuple(troubles)

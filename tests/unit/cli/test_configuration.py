@@ -208,6 +208,7 @@ runtimeClasses:
 - {{name: sandboxed, handler: runc, overhead: {{cpu: 50m, memory: 64Mi}}}}
 - {{name: quick, handler: crun}}
 seccompProfileRoot: profiles
+podNames: false
 strict: yes
 shareRuntime: true
 parallelPulls: 2
@@ -232,6 +233,7 @@ imageBackOff: {{initial: 2s, max: 30s}}
         RuntimeClass(name="quick", handler="crun"),
     )
     assert settings.runtime.seccomp_root == tmp_path / "profiles"
+    assert not settings.node.pod_names
     restart = settings.restart
     assert (restart.initial_seconds, restart.max_seconds, restart.reset_seconds) == (1.0, 20.0, 120.0)
     flags = configured("--pod-manifest-path=/m", "--podstead-config", str(file), "--oci-runtime=crun", "--strict=false")
