@@ -11,6 +11,7 @@ from podstead.server.port import (
     ExecRequest,
     FileReport,
     ImageReport,
+    LocalObjectReport,
     LogRequest,
     NodeStatusReport,
     Problem,
@@ -38,6 +39,7 @@ class SimulatedAgent:
 
     def __init__(self) -> None:
         self.reports: list[FileReport] = []
+        self.objects: list[LocalObjectReport] = []
         self.problems: tuple[Problem, ...] = ()
         self.ready = True
         self.held: dict[str, ImageReport] = {}
@@ -51,6 +53,9 @@ class SimulatedAgent:
 
     def files(self) -> Sequence[FileReport]:
         return self.reports
+
+    def local_objects(self) -> Sequence[LocalObjectReport]:
+        return self.objects
 
     def status(self) -> NodeStatusReport:
         return NodeStatusReport(

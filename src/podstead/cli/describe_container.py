@@ -110,7 +110,9 @@ def _environment(outline: Outline, container: v1.Container) -> None:
     for source in container.env_from:
         kind = "secret" if source.secret_ref else "configMap"
         reference = source.secret_ref or source.config_map_ref
-        outline.add("Environment From", f"{kind} {(reference and reference.name) or ''}")
+        prefix = f" with prefix '{source.prefix}'" if source.prefix else ""
+        optional = _optional(reference.optional if reference is not None else None)
+        outline.add("Environment From", f"{kind} {(reference and reference.name) or ''}{prefix}{optional}")
     if not container.env:
         outline.add("Environment")
         return
@@ -119,12 +121,19 @@ def _environment(outline: Outline, container: v1.Container) -> None:
         below.add(variable.name, _origin(variable))
 
 
+def _optional(optional: bool | None) -> str:
+    return ", optional" if optional else ""
+
+
 def _origin(variable: v1.EnvVar) -> str:
     source = variable.value_from
     if source is None:
         return SET if variable.value else "<empty>"
     if source.field_ref is not None:
         return f"{SET} from {source.field_ref.field_path}"
+    for kind, selected in (("configMap", source.config_map_key_ref), ("secret", source.secret_key_ref)):
+        if selected is not None:
+            return f"<set to the key '{selected.key}' in {kind} '{selected.name}'>{_optional(selected.optional)}"
     kinds: Iterable[str] = (name for name in source.__struct_fields__ if getattr(source, name) is not None)
     return f"{SET} from {', '.join(kinds)}"
 

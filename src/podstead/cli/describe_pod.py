@@ -97,6 +97,14 @@ def _volume(outline: Outline, volume: v1.Volume) -> None:
         outline.add("Medium", volume.empty_dir.medium or "")
         limit = volume.empty_dir.size_limit
         outline.add("SizeLimit", str(limit) if limit else "<unset>")
+    elif volume.config_map is not None:
+        outline.add("Type", "ConfigMap (a volume populated by a ConfigMap)")
+        outline.add("Name", volume.config_map.name or "")
+        outline.add("Optional", _truth(volume.config_map.optional))
+    elif volume.secret is not None:
+        outline.add("Type", "Secret (a volume populated by a Secret)")
+        outline.add("SecretName", volume.secret.secret_name or "")
+        outline.add("Optional", _truth(volume.secret.optional))
     else:
         kinds = [name for name in volume.__struct_fields__ if name != "name" and getattr(volume, name) is not None]
         outline.add("Type", ", ".join(kinds))
@@ -106,8 +114,14 @@ def _tail(outline: Outline, pod: v1.Pod) -> None:
     outline.add("QoS Class", (pod.status and pod.status.qos_class) or "")
     outline.add("Restart Policy", pod.spec.restart_policy or "Always")
     outline.add("Host Network", "true" if pod.spec.host_network else "false")
+    if pod.spec.image_pull_secrets:
+        outline.add("Pull Secrets", *(secret.name or "" for secret in pod.spec.image_pull_secrets))
     outline.add("Grace Period", f"{_grace(pod)}s")
     outline.add("Tolerations", *(_toleration(toleration) for toleration in pod.spec.tolerations))
+
+
+def _truth(value: bool | None) -> str:
+    return "true" if value else "false"
 
 
 def _grace(pod: v1.Pod) -> int:

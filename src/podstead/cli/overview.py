@@ -86,6 +86,8 @@ def _facts(status: Status) -> Outline:
     outline.add("Runtime", _runtime(status.runtime))
     watched = " and ".join(part for part in (status.directory, status.url) if part)
     outline.add("Manifests", f"{watched or 'none'}: {_counted(status.files, 'file')}")
+    if status.objects:
+        outline.add("Objects", status.objects)
     outline.add("Pods", f"{_counted(status.pods, 'pod')}; {status.pods_ready} ready")
     return outline
 

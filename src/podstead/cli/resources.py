@@ -33,7 +33,9 @@ EVENTS = Resource(name="events", singular="event", short=("ev",), namespaced=Tru
 NAMESPACES = Resource(name="namespaces", singular="namespace", short=("ns",))
 FILES = Resource(name="files", singular="file", short=(), own=True)
 IMAGES = Resource(name="images", singular="image", short=(), own=True)
-RESOURCES = (PODS, NODES, EVENTS, NAMESPACES, FILES)
+CONFIG_MAPS = Resource(name="configmaps", singular="configmap", short=("cm",), namespaced=True, own=True)
+SECRETS = Resource(name="secrets", singular="secret", short=(), namespaced=True, own=True)
+RESOURCES = (PODS, NODES, EVENTS, NAMESPACES, FILES, CONFIG_MAPS, SECRETS)
 
 
 def resource_named(word: str) -> Resource:

@@ -13,7 +13,7 @@ from podstead.identity import PodKey, PodUID
 from podstead.images.retention import names_of
 from podstead.logs.paths import attempts, log_directory, log_path
 from podstead.logs.reader import LogQuery, read_log
-from podstead.server.port import ImageReport, NodeStatusReport, Progress, RuntimeReport
+from podstead.server.port import ImageReport, LocalObjectReport, NodeStatusReport, Progress, RuntimeReport
 from podstead.state.observed import ContainerState
 from podstead.status.times import rfc3339
 
@@ -46,6 +46,23 @@ class AgentFront:
         """Return every entry of the manifest directory and of the objects directory as of the last look."""
         return (*self._board.files(), *self._objects.board.files())
 
+    def local_objects(self) -> Sequence[LocalObjectReport]:
+        """Return the ConfigMaps and Secrets of the node, without anything of their data."""
+        return tuple(
+            LocalObjectReport(
+                kind=one.key.kind.value,
+                namespace=one.key.namespace,
+                name=one.key.name,
+                keys=len(one.object.data),
+                taken=rfc3339(one.since),
+                file=one.file,
+                type=one.object.type,
+                immutable=one.object.immutable,
+                gone=one.gone,
+            )
+            for one in self._objects.present.held.values()
+        )
+
     def status(self) -> NodeStatusReport:
         """Return the node's facts as of now."""
         settings, state, connection = self._settings, self._state, self._connection
@@ -58,6 +75,7 @@ class AgentFront:
             started_at=rfc3339(state.started_at),
             root=str(settings.paths.root),
             directory=str(settings.source.path) if settings.source else "",
+            objects=str(settings.objects.path) if settings.objects else "",
             url=settings.url.shown if settings.url else "",
             ready=state.ready,
             runtime=RuntimeReport(

@@ -27,12 +27,19 @@ class OwnResource:
     name: str
     singular: str
     kind: str
+    namespaced: bool = False
+    short_names: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ("get", "list")
 
 
 FILES = OwnResource(name="files", singular="file", kind="File")
 IMAGES = OwnResource(name="images", singular="image", kind="Image", verbs=("delete", "list"))
-OWN_RESOURCES = (FILES, IMAGES)
+CONFIG_MAPS = OwnResource(
+    name="configmaps", singular="configmap", kind="ConfigMap", namespaced=True, short_names=("cm",)
+)
+SECRETS = OwnResource(name="secrets", singular="secret", kind="Secret", namespaced=True)
+"""Not core/v1's: without its data an object is none, and must not be taken for one by a backup."""
+OWN_RESOURCES = (CONFIG_MAPS, FILES, IMAGES, SECRETS)
 
 _SERVICES: Document = {
     # kubectl cluster-info asks for services by name; the list is always empty
@@ -69,13 +76,14 @@ def _aggregated(resource: Resource) -> Document:
 
 
 def _own_aggregated(resource: OwnResource) -> Document:
-    return {
+    document: Document = {
         "resource": resource.name,
         "responseKind": {"group": OWN_GROUP, "version": OWN_VERSION, "kind": resource.kind},
-        "scope": "Cluster",
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": list(resource.verbs),
     }
+    return document | {"shortNames": list(resource.short_names)} if resource.short_names else document
 
 
 def _group_list(groups: Sequence[Document], version: str) -> Document:
@@ -150,6 +158,10 @@ def legacy_core_resources() -> Document:
 
 def legacy_own_resources() -> Document:
     """Return the answer to /apis/podstead.io/v1alpha1."""
-    entries = [_entry(own.name, own.kind, own.verbs, singular=own.singular) for own in OWN_RESOURCES]
+    entries = [
+        _entry(own.name, own.kind, own.verbs, singular=own.singular, namespaced=own.namespaced)
+        | ({"shortNames": list(own.short_names)} if own.short_names else {})
+        for own in OWN_RESOURCES
+    ]
     group_version = f"{OWN_GROUP}/{OWN_VERSION}"
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries}

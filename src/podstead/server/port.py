@@ -39,6 +39,24 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     modified: str = ""
 
 
+class LocalObjectReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One ConfigMap or Secret of the node: everything but its data, which is never served, not even encoded.
+
+    `keys` is how many it has, `taken` when its content was taken (RFC 3339), `file` the name of the file that gave it;
+    `gone` says that no file gives it any more, and that it is kept for the pods that refer to it.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    keys: int
+    taken: str
+    file: str
+    type: str = ""
+    immutable: bool = False
+    gone: bool = False
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Something that is wrong with the node as a whole: a CamelCase reason, a sentence, and what to type."""
 
@@ -73,6 +91,8 @@ class NodeStatusReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     started_at: str = ""
     root: str = ""
     directory: str = ""
+    objects: str = ""
+    """The objects directory; empty without one."""
     url: str = ""
     ready: bool = False
     runtime: RuntimeReport = RuntimeReport()
@@ -139,6 +159,10 @@ class AgentPort(Protocol):
 
     def files(self) -> Sequence[FileReport]:
         """Return every entry of the manifest directory as of the last look, sorted by path."""
+        ...
+
+    def local_objects(self) -> Sequence[LocalObjectReport]:
+        """Return the ConfigMaps and Secrets of the node, sorted by kind, namespace and name."""
         ...
 
     def status(self) -> NodeStatusReport:

@@ -104,6 +104,7 @@ def _ours(agent: AgentHandlers) -> tuple[Route, ...]:
     return (
         Route("GET", f"{OWN}/files", agent.files, Access.READ),
         Route("GET", f"{OWN}/files/{{name}}", agent.files, Access.READ),
+        *_local_objects(agent),
         Route("GET", f"{OWN}/status", agent.status, Access.READ),
         Route("GET", f"{OWN}/images", agent.images, Access.READ),
         Route("POST", f"{OWN}/images/pull", agent.pull_image, Access.ADMIN),
@@ -111,4 +112,17 @@ def _ours(agent: AgentHandlers) -> tuple[Route, ...]:
         Route("DELETE", f"{OWN}/images/{{name}}", agent.remove_image, Access.ADMIN),
         Route("POST", f"{OWN}/stop-all", agent.stop_all, Access.ADMIN),
         Route("POST", f"{OWN}/accept-directory", agent.accept_directory, Access.ADMIN),
+    )
+
+
+def _local_objects(agent: AgentHandlers) -> tuple[Route, ...]:
+    """Return where the node's ConfigMaps and Secrets are told of, without their data."""
+    return tuple(
+        Route("GET", path, answer, Access.READ)
+        for name, answer in (("configmaps", agent.config_maps), ("secrets", agent.secrets))
+        for path in (
+            f"{OWN}/{name}",
+            f"{OWN}/namespaces/{{namespace}}/{name}",
+            f"{OWN}/namespaces/{{namespace}}/{name}/{{name}}",
+        )
     )

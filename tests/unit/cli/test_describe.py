@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.cli.describe_container import probe_text
+from podstead.cli.describe_pod import describe_pod
 from podstead.cli.overview import Status, overview
 from podstead.k8s import core_v1 as v1
 from podstead.manifest.reading import Message, Severity
@@ -53,6 +54,38 @@ async def test_describe_pod(shell: Shell) -> None:
         "  Warning  Unhealthy  30s (x3 over 60m)  podstead, node1  Liveness probe failed: connection refused",
     ]
     assert CANARY not in text
+
+
+def test_describe_shows_references_to_objects_and_nothing_of_them() -> None:
+    def key(kind: str, **more: bool) -> v1.EnvVarSource:
+        if kind == "secret":
+            return v1.EnvVarSource(secret_key_ref=v1.SecretKeySelector(name="db", key="password", **more))
+        return v1.EnvVarSource(config_map_key_ref=v1.ConfigMapKeySelector(name="web", key="mode", **more))
+
+    container = v1.Container(
+        name="main",
+        env=(
+            v1.EnvVar(name="PASSWORD", value_from=key("secret")),
+            v1.EnvVar(name="MODE", value_from=key("configMap", optional=True)),
+        ),
+        env_from=(v1.EnvFromSource(prefix="DB_", secret_ref=v1.SecretEnvSource(name="db", optional=True)),),
+    )
+    volumes = (
+        v1.Volume(name="conf", config_map=v1.ConfigMapVolumeSource(name="web")),
+        v1.Volume(name="keys", secret=v1.SecretVolumeSource(secret_name="tls", optional=True)),
+    )
+    secrets = (v1.LocalObjectReference(name="regcred"),)
+    pod = v1.Pod(
+        metadata=v1.ObjectMeta(name="web-node1"),
+        spec=v1.PodSpec(containers=(container,), volumes=volumes, image_pull_secrets=secrets),
+    )
+    text = "\n".join(describe_pod(pod).lines())
+    assert after(text, "PASSWORD:") == "<set to the key 'password' in secret 'db'>"
+    assert after(text, "MODE:") == "<set to the key 'mode' in configMap 'web'>, optional"
+    assert after(text, "Environment From:") == "secret db with prefix 'DB_', optional"
+    assert after(text, "Pull Secrets:") == "regcred"
+    assert after(text, "SecretName:") == "tls"
+    assert "Type:      ConfigMap (a volume populated by a ConfigMap)\n    Name:      web\n" in text
 
 
 async def test_describe_tells_the_latest_event_last(shell: Shell) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from podstead.cli.main import main
+from podstead.server.port import LocalObjectReport
 from podstead.store.changes import PODS
 from tests.unit.cli.objects import fill, mysql, waiting_pod
 
@@ -70,6 +71,33 @@ async def test_one_pod_by_either_name(shell: Shell) -> None:
     )
     ghost = await shell("get", "pod", "ghost")
     assert ghost.err == 'error: pods "ghost" not found\n'
+
+
+def some_objects() -> list[LocalObjectReport]:
+    taken = "2026-09-21T14:12:20Z"
+    return [
+        LocalObjectReport(kind="ConfigMap", namespace="shop", name="web", keys=3, taken=taken, file="web.yaml"),
+        LocalObjectReport(
+            kind="Secret", namespace="default", name="db", keys=1, taken=taken, file="db.yaml", type="Opaque"
+        ),
+    ]
+
+
+async def test_configmaps_and_secrets_without_their_data(shell: Shell) -> None:
+    shell.node.agent.objects = some_objects()
+    secrets = await shell("get", "secrets", "-o", "wide")
+    assert [line.split() for line in secrets.out.splitlines()] == [
+        ["NAME", "TYPE", "DATA", "AGE", "FILE"],
+        ["db", "Opaque", "1", "60s", "db.yaml"],
+    ]
+    maps = await shell("get", "cm", "-A")
+    assert [line.split()[:3] for line in maps.out.splitlines()] == [["NAMESPACE", "NAME", "DATA"], ["shop", "web", "3"]]
+    document = yaml.safe_load((await shell("get", "secret", "db", "-o", "yaml")).out)
+    assert (document["apiVersion"], document["keys"]) == ("podstead.io/v1alpha1", 1)
+    assert not {"data", "stringData"} & set(document)
+    missing = await shell("get", "configmap", "web")
+    assert (missing.code, missing.err) == (1, 'error: configmaps.podstead.io "web" not found\n')
+    assert (await shell("get", "cm", "-w")).code == 2
 
 
 async def test_get_all_prefixes_names_like_kubectl(shell: Shell) -> None:

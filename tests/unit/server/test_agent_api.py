@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.manifest.reading import Message, Severity
-from podstead.server.port import FileReport, ImageReport, Problem
+from podstead.server.port import FileReport, ImageReport, LocalObjectReport, Problem
 from podstead.store.changes import PODS
 from tests.support.api import pod
 
@@ -163,3 +163,56 @@ async def test_no_answer_meant_for_people_steers_a_terminal(node: Node) -> None:
         assert answer.headers["content-type"] == "application/json"
     pulled = await node.ask("POST", f"{OWN}/images/pull", JSON, b'{"image": "missing\\u001b\\n"}')
     assert all(line["message"].isprintable() for line in pulled.lines())
+
+
+def objects() -> list[LocalObjectReport]:
+    def one(kind: str, name: str, namespace: str = "default", **more: object) -> LocalObjectReport:
+        taken = "2026-09-21T00:00:00Z"
+        return LocalObjectReport(
+            kind=kind, namespace=namespace, name=name, keys=2, taken=taken, file="all.yaml", **more,  # type: ignore[arg-type]  # fields
+        )  # fmt: skip
+
+    return [
+        one("ConfigMap", "web"),
+        one("ConfigMap", "web", "other"),
+        one("Secret", "db", type="Opaque", gone=True),
+    ]
+
+
+async def test_objects_are_told_of_by_namespace_and_name(node: Node) -> None:
+    node.agent.objects = objects()
+    listed = (await node.get(f"{OWN}/configmaps")).json()
+    assert (listed["kind"], [item["metadata"]["namespace"] for item in listed["items"]]) == (
+        "ConfigMapList",
+        ["default", "other"],
+    )
+    assert len((await node.get(f"{OWN}/namespaces/other/configmaps")).json()["items"]) == 1
+    assert (await node.get(f"{OWN}/namespaces/default/secrets/db")).json() == {
+        "apiVersion": "podstead.io/v1alpha1",
+        "kind": "Secret",
+        "metadata": {"name": "db", "namespace": "default", "creationTimestamp": "2026-09-21T00:00:00Z"},
+        "keys": 2,
+        "file": "all.yaml",
+        "type": "Opaque",
+        "immutable": False,
+        "gone": True,
+    }
+    for path in ("namespaces/default/secrets/web", "namespaces/other/secrets/db"):
+        assert (await node.get(f"{OWN}/{path}")).status == 404
+
+
+async def test_objects_as_kubectl_prints_them(node: Node) -> None:
+    node.agent.objects = objects()
+    table = (await node.get(f"{OWN}/secrets", TABLE)).json()
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Type", "Data", "Age", "File"]
+    (row,) = table["rows"]
+    assert [row["cells"][index] for index in (0, 1, 2, 4)] == ["db", "Opaque", "2", "<gone>"]
+    assert row["object"]["metadata"]["namespace"] == "default"
+    table = (await node.get(f"{OWN}/namespaces/default/configmaps", TABLE)).json()
+    assert [row["cells"][0] for row in table["rows"]] == ["web"]
+
+
+async def test_kubernetes_own_paths_have_no_objects_without_data(node: Node) -> None:
+    node.agent.objects = objects()
+    assert (await node.get("/api/v1/secrets")).status == 404
+    assert (await node.get("/api/v1/namespaces/default/configmaps/web")).status == 404

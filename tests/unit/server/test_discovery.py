@@ -44,7 +44,7 @@ async def test_legacy_discovery(node: Node) -> None:
     assert (core["kind"], core["groupVersion"]) == ("APIResourceList", "v1")
     assert {"pods", "pods/log", "pods/exec", "nodes", "services"} <= {entry["name"] for entry in core["resources"]}
     own = (await node.get("/apis/podstead.io/v1alpha1")).json()
-    assert [entry["name"] for entry in own["resources"]] == ["files", "images"]
+    assert [entry["name"] for entry in own["resources"]] == ["configmaps", "files", "images", "secrets"]
 
 
 async def test_version(node: Node) -> None:

@@ -210,7 +210,10 @@ def _say_change(wanted: _Wanted, raw: msgspec.Raw) -> None:
 
 COMMAND = Command(
     usage="get RESOURCE [NAME…]",
-    summary="Show pods (po), nodes (no), events (ev), namespaces (ns) or files, the verdicts on the manifest directory.",
+    summary=(
+        "Show pods (po), nodes (no), events (ev), namespaces (ns), configmaps (cm), secrets, or files, the verdicts on"
+        " the manifest directory."
+    ),
     run=run,
     options=(
         NAMESPACE,

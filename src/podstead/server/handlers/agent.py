@@ -11,13 +11,13 @@ from podstead.errors import OperatorError, PodsteadError
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.readiness import is_ready
 from podstead.k8s.text import printable
-from podstead.server.discovery import FILES, IMAGES, OWN_GROUP, OWN_VERSION, OwnResource
+from podstead.server.discovery import CONFIG_MAPS, FILES, IMAGES, OWN_GROUP, OWN_VERSION, SECRETS, OwnResource
 from podstead.server.faults import ApiError, status_of
 from podstead.server.handlers.objects import json_reply
 from podstead.server.messages import Reply, Request, StreamingResponse
 from podstead.server.negotiation import include_object, representation
-from podstead.server.port import FileReport, ImageReport, Progress
-from podstead.server.printers import files, images
+from podstead.server.port import FileReport, ImageReport, LocalObjectReport, Progress
+from podstead.server.printers import files, images, local_objects
 from podstead.server.resources import PODS
 from podstead.server.tables import Printer, render
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 API_VERSION = f"{OWN_GROUP}/{OWN_VERSION}"
 JSON_LINES = "application/jsonl"
 
-Report = TypeVar("Report", FileReport, ImageReport)
+Report = TypeVar("Report", FileReport, ImageReport, LocalObjectReport)
 Body = TypeVar("Body")
 
 
@@ -97,9 +97,13 @@ def _progress(steps: AsyncIterator[Progress], done: str) -> StreamingResponse:
     return StreamingResponse(headers=(("content-type", JSON_LINES),), chunks=_lines(steps, done))
 
 
-def _document(kind: str, name: str, report: FileReport | ImageReport) -> dict[str, object]:
-    head = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}}
-    return {**head, **msgspec.to_builtins(report)}
+def _document(kind: str, name: str, report: FileReport | ImageReport | LocalObjectReport) -> dict[str, object]:
+    body: dict[str, object] = msgspec.to_builtins(report)
+    metadata: dict[str, object] = {"name": name}
+    if isinstance(report, LocalObjectReport):  # an object like those of Kubernetes, but for its data
+        metadata |= {"namespace": report.namespace, "creationTimestamp": report.taken}
+        body = {key: value for key, value in body.items() if key not in {"kind", "name", "namespace", "taken"}}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, **body}
 
 
 class AgentHandlers:
@@ -143,6 +147,28 @@ class AgentHandlers:
             if representation(request).kind != "Table":
                 return json_reply(_document(FILES.kind, *reports[0]))
         return self._listed(request, FILES, files.PRINTER, reports)
+
+    async def config_maps(self, request: Request, path: PathValues) -> Reply:
+        """Answer GET …/configmaps, of all namespaces or one, or one by its name."""
+        return self._local_objects(request, path, CONFIG_MAPS, local_objects.CONFIG_MAPS)
+
+    async def secrets(self, request: Request, path: PathValues) -> Reply:
+        """Answer GET …/secrets as for ConfigMaps."""
+        return self._local_objects(request, path, SECRETS, local_objects.SECRETS)
+
+    def _local_objects(self, request: Request, path: PathValues, own: OwnResource, printer: Printer) -> Reply:
+        namespace, wanted = path.get("namespace"), path.get("name")
+        found = [
+            (report.name, report)
+            for report in self._agent.local_objects()
+            if report.kind == own.kind and namespace in {None, report.namespace} and wanted in {None, report.name}
+        ]
+        if wanted is not None and not found:
+            details = v1.StatusDetails(name=wanted, group=OWN_GROUP, kind=own.name)
+            raise ApiError(404, f'{own.name}.{OWN_GROUP} "{wanted}" not found', details=details)
+        if wanted is not None and representation(request).kind != "Table":
+            return json_reply(_document(own.kind, *found[0]))
+        return self._listed(request, own, printer, found)
 
     async def status(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
         """Answer GET …/status: the agent's facts, with its files and pods counted."""
