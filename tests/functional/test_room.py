@@ -166,8 +166,7 @@ async def test_nothing_is_remembered_of_pods_that_ended(node: SimulatedNode) -> 
     await node.parts.pleg.relist()
     pleg, table = node.parts.pleg, node.parts.table
     assert not pleg._views
-    assert not pleg._exits
-    assert not pleg._details
+    assert not len(pleg.statuses)
     assert not pleg._owner
     assert not pleg._seen
     assert not table._workers
@@ -192,6 +191,6 @@ async def test_a_container_that_crashes_for_ever_leaves_a_bounded_memory(node: S
     await node.until("records are pruned", lambda: len(node.containers("web")) <= 3)
     await asyncio.sleep(0.3)
     pleg = node.parts.pleg
-    assert len(pleg._exits) <= 3
+    assert len(pleg.statuses) <= 4
     assert len(pleg._owner) <= 4
     assert len(node.session("web").started) <= 4

@@ -79,8 +79,10 @@ async def test_a_server_that_is_not_initialized_for_a_moment(node: SimulatedNode
     node.write("web.yaml", manifest("web"))
     pause = 13.0 if method == "ImageStatus" else 4.0  # a pull that failed waits 10 s, as the kubelet's does
     await node.running_pod("web", pause)
-    assert node.runtime.faults.pending == 0
     node.check()
+    node.remove("web.yaml")  # a start makes no list, an end does
+    await node.gone("web", 4.0)
+    assert node.runtime.faults.pending == 0
 
 
 @pytest.mark.parametrize("method", ["RunPodSandbox", "CreateContainer", "StartContainer"])
@@ -218,7 +220,7 @@ async def test_a_sandbox_that_goes_while_everything_is_listed(node: SimulatedNod
     await node.running_pod("web")
     node.write("other.yaml", manifest("other", host_network=False))
     other = await node.running_pod("other")
-    node.parts.pleg._addresses.clear()
+    node.parts.pleg.statuses._sandboxes.clear()
 
     async def status(request: Message) -> Message:
         node.runtime.vanish(other.sandbox.id)

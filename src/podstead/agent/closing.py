@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from podstead.admission.shutdown import Stage
-    from podstead.agent.pleg import PodView
     from podstead.agent.room import NodeRoom
     from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
+    from podstead.agent.view import PodView
     from podstead.clock import Clock
     from podstead.config import ShutdownGroup
     from podstead.identity import PodUID

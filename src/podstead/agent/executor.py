@@ -63,16 +63,19 @@ class Executor:
         self._stopper = stopper
         self._recorder = recorder
 
-    async def run(self, step: Step, session: PodSession) -> None:
-        """Carry out one step; a failure becomes an event and is raised to the worker."""
+    async def run(self, step: Step, session: PodSession) -> bool:
+        """Carry out one step; a failure becomes an event and is raised to the worker.
+
+        Returns whether its effect is shown already, so that the runtime need not be asked for it.
+        """
         try:
-            await self._run(step, session)
+            return await self._run(step, session)
         except PodsteadError as fault:
             reason = FAILURE_EVENTS.get(type(step), "FailedSync")
             self._recorder.event(session.key, session.uid, reason, str(fault), warning=True)
             raise
 
-    async def _run(self, step: Step, session: PodSession) -> None:
+    async def _run(self, step: Step, session: PodSession) -> bool:
         match step:
             case PullImage():
                 await self._preparer.pull(step, session)
@@ -85,9 +88,9 @@ class Executor:
             case FallBack():
                 await self._promotions.fall_back(step, session)
             case RunSandbox():
-                await self._starter.run_sandbox(step, session)
+                return await self._starter.run_sandbox(step, session)
             case StartContainer():
-                await self._starter.start_container(step, session)
+                return await self._starter.start_container(step, session)
             case RunPostStart():
                 await self._hooks.post_start(step, session)
             case StopContainer():
@@ -102,3 +105,4 @@ class Executor:
                 await self._stopper.finish(session)
             case _:
                 assert_never(step)
+        return False

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from podstead.agent.grace import Grace
     from podstead.agent.means import Means
-    from podstead.agent.pleg import PodView
     from podstead.agent.session import PodSession
+    from podstead.agent.view import PodView
     from podstead.identity import ContainerID, PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.reconcile.actions import RunPostStart, StopContainer

@@ -15,8 +15,8 @@ from podstead.volumes.neighbours import Neighbour, Neighbourhood
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from podstead.agent.pleg import PodView
     from podstead.agent.session import PodSession
+    from podstead.agent.view import PodView
     from podstead.clock import Clock
     from podstead.identity import PodUID
     from podstead.state.observed import ObservedSandbox

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from podstead.agent.incarnations import RecordFiles
-    from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.room import NodeRoom
     from podstead.agent.session import PodSession
     from podstead.agent.shelf import RevisionShelf
     from podstead.agent.table import PodTable
+    from podstead.agent.view import PodView
     from podstead.clock import Clock
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.state.records import PodRecord

@@ -15,12 +15,14 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from podstead.agent.statuses import Statuses
+from podstead.agent.view import PodView
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
 from podstead.state.runtime import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from podstead.agent.ports import EventStream, Runtime
     from podstead.clock import Clock
@@ -35,28 +37,9 @@ Observed = TypeVar("Observed", ObservedSandbox, ObservedContainer)
 STATE_LOOKS_SECONDS = (0.03, 0.03, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 # How soon a look that failed is repeated; doubled up to the slow list's period.
 RETRY_SECONDS = 0.25
-# How soon a sandbox that shows no address is asked once more before it is said to have none.
-ADDRESS_SECONDS = 0.1
 # A program that ends at once may end before its start is looked at: so many such exits are kept until then. Two starts
 # a core are under way at a time; what is beyond that is of other agents.
 EARLY_EXITS = 256
-
-
-async def _say_nothing(_: ObservedContainer) -> str:
-    return ""
-
-
-class PodView:
-    """The sandboxes and containers of one pod, newest attempt first, and whether the view may be trusted."""
-
-    __slots__ = ("containers", "fresh", "sandboxes")
-
-    def __init__(
-        self, sandboxes: Iterable[ObservedSandbox] = (), containers: Iterable[ObservedContainer] = (), *, fresh: bool
-    ) -> None:
-        self.sandboxes = tuple(sorted(sandboxes, key=lambda s: -s.attempt))
-        self.containers = tuple(sorted(containers, key=lambda c: (c.name, -c.attempt, -c.created_at)))
-        self.fresh = fresh
 
 
 class Pleg:
@@ -71,11 +54,7 @@ class Pleg:
         self._instance = instance
         self._on_change = on_change
         self._views: dict[PodUID, PodView] = {}
-        self._exits: dict[str, ObservedContainer] = {}
-        """Containers known to have exited, with all that is known of it, by id."""
-        self._details: dict[str, ObservedContainer] = {}
-        """Full status of running containers, by id: asked for once."""
-        self._addresses: dict[str, ObservedSandbox] = {}
+        self.statuses = Statuses(runtime, clock)
         self._owner: dict[str, PodUID] = {}
         self._early: dict[str, RuntimeEvent] = {}
         """Exits told of containers and sandboxes that no look has shown yet, oldest first, by id."""
@@ -91,8 +70,6 @@ class Pleg:
         """Told when the runtime is lost and when it is back."""
         self.on_unknown: Callable[[], None] = lambda: None
         """Told when a list shows a pod that nobody has asked about."""
-        self.describe: Callable[[ObservedContainer], Awaitable[str]] = _say_nothing
-        """Reads an exited container's termination message; the runtime's own message stands where it is empty."""
         self.relists = 0
 
     def view(self, uid: PodUID) -> PodView:
@@ -109,7 +86,7 @@ class Pleg:
         self._seen[uid] = self._begin()  # looks that began before this know nothing any more
         view = self._views.pop(uid, None)
         if view is not None:
-            self._drop(_ids(view))
+            self._drop(view.ids)
 
     async def run(self, relist_seconds: float) -> None:
         """Follow events and relist slowly, for ever."""
@@ -142,8 +119,10 @@ class Pleg:
         look = self._begin()
         self._doubtful = False
         try:
-            sandboxes = _by_uid(await self._runtime.sandboxes(instance=self._instance))
-            containers = _by_uid(await self._runtime.containers(instance=self._instance))
+            boxes, inside = await asyncio.gather(
+                self._runtime.sandboxes(instance=self._instance), self._runtime.containers(instance=self._instance)
+            )
+            sandboxes, containers = _by_uid(boxes), _by_uid(inside)
             listed = sandboxes.keys() | containers.keys()
             unknown = listed - self._views.keys()
             for uid in listed | self._views.keys():
@@ -163,12 +142,38 @@ class Pleg:
         """Look at one pod again; a look that fails makes its view stale and is repeated soon."""
         look = self._begin()
         try:
-            sandboxes = await self._runtime.sandboxes(uid=uid, instance=self._instance)
-            containers = await self._runtime.containers(uid=uid, instance=self._instance)
+            sandboxes, containers = await asyncio.gather(
+                self._runtime.sandboxes(uid=uid, instance=self._instance),
+                self._runtime.containers(uid=uid, instance=self._instance),
+            )
             await self._keep(uid, look, sandboxes, containers)
         except RuntimeFault as fault:
             self._doubt(uid, look, fault)
             self._due.set()
+
+    def made(self, sandbox: ObservedSandbox) -> bool:
+        """Show a sandbox that was just made; returns whether that is all there is to know, so that no look is needed."""
+        view = self.view(sandbox.uid)
+        if not view.fresh or not (sandbox.ips or sandbox.host_network):
+            return False
+        self.statuses.take_sandbox(sandbox)
+        self._show(sandbox.uid, self._begin(), view.with_sandbox(sandbox))
+        self._settle(sandbox.uid)
+        return True
+
+    async def started(self, uid: PodUID, container: ContainerID) -> bool:
+        """Look at a container that was just started, and at nothing else; returns whether that was enough."""
+        look = self._begin()
+        try:
+            full = await self.statuses.ask(container)
+        except RuntimeFault:
+            return False
+        view = self.view(uid)
+        if not view.fresh or view.unexplained:
+            return False
+        self._show(uid, look, view.with_container(full))
+        self._settle(uid)
+        return True
 
     def lost(self, why: str) -> None:
         """Take every view for stale until the next list succeeds."""
@@ -180,7 +185,7 @@ class Pleg:
             self.on_connection(False)  # noqa: FBT003 - the port is a plain callable
         look = self._begin()
         for uid, view in list(self._views.items()):
-            self._show(uid, look, PodView(view.sandboxes, view.containers, fresh=False))
+            self._show(uid, look, view.doubted())
 
     def _begin(self) -> int:
         """Return the number of a look that begins now."""
@@ -192,8 +197,8 @@ class Pleg:
     ) -> None:
         """Complete what a list shows of a pod and take it over. Raises transient RuntimeFaults only."""
         try:
-            known = [s for found in sandboxes if (s := await self._with_address(found)) is not None]
-            full = [c for found in containers if (c := await self._with_details(found)) is not None]
+            known = [s for found in sandboxes if (s := await self.statuses.of_sandbox(found)) is not None]
+            full = [c for found in containers if (c := await self.statuses.of_container(found)) is not None]
         except RuntimeFault as fault:
             if fault.transient:
                 raise
@@ -206,8 +211,7 @@ class Pleg:
     def _doubt(self, uid: PodUID, look: int, fault: RuntimeFault) -> None:
         log.info("cannot look at pod %s: %s", uid, fault)
         self._doubtful = True
-        old = self.view(uid)
-        self._show(uid, look, PodView(old.sandboxes, old.containers, fresh=False))
+        self._show(uid, look, self.view(uid).doubted())
 
     def _show(self, uid: PodUID, look: int, view: PodView) -> None:
         """Take a look's view over unless a later look has shown another."""
@@ -218,62 +222,22 @@ class Pleg:
     def _set(self, uid: PodUID, view: PodView) -> None:
         old = self._views.get(uid)
         self._views[uid] = view
-        self._owner.update(dict.fromkeys(_ids(view), uid))
+        self._owner.update(dict.fromkeys(view.ids, uid))
         if old is not None:
-            self._drop(_ids(old) - _ids(view))
-        if old is None or (old.sandboxes, old.containers, old.fresh) != (view.sandboxes, view.containers, view.fresh):
+            self._drop(old.ids - view.ids)
+        if old is None or not old.same(view):
             self._on_change(uid)
 
-    def _drop(self, ids: Iterable[str]) -> None:
+    def _drop(self, ids: set[str]) -> None:
         """Forget objects that are no more."""
         for one in ids:
-            self._exits.pop(one, None)
-            self._details.pop(one, None)
-            self._addresses.pop(one, None)
             self._owner.pop(one, None)
+        self.statuses.drop(ids)
 
     def _settle(self, uid: PodUID) -> None:
         """Let exits count that were told before this look showed who has ended."""
-        view = self.view(uid)
-        for one in _ids(view) & self._early.keys():
+        for one in self.view(uid).ids & self._early.keys():
             self._ended(uid, self._early.pop(one))
-
-    async def _with_address(self, sandbox: ObservedSandbox) -> ObservedSandbox | None:
-        if sandbox.host_network or not sandbox.ready:
-            return sandbox
-        known = self._addresses.get(sandbox.id)
-        if known is None or not known.ips:
-            try:
-                known = await self._runtime.sandbox_status(sandbox.id)
-                if not known.ips and not known.host_network:
-                    await self._clock.sleep(ADDRESS_SECONDS)  # an answer from the midst of its making
-                    known = await self._runtime.sandbox_status(sandbox.id)
-            except NotFoundFault:
-                return None  # removed between the list and this look
-            self._addresses[sandbox.id] = known
-        return replace(sandbox, ips=known.ips, host_network=known.host_network)
-
-    async def _with_details(self, container: ObservedContainer) -> ObservedContainer | None:
-        exited = self._exits.get(container.id)
-        if exited is not None and exited.reason:
-            return exited
-        if exited is not None and container.state is ContainerState.RUNNING:
-            return exited
-        known = self._details.get(container.id)
-        if container.state is ContainerState.RUNNING and known is not None:
-            return known
-        if container.state is ContainerState.CREATED:
-            return container
-        try:
-            full = await self._runtime.container_status(container.id)
-        except NotFoundFault:
-            return None  # removed between the list and this look
-        if full.state is ContainerState.RUNNING:
-            self._details[full.id] = full
-        elif full.state is ContainerState.EXITED:
-            seen = exited.exit_seen if exited else self._clock.now().boot
-            full = self._exits[full.id] = await self._described(replace(full, exit_seen=seen))
-        return full
 
     def _take(self, event: RuntimeEvent) -> None:
         if event.kind is EventKind.RECONNECTED:
@@ -291,7 +255,7 @@ class Pleg:
         view = self.view(uid)
         container = next((c for c in view.containers if c.id == event.container_id), None)
         sandbox = next((s for s in view.sandboxes if s.id == event.container_id), None)
-        if container is not None and container.id not in self._exits:  # an exit may be delivered twice
+        if container is not None and not self.statuses.has_ended(container.id):  # an exit may be delivered twice
             if event.exit_code is not None:
                 self._exited(uid, container, event, event.exit_code)
             self._spawn(self._complete(uid, container.id), f"exit-{container.id[:12]}")
@@ -329,15 +293,12 @@ class Pleg:
         for seconds in STATE_LOOKS_SECONDS:
             await self._clock.sleep(seconds)
             try:
-                full = await self._runtime.container_status(container)
+                full = await self.statuses.ask(container)
             except NotFoundFault:
                 return  # what the event said must do
             except RuntimeFault:
                 continue
             if full.state is ContainerState.EXITED:
-                exited = self._exits.get(container)
-                seen = exited.exit_seen if exited else self._clock.now().boot
-                full = await self._described(replace(full, exit_seen=seen))
                 self._replace(uid, full)
                 return
 
@@ -345,29 +306,16 @@ class Pleg:
         """Ask anew what the pod's ended containers left: the first look at them may be older than their session."""
         for container in self.view(uid).containers:
             if container.state is ContainerState.EXITED:
-                self._replace(uid, await self._described(container))
-
-    async def _described(self, exited: ObservedContainer) -> ObservedContainer:
-        try:
-            message = await self.describe(exited)
-        except OSError as error:
-            log.warning("cannot read the termination message of container %s: %s", exited.id, error)
-            return exited
-        return replace(exited, message=message) if message else exited
+                self._replace(uid, await self.statuses.described(container))
 
     def _replace(self, uid: PodUID, container: ObservedContainer) -> None:
         """Take a container's exit over where its pod still has it."""
         view = self._views.get(uid)
         if view is None or all(c.id != container.id for c in view.containers):
+            self.statuses.drop({container.id})
             return
-        self._exits[container.id] = container
-        self._details.pop(container.id, None)
-        containers = [container if c.id == container.id else c for c in view.containers]
-        self._set(uid, PodView(view.sandboxes, containers, fresh=view.fresh))
-
-
-def _ids(view: PodView) -> set[str]:
-    return {*(s.id for s in view.sandboxes), *(c.id for c in view.containers)}
+        self.statuses.take_exit(container)
+        self._set(uid, view.with_container(container))
 
 
 def _by_uid(found: Iterable[Observed]) -> dict[PodUID, list[Observed]]:

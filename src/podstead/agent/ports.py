@@ -81,6 +81,18 @@ class EventStream(Protocol):
         ...
 
 
+class Views(Protocol):
+    """What is shown of pods at the runtime. A step that shows its effect itself needs no look at the whole pod."""
+
+    def made(self, sandbox: ObservedSandbox) -> bool:
+        """Show a sandbox that was just made; returns whether that is all there is to know of its pod."""
+        ...
+
+    async def started(self, uid: PodUID, container: ContainerID) -> bool:
+        """Show a container that was just started; returns whether that is all there is to know of its pod."""
+        ...
+
+
 class ImagePuller(Protocol):
     """Makes images present."""
 

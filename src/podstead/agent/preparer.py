@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.agent.means import revision_of
 from podstead.agent.pull_secrets import pull_credentials
+from podstead.agent.session import Inspected
 from podstead.errors import PodsteadError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Preparer:
         elif image is None:
             image = await images.ensure(step.image, step.policy)  # Never: says what to do
         session.images[step.image] = image.id
+        session.inspected[step.image] = Inspected(image=image, at=clock.now().boot)
         session.pulled.add((step.image, step.revision))
 
     def _credentials(self, step: PullImage, session: PodSession) -> tuple[CredentialFile, ...]:

@@ -19,9 +19,10 @@ from podstead.state.records import UNKNOWN_FILE, Claim, PodRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from podstead.agent.pleg import Pleg, PodView
+    from podstead.agent.pleg import Pleg
     from podstead.agent.shelf import RevisionShelf
     from podstead.agent.table import PodTable
+    from podstead.agent.view import PodView
     from podstead.identity import PodUID, RevisionID
     from podstead.state.records import PodHistory
 

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from podstead.admission.abilities import Abilities
     from podstead.agent.inputs import PodInputs
     from podstead.agent.naming import PodNaming
-    from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
+    from podstead.agent.view import PodView
     from podstead.config import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1

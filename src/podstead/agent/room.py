@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from podstead.admission.values import NodeFacts, NodePlan
-    from podstead.agent.pleg import PodView
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
     from podstead.agent.slots import Rank
     from podstead.agent.table import PodTable
+    from podstead.agent.view import PodView
     from podstead.identity import PodKey, PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.records import Revision

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from podstead.agent.grace import Grace
-    from podstead.agent.pleg import PodView
+    from podstead.agent.view import PodView
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID
     from podstead.reconcile.actions import Step
     from podstead.state.inputs import Inputs
     from podstead.state.observed import TaskFailure
+    from podstead.state.runtime import Image
     from podstead.volumes.mounts import Prepared
 
 
@@ -30,6 +31,14 @@ class Flight:
 
     step: Step
     task: asyncio.Task[None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """An image as the runtime held it at a boot-clock second."""
+
+    image: Image
+    at: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +55,8 @@ class PodSession:
     flights: dict[str, Flight] = field(default_factory=dict)
     failures: dict[str, TaskFailure] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
+    inspected: dict[str, Inspected] = field(default_factory=dict)
+    """What the runtime said of the images when they were made present, by reference."""
     pulled: set[tuple[str, RevisionID]] = field(default_factory=set)
     prepared: dict[RevisionID, Prepared] = field(default_factory=dict)
     inputs: Mapping[str, Inputs] = field(default_factory=dict)

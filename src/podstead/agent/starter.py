@@ -6,32 +6,39 @@ a lost reply left behind is found by its labels at the next look and adopted by 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from podstead.agent.means import gone_is_fine, revision_of, spec_of
 from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, RuntimeFault
 from podstead.reconcile.actions import RunSandbox, StartContainer
 from podstead.reconcile.backoff import after_start
-from podstead.state.observed import ContainerState
+from podstead.state.observed import ContainerState, ObservedSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
     from podstead.agent.means import Means
-    from podstead.agent.ports import Requests
+    from podstead.agent.ports import Requests, Views
     from podstead.agent.session import PodSession
     from podstead.identity import ContainerID, SandboxID
     from podstead.k8s import core_v1 as v1
     from podstead.state.records import Revision
+    from podstead.state.runtime import Image, SandboxRequest
+
+Result = TypeVar("Result")
 
 # A name stays reserved while an earlier call with it is under way: look for its outcome this often, at most 10 s.
 RESERVED_LOOKS_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.7)
 
 # A network plugin that answers has given the address already; a sandbox that still has none gets another chance.
 ADDRESS_LOOKS_SECONDS = (0.05, 0.1, 0.2, 0.4)
+
+# How long an image counts as it was found when it was made present: a start follows at once, unless many wait their turn.
+INSPECTED_SECONDS = 10.0
 
 # What containerd answers to a second start of a container while the first is under way.
 ALREADY_STARTING = "already in starting state"
@@ -44,45 +51,55 @@ class Starter:
     """
 
     def __init__(
-        self, means: Means, requests: Requests, turn: Callable[[PodSession], AbstractAsyncContextManager[None]]
+        self,
+        means: Means,
+        requests: Requests,
+        views: Views,
+        turn: Callable[[PodSession], AbstractAsyncContextManager[None]],
     ) -> None:
         self._means = means
         self._requests = requests
+        self._views = views
         self._turn = turn
 
-    async def run_sandbox(self, step: RunSandbox, session: PodSession) -> None:
-        """Create and start a sandbox."""
+    async def run_sandbox(self, step: RunSandbox, session: PodSession) -> bool:
+        """Create and start a sandbox; returns whether the pod's view shows it already."""
         means, revision = self._means, revision_of(session, step.revision)
         async with self._turn(session):
             if not _is_wanted(step, session):
-                return
+                return True
             session.appeared = True
             history = replace(session.history, sandbox_attempt=max(session.history.sandbox_attempt, step.attempt))
             means.remember(session, history)
-            await means.books.intent(session.uid, "", step.attempt, step.revision)
-            await means.home.ready_cgroup(revision, session.uid)
-            request = await self._requests.sandbox(revision, session.uid, step.attempt)
+            intent = means.books.intent(session.uid, "", step.attempt, step.revision)
+            request = await _beside(intent, self._ready_sandbox(step, session, revision))
             if step.attempt > 0:
                 means.tell(session, "SandboxChanged", "Pod sandbox changed, it is being created again")
-            await self._stop_earlier(session, step.attempt)
+                await self._stop_earlier(session, step.attempt)
             try:
                 sandbox = await means.runtime.run_sandbox(request)
             except NameReservedFault:
                 await self._await_reserved(session, step)
-            else:
-                if step.attempt > 0 and not revision.pod.spec.host_network:
-                    await self._await_address(sandbox)
+                return False
+        if revision.pod.spec.host_network:
+            return self._views.made(self._without_address(sandbox, request))
+        if step.attempt > 0:
+            await self._await_address(sandbox)
+        try:
+            return self._views.made(await means.runtime.sandbox_status(sandbox))
+        except RuntimeFault:
+            return False  # it is made; a look will tell more
 
-    async def start_container(self, step: StartContainer, session: PodSession) -> None:
-        """Create a container, unless there is one to adopt, and start it."""
+    async def start_container(self, step: StartContainer, session: PodSession) -> bool:
+        """Create a container, unless there is one to adopt, and start it; returns whether the view shows it already."""
         revision = revision_of(session, step.revision)
         spec = spec_of(revision, step.name)
         async with self._turn(session):
             if not _is_wanted(step, session):
-                return
+                return True
             container = step.created or await self._create(step, session, revision, spec)
             if container is None:
-                return  # the next plan starts what was created
+                return False  # the next plan starts what was created
             self._advance(step, session)
             try:
                 await self._means.runtime.start_container(container)
@@ -90,30 +107,60 @@ class Starter:
                 if step.created is None or ALREADY_STARTING not in str(fault):
                     raise self._as(fault, "RunContainerError", session, spec) from fault
                 await self._await_start(session, container)
-                return  # the next plan sees what became of it
+                return False  # the next plan sees what became of it
         session.started[container] = self._means.clock.now().boot
         self._means.tell(session, "Started", f"Started container {step.name}")
+        return await self._views.started(session.uid, container)
+
+    async def _ready_sandbox(self, step: RunSandbox, session: PodSession, revision: Revision) -> SandboxRequest:
+        await self._means.home.ready_cgroup(revision, session.uid)
+        return await self._requests.sandbox(revision, session.uid, step.attempt)
+
+    def _without_address(self, sandbox: SandboxID, request: SandboxRequest) -> ObservedSandbox:
+        """Return a sandbox on the host's network as the runtime will list it: there is no address to ask for."""
+        return ObservedSandbox(
+            id=sandbox,
+            key=request.key,
+            uid=request.uid,
+            instance=request.instance,
+            attempt=request.attempt,
+            ready=True,
+            created_at=int(self._means.clock.now().wall * 1e9),
+            host_network=True,
+            revision=request.revision,
+            runtime_handler=request.runtime_handler,
+        )
 
     async def _create(
         self, step: StartContainer, session: PodSession, revision: Revision, spec: v1.Container
     ) -> ContainerID | None:
         """Create a container; None where an earlier call has made it meanwhile."""
         means = self._means
-        image = await means.images.inspect(spec.image or "")
-        if image is None:
-            session.images.pop(spec.image or "", None)  # removed meanwhile: the next plan pulls it again
-            raise RuntimeFault(f"image {spec.image!r} is no longer present", reason="ImageInspectError")
-        await self._note_attempt(step, session)
-        request = await self._requests.container(revision, session, step, image)
+        image = await self._image(spec.image or "", session)
+        request = await _beside(
+            self._note_attempt(step, session), self._requests.container(revision, session, step, image)
+        )
         try:
             container = await means.runtime.create_container(request)
         except NameReservedFault:
             await self._await_reserved(session, step)
             return None
         except RuntimeFault as fault:
+            session.inspected.pop(spec.image or "", None)  # what it says may be that the image is gone
             raise self._as(fault, "CreateContainerError", session, spec) from fault
         means.tell(session, "Created", f"Created container {step.name}")
         return container
+
+    async def _image(self, name: str, session: PodSession) -> Image:
+        """Return a container's image; raises RuntimeFault where it was removed meanwhile."""
+        seen = session.inspected.get(name)
+        if seen is not None and self._means.clock.now().boot - seen.at < INSPECTED_SECONDS:
+            return seen.image
+        image = await self._means.images.inspect(name)
+        if image is None:
+            session.images.pop(name, None)  # the next plan pulls it again
+            raise RuntimeFault(f"image {name!r} is no longer present", reason="ImageInspectError")
+        return image
 
     async def _note_attempt(self, step: StartContainer, session: PodSession) -> None:
         memory = session.history.of(step.name)
@@ -177,3 +224,17 @@ def _is_wanted(step: RunSandbox | StartContainer, session: PodSession) -> bool:
     record = session.record
     wanted = not (record.terminating or record.stopped or session.preempted)
     return wanted and record.effective == step.revision
+
+
+async def _beside(noting: Coroutine[None, None, None], work: Awaitable[Result]) -> Result:
+    """Return what a call needs, made ready while its intent is written; both are done then, whatever came of the work."""
+    noted = asyncio.create_task(noting)
+    try:
+        return await work
+    finally:
+        await noted
+
+
+def _as(fault: RuntimeFault, reason: str, container: v1.Container) -> RuntimeFault:
+    """Return the fault under the waiting reason of the stage it came from; transient ones keep being so."""
+    return RuntimeFault(without_values(str(fault), container), transient=fault.transient, reason=reason)

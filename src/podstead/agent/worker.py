@@ -50,8 +50,8 @@ CANCELLED = (PullImage, RunPostStart)
 class StepRunner(Protocol):
     """Carries out one step; raises RuntimeFault when it could not."""
 
-    async def run(self, step: Step, session: PodSession) -> None:
-        """Do it, and note what was learned in the session."""
+    async def run(self, step: Step, session: PodSession) -> bool:
+        """Do it, and note what was learned in the session; returns whether its effect is in the pod's view already."""
         ...
 
 
@@ -100,6 +100,7 @@ class PodWorker:
     def retry_now(self) -> None:
         """Forget failed steps: what they waited for may be there now (an imported image, a mounted path)."""
         self.session.failures.clear()
+        self.session.inspected.clear()
         self.wake()
 
     async def look(self) -> None:
@@ -148,13 +149,16 @@ class PodWorker:
                 return
         task = group.create_task(self._fly(step, key), name=f"{self.session.key} {key}")
         self.session.flights[key] = Flight(step=step, task=task)
-        # Not in the task itself, which is never begun when it is cancelled at once.
-        task.add_done_callback(lambda _: self._landed(step, key))
+        # In the task itself too, so that what it changed and its end are one plan; but that is never begun when it is
+        # cancelled at once.
+        task.add_done_callback(lambda task: self._landed(step, key, task))
 
-    def _landed(self, step: Step, key: str) -> None:
-        self.session.flights.pop(key, None)
-        self._mirror.done(step)
-        self.wake()
+    def _landed(self, step: Step, key: str, task: asyncio.Task[None] | None) -> None:
+        flight = self.session.flights.get(key)
+        if flight is not None and flight.task is task:
+            del self.session.flights[key]
+            self._mirror.done(step)
+            self.wake()
 
     def _cancel_unwanted(self, actions: PodActions) -> None:
         wanted = {step.key for step in actions.steps}
@@ -166,7 +170,7 @@ class PodWorker:
         session = self.session
         look = not isinstance(step, UNSEEN)
         try:
-            await self._runner.run(step, session)
+            look = not await self._runner.run(step, session) and look
         except PodsteadError as fault:
             unreachable = isinstance(fault, RuntimeFault) and fault.transient and not isinstance(fault, DeadlineFault)
             reason = getattr(fault, "reason", type(fault).__name__)
@@ -183,6 +187,7 @@ class PodWorker:
         finally:
             if look:
                 await self._pleg.refresh(session.uid)
+            self._landed(step, key, asyncio.current_task())
 
     def _failed(self, step: Step, reason: str, message: str, *, unreachable: bool = False) -> None:
         now = self._clock.now().boot

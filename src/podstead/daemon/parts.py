@@ -165,7 +165,7 @@ def build_parts(ground: Ground) -> Parts:
     if sync is not None:
         mirror.on_room = sync.room_changed
     pleg.on_connection = _connection_listener(prober, table)
-    pleg.describe = TerminationMessages(table, volumes, configured.present, settings.paths.pod_logs).of
+    pleg.statuses.describe = TerminationMessages(table, volumes, configured.present, settings.paths.pod_logs).of
     return Parts(
         pleg=pleg,
         prober=prober,
@@ -219,7 +219,7 @@ def _executor(
     )
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
     requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs, upkeep.naming)
-    starter = Starter(means, requests, lambda session: slots.held(slot_rank(session)))
+    starter = Starter(means, requests, pleg, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
     return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), recorder)
 
