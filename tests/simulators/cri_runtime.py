@@ -73,6 +73,7 @@ class SimulatedRuntime:
         self.can: dict[str, pb.RuntimeHandlerFeatures] = {}
         """What is told of OCI runtime handlers, by name; nothing, as by containerd before 2.0, unless a test adds it."""
         self.strict_groups = False
+        self.name, self.version = "simulated", "1.0.0"
         self._sandboxes = SandboxService(self.world)
         self._containers = ContainerService(self.world, self._sandboxes)
         self._handlers = self._table()
@@ -210,7 +211,7 @@ class SimulatedRuntime:
 
     async def _version(self, _: pb.VersionRequest) -> pb.VersionResponse:
         return pb.VersionResponse(
-            version="0.1.0", runtime_name="simulated", runtime_version="1.0.0", runtime_api_version="v1"
+            version="0.1.0", runtime_name=self.name, runtime_version=self.version, runtime_api_version="v1"
         )
 
     async def _status(self, _: pb.StatusRequest) -> pb.StatusResponse:

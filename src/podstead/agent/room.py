@@ -9,7 +9,7 @@ from podstead.admission.order import AWAITING
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.ports import host_ports
 from podstead.admission.values import Decision, NodePod
-from podstead.k8s.containers import all_containers
+from podstead.k8s.volumes import needed_images
 from podstead.state.desired import Blocked
 from podstead.state.observed import ContainerState
 
@@ -107,7 +107,7 @@ class NodeRoom:
         view = self._view(session.uid)
         alive = any(s.ready for s in view.sandboxes) or any(c.state is ContainerState.RUNNING for c in view.containers)
         asks = desired.candidate or desired.effective
-        images = [c.image or "" for c in all_containers(asks.pod.spec)] if asks else []
+        images = needed_images(asks.pod) if asks else ()
         return NodePod(
             key=session.key,
             effective=desired.effective.pod if desired.effective else None,

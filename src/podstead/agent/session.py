@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from podstead.k8s.containers import all_containers
+from podstead.k8s.volumes import needed_images
 from podstead.reconcile.termination import ALIVE
 from podstead.state.desired import Blocked, DesiredPod
 from podstead.state.observed import ObservedPod
@@ -141,7 +141,7 @@ class PodSession:
         if self.record.rollback is None:
             return set()
         chosen = (self.revision(self.record.effective), self.revision(self.record.candidate))
-        return {(c.image or "", r.id) for r in chosen if r is not None for c in all_containers(r.pod.spec)}
+        return {(image, r.id) for r in chosen if r is not None for image in needed_images(r.pod)}
 
     def observed(self, view: PodView) -> ObservedPod:
         """Return what is, as a frozen snapshot."""

@@ -30,6 +30,7 @@ from podstead.daemon.parts import Ground, build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
+from podstead.daemon.volumes import VolumeKeeper
 from podstead.errors import OperatorError, PodsteadError, RuntimeFault
 from podstead.network.node_ip import find_node_ip
 from podstead.reconcile.termination import grace_seconds
@@ -191,6 +192,7 @@ class Agent:
             "adoption": lambda: self._adopt(parts),
             "objects": parts.objects.loop.run,
             "config-files": parts.objects.files.run,
+            "volumes": VolumeKeeper(ground, parts).run,
             **parts.upkeep.loops,
         }
         if parts.sync is not None:

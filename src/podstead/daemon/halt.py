@@ -69,7 +69,7 @@ async def end_host(paths: Paths, private: PrivateContainerd, network: HostNetwor
 def _unmount(paths: Paths) -> None:
     mounter = SystemMounter()
     for point in mounter.mount_points(paths.pods):
-        mounter.unmount(point.path)
+        mounter.unmount(point.path, detach=True)
 
 
 async def _gone_is_fine(call: Awaitable[None]) -> None:

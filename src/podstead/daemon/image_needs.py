@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from podstead.errors import PodsteadError
 from podstead.images.reference import ImageReference, parse
 from podstead.images.retention import names_of
-from podstead.k8s.containers import all_containers
+from podstead.k8s.volumes import needed_images
 from podstead.state.updates import in_use
 from podstead.store.facts import IMPORTED_IMAGES, PULLED_IMAGES
 
@@ -130,7 +130,7 @@ class NeededImages:
         """Yield the names of what a pod needs: by its manifests, as they were found, and as its containers say."""
         for identifier in in_use(session.record):
             revision = session.revision(identifier)
-            for image in [c.image or "" for c in all_containers(revision.pod.spec)] if revision else []:
+            for image in needed_images(revision.pod) if revision else ():
                 yield from stored_names(image)
                 if image in session.images:
                     yield session.images[image]

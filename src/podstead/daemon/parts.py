@@ -118,6 +118,7 @@ class Parts:
     room: NodeRoom
     sync: SyncLoop | None
     upkeep: Upkeep
+    volumes: PodVolumes
     closing: NodeClosing
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
@@ -149,7 +150,6 @@ def build_parts(ground: Ground) -> Parts:
     directory = _directory(ground, table)
     room = NodeRoom(table, _room_facts(ground), pleg.view, mirror.ready, recorder)
     sync = _sync(ground, directory, room, table, shelf, board)
-
     gone: set[PodKey] = set()
 
     def ended(session: PodSession) -> None:
@@ -180,6 +180,7 @@ def build_parts(ground: Ground) -> Parts:
         room=room,
         sync=sync,
         upkeep=upkeep,
+        volumes=volumes,
         closing=NodeClosing(table, room, pleg.view, settings.shutdown, clock),
         gone=gone,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cri.transport import socket_path
 from podstead.daemon.abilities import abilities
 from podstead.daemon.node import allocatable_texts
+from podstead.k8s.containers import find_container
+from podstead.k8s.volumes import used_volumes, uses
+from podstead.state.observed import ContainerState
 from podstead.volumes.abilities import MountAbilities, abilities_of
 from podstead.volumes.home import PodVolumes
 from podstead.volumes.making import VolumeNode
@@ -15,10 +19,19 @@ from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.payload import ContentSources
 
 if TYPE_CHECKING:
+    from podstead.agent.session import PodSession
     from podstead.config import Settings
-    from podstead.daemon.parts import Ground
+    from podstead.daemon.parts import Ground, Parts
+    from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.objects import ObjectLookup
+
+log = logging.getLogger(__name__)
+
+TIDY_SECONDS = 30.0
+"""How soon the space of a volume that was edited out is given back."""
+TIDIES_PER_LOOK = 20
+"""How often that is done before directories of forgotten pods are looked for again: those appear at starts only."""
 
 
 def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
@@ -33,6 +46,61 @@ def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
         memory_bytes=ground.machine.memory_bytes,
     )
     return PodVolumes(ground.settings.paths, SystemMounter(), node)
+
+
+class VolumeKeeper:
+    """Removes volumes that nobody uses any more: of edits that took them out, and of pods that nothing else remembers."""
+
+    def __init__(self, ground: Ground, parts: Parts) -> None:
+        self._clock = ground.clock
+        self._volumes = parts.volumes
+        self._table = parts.table
+        self._pleg = parts.pleg
+        self._tidied: dict[PodUID, tuple[v1.Volume, ...]] = {}
+
+    async def run(self) -> None:
+        """Look now and then, for ever; call when the table of pods is filled."""
+        while True:
+            await self._drop_leftovers()
+            for _ in range(TIDIES_PER_LOOK):
+                await self._clock.sleep(TIDY_SECONDS)
+                for session in list(self._table.sessions()):
+                    await self._tidy(session)
+
+    async def _drop_leftovers(self) -> None:
+        """Remove what is left of incarnations that ended while no agent could remove it."""
+        for uid in await self._volumes.leftovers(lambda uid: self._table.by_uid(uid) is not None):
+            trouble = await self._volumes.teardown(uid)
+            log.warning("what pod %s left on the node %s", uid, trouble.message if trouble else "was removed")
+
+    async def _tidy(self, session: PodSession) -> None:
+        """Remove the volumes that no content in force or waiting uses and no running container, when those change."""
+        used = self._used(session)
+        if used is None or self._tidied.get(session.uid) == used:
+            return
+        trouble = await self._volumes.tidy(session.uid, lambda: self._used(session))
+        if trouble is not None:
+            log.warning("unused volumes of pod %s stay: %s", session.key, trouble.message)
+        self._tidied = {s.uid: self._tidied[s.uid] for s in self._table.sessions() if s.uid in self._tidied}
+        self._tidied[session.uid] = used
+
+    def _used(self, session: PodSession) -> tuple[v1.Volume, ...] | None:
+        """Return the volumes in use, None where that cannot be told: a revision is lost, or the runtime away."""
+        view = self._pleg.view(session.uid)
+        found: list[v1.Volume] = []
+        for identifier in (session.record.effective, session.record.candidate):
+            revision = session.revision(identifier)
+            if identifier is not None and revision is None:
+                return None
+            found += used_volumes(revision.pod) if revision is not None else ()
+        for container in view.containers:
+            if container.state is not ContainerState.EXITED:
+                made_by = session.revision(container.revision)
+                spec = find_container(made_by.pod.spec, container.name) if made_by is not None else None
+                if made_by is None or spec is None:
+                    return None
+                found += [volume for volume in made_by.pod.spec.volumes if uses(spec, volume.name)]
+        return tuple(found) if view.fresh else None
 
 
 async def mount_abilities(ground: Ground, pod: v1.Pod) -> MountAbilities:

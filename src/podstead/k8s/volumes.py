@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s import quantity, resources
 from podstead.k8s.containers import all_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from podstead.k8s import core_v1 as v1
+
+
+HUGE_PAGES = "HugePages"
+"""The medium of an emptyDir of huge pages; `HugePages-2Mi` says which."""
 
 
 def uses(container: v1.Container, volume: str) -> bool:
@@ -32,6 +37,19 @@ def mounted_images(container: v1.Container, pod: v1.Pod) -> Iterator[v1.ImageVol
             yield volume.image
 
 
+def images_of(container: v1.Container, pod: v1.Pod) -> Iterator[str]:
+    """Yield the references of all that a container needs of the image store: its image, then its image volumes."""
+    yield container.image or ""
+    for volume in mounted_images(container, pod):
+        yield volume.reference or ""
+
+
+def needed_images(pod: v1.Pod) -> tuple[str, ...]:
+    """Return the references of all images that a pod runs from or mounts, each once."""
+    containers = all_containers(pod.spec)
+    return tuple(dict.fromkeys(image for container in containers for image in images_of(container, pod)))
+
+
 def shows_content(volume: v1.Volume) -> bool:
     """Return whether the agent writes the volume's files: from the pod's own fields, ConfigMaps and Secrets."""
     sources = (volume.downward_api, volume.config_map, volume.secret, volume.projected)
@@ -45,3 +63,21 @@ def keeps_up(pod: v1.Pod) -> bool:
     that follows sizeLimit.
     """
     return any(shows_content(v) or (v.empty_dir is not None and bool(v.empty_dir.medium)) for v in used_volumes(pod))
+
+
+def huge_page_size(medium: str, pod: v1.Pod) -> int | str:
+    """Return the page size in bytes that a medium stands for, or why it stands for none.
+
+    `HugePages` alone means the one size that the pod's containers have a limit of.
+    """
+    limits = [c.resources.limits for c in all_containers(pod.spec) if c.resources is not None]
+    prefix = resources.HUGEPAGES_PREFIX
+    asked = {name.removeprefix(prefix) for texts in limits for name in texts if name.startswith(prefix)}
+    size = next(iter(asked), "") if medium == HUGE_PAGES else medium.removeprefix(f"{HUGE_PAGES}-")
+    if medium == HUGE_PAGES and len(asked) > 1:
+        return f"the containers have limits of several page sizes: write which, as in {HUGE_PAGES}-2Mi"
+    if size not in asked or quantity.problem(size) is not None:
+        return (
+            f"huge pages need a limit: write resources.limits hugepages-{size or '2Mi'} for a container that uses them"
+        )
+    return quantity.value(size)

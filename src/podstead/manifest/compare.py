@@ -82,6 +82,7 @@ def compare(old: v1.Pod, new: v1.Pod) -> Changes:
       because the new volume must be initialised again, and when each of several containers does, so that no two of
       them ever run with the old and the new volume side by side. A single container is just restarted, for there is
       nobody to disagree with: its sandbox, address and other volumes live on. An unmounted volume restarts nothing.
+    - an emptyDir of another medium or mode must be fresh, and a pod gets fresh ones as a whole.
     - an env entry that names a changed label or annotation, or a changed resource of another container, restarts
       its container. A subPathExpr sees such values only through env.
     - host ports concern the sandbox, but not with hostNetwork.
@@ -112,6 +113,8 @@ def _field_changes(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
         concerned: frozenset[str] = frozenset()
         if difference.pattern.endswith((".ports[].hostPort", ".ports[].hostIP")):
             effect = Effect.NOTHING if host_network else effect
+        elif difference.pattern.startswith("spec.volumes[].emptyDir.") and effect is Effect.POD:
+            effect, concerned = _another_empty_dir(difference.keys[0], old, new)
         elif effect in {Effect.CONTAINER, Effect.RESIZE}:
             effect, concerned = _concerned(difference, old, new, host_network=host_network)
         elif difference.pattern == "spec.priorityClassName" and qos.is_oom_protected(old) != qos.is_oom_protected(new):
@@ -148,6 +151,13 @@ def _volume_effect(volume: str, old: v1.Pod, new: v1.Pod) -> tuple[Effect, froze
     if len(users) > 1 and users >= _names(old) | _names(new):
         return Effect.POD, users
     return Effect.CONTAINER, users
+
+
+def _another_empty_dir(volume: str, old: v1.Pod, new: v1.Pod) -> tuple[Effect, frozenset[str]]:
+    """Return what another medium or mode restarts: the pod, unless the volume was or becomes another kind."""
+    effect, users = _volume_effect(volume, old, new)
+    both = all(v.empty_dir is not None for pod in (old, new) for v in pod.spec.volumes if v.name == volume)
+    return (Effect.POD, users) if both and effect is not Effect.NOTHING else (effect, users)
 
 
 def _has_own_hosts_file(container: v1.Container) -> bool:

@@ -49,9 +49,13 @@ _METADATA = (
     Rule(
         path="metadata.annotations",
         effect=Effect.NOTHING,
-        why="an env fieldRef to it, or an AppArmor annotation: that container",
+        why="an env fieldRef to it, or an AppArmor annotation: that container. Files of downwardAPI volumes follow at once",
     ),
-    Rule(path="metadata.labels", effect=Effect.NOTHING, why="an env fieldRef to it: that container"),
+    Rule(
+        path="metadata.labels",
+        effect=Effect.NOTHING,
+        why="an env fieldRef to it: that container. Files of downwardAPI volumes follow at once",
+    ),
     *_rows(
         "metadata.",
         Effect.NOTHING,
@@ -141,6 +145,17 @@ _SHARED = "the containers that mount it; the pod if an init container or every o
 _VOLUMES = (
     Rule(path="spec.volumes[]", effect=Effect.CONTAINER, why=_SHARED),
     Rule(path="spec.volumes[].name", effect=Effect.CONTAINER, why=_SHARED),
+    Rule(
+        path="spec.volumes[].emptyDir.sizeLimit",
+        effect=Effect.NOTHING,
+        why="the volume as it is gets the new limit",
+    ),
+    *_rows(
+        "spec.volumes[].emptyDir.",
+        Effect.POD,
+        "medium mode",
+        "a pod's emptyDirs are fresh together; nothing if no container uses the volume",
+    ),
     Rule(path="spec.volumes[].hostPath.path", effect=Effect.CONTAINER, why=_SHARED),
     Rule(path="spec.volumes[].hostPath.type", effect=Effect.NOTHING, why="checked when a container next starts"),
     Rule(path="spec.volumes[].image.reference", effect=Effect.CONTAINER, why=_SHARED),
@@ -148,16 +163,23 @@ _VOLUMES = (
     *_rows(
         "spec.volumes[].",
         Effect.CONTAINER,
-        "configMap.** emptyDir.** downwardAPI.** projected.** secret.** nfs.** iscsi.** fc.** gitRepo.** flexVolume.** cephfs.** cinder.**"
-        " rbd.** scaleIO.** storageos.** awsElasticBlockStore.** azureDisk.** flocker.** gcePersistentDisk.**"
-        " photonPersistentDisk.** portworxVolume.** quobyte.** vsphereVolume.**",
-        _SHARED,
+        "configMap.** downwardAPI.** projected.** secret.**",
+        f"{_SHARED}. What the files show, an object or a label, is followed without a restart",
     ),
+    Rule(path="spec.volumes[].nfs.**", effect=Effect.CONTAINER, why=_SHARED),
     *_rows(
         "spec.volumes[].",
         Effect.REFUSED,
         "azureFile.** csi.** ephemeral.** glusterfs.** persistentVolumeClaim.**",
         "needs API objects",
+    ),
+    *_rows(
+        "spec.volumes[].",
+        Effect.REFUSED,
+        "awsElasticBlockStore.** azureDisk.** cephfs.** cinder.** fc.** flexVolume.** flocker.** gcePersistentDisk.**"
+        " gitRepo.** iscsi.** photonPersistentDisk.** portworxVolume.** quobyte.** rbd.** scaleIO.** storageos.**"
+        " vsphereVolume.**",
+        "no such volume is made",
     ),
 )
 

@@ -58,6 +58,26 @@ _SILENT = Rule(outcome=Outcome.SILENT)
 _REFERENCE = Rule(outcome=Outcome.REFERENCE)
 _SERVER_OWNED = "the node sets this itself"
 
+_BY_THE_NODE = "mount the storage on the node (/etc/fstab, or a mount unit) and its directory as hostPath"
+INSTEAD = {
+    **dict.fromkeys(
+        (
+            *("awsElasticBlockStore", "azureDisk", "cephfs", "cinder", "fc", "flocker", "gcePersistentDisk", "iscsi"),
+            *("photonPersistentDisk", "portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"),
+        ),
+        _BY_THE_NODE,
+    ),
+    "flexVolume": "its drivers are not run here: " + _BY_THE_NODE,
+    "gitRepo": "clone the repository into a directory of the node and mount that as hostPath",
+}
+"""What to write in place of a kind of volume that is not made here."""
+
+
+def _no_volume(kind: str, instead: str) -> Rule:
+    """Refuse a kind of volume. Even an empty source is one: without it, the volume would be another."""
+    return Rule(outcome=Outcome.REFUSED, text=f"{kind} volumes are not supported: {instead}", allowed=())
+
+
 RULES: dict[str, Rule] = {
     "Pod.status": _ignored("the node reports the status itself"),
     "ObjectMeta.creationTimestamp": _ignored(_SERVER_OWNED),
@@ -101,30 +121,16 @@ RULES: dict[str, Rule] = {
     "GRPCAction.mode": _refused("modes of gRPC probes"),
     "HTTPGetAction.protocol": _refused("protocols of HTTP probes"),
     "ResourceRequirements.claims": _REFERENCE,
-    "VolumeMount.bindMountOptions": _refused("options of bind mounts"),
-    "VolumeMount.recursiveReadOnly": _refused("recursive read-only mounts", ("Disabled", "IfPossible")),
-    "VolumeMount.subPath": _refused("sub-paths of volumes"),
-    "VolumeMount.subPathExpr": _refused("sub-paths of volumes"),
-    "EmptyDirVolumeSource.medium": _refused("huge pages as a medium", ("Memory",)),
-    "EmptyDirVolumeSource.mode": _refused("modes of emptyDir volumes"),
-    "Volume.configMap": _REFERENCE,
-    "Volume.secret": _REFERENCE,
+    "VolumeMount.bindMountOptions": _refused_for("the runtime's interface has no options of bind mounts: remove it"),
+    "VolumeProjection.clusterTrustBundle": _REFERENCE,
+    "VolumeProjection.podCertificate": _REFERENCE,
+    "VolumeProjection.serviceAccountToken": _REFERENCE,
     "Volume.csi": _REFERENCE,
     "Volume.persistentVolumeClaim": _REFERENCE,
     "Volume.ephemeral": _REFERENCE,
     "Volume.glusterfs": _REFERENCE,
     "Volume.azureFile": _REFERENCE,
-    **{
-        # Even an empty source is one: without it, the volume would be another.
-        f"Volume.{kind}": Rule(
-            outcome=Outcome.REFUSED, text=f"{kind} volumes are not supported by this version", allowed=()
-        )
-        for kind in (
-            *("awsElasticBlockStore", "azureDisk", "cephfs", "cinder", "downwardAPI", "fc", "flexVolume", "flocker"),
-            *("gcePersistentDisk", "gitRepo", "image", "iscsi", "nfs", "photonPersistentDisk", "portworxVolume"),
-            *("projected", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"),
-        )
-    },
+    **{f"Volume.{kind}": _no_volume(kind, instead) for kind, instead in INSTEAD.items()},
 }
 
 HONOURED: dict[str, str] = {
@@ -183,10 +189,22 @@ HONOURED: dict[str, str] = {
     "PodDNSConfig": "nameservers options searches",
     "PodDNSConfigOption": "name value",
     "HostAlias": "hostnames ip",
-    "Volume": "emptyDir hostPath name",
-    "EmptyDirVolumeSource": "sizeLimit",
+    "Volume": "configMap downwardAPI emptyDir hostPath image name nfs projected secret",
+    "ConfigMapVolumeSource": "defaultMode defaultUser items name optional",
+    "SecretVolumeSource": "defaultMode defaultUser items optional secretName",
+    "KeyToPath": "key mode path user",
+    "DownwardAPIVolumeSource": "defaultMode defaultUser items",
+    "DownwardAPIVolumeFile": "fieldRef mode path resourceFieldRef user",
+    "ProjectedVolumeSource": "defaultMode defaultUser sources",
+    "VolumeProjection": "configMap downwardAPI secret",
+    "ConfigMapProjection": "items name optional",
+    "DownwardAPIProjection": "items",
+    "SecretProjection": "items name optional",
+    "EmptyDirVolumeSource": "medium mode sizeLimit",
     "HostPathVolumeSource": "path type",
-    "VolumeMount": "mountPath mountPropagation name readOnly",
+    "ImageVolumeSource": "pullPolicy reference",
+    "NFSVolumeSource": "path readOnly server",
+    "VolumeMount": "mountPath mountPropagation name readOnly recursiveReadOnly subPath subPathExpr",
 }
 """The honoured fields, by type. Values that are not honoured of a field that is (a medium, a policy) stand in RULES."""
 

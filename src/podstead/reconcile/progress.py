@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.k8s.containers import all_containers, find_container, standing_containers
+from podstead.k8s.containers import find_container, standing_containers
+from podstead.k8s.volumes import needed_images
 from podstead.manifest.gate import deadline_seconds
 from podstead.reconcile.actions import FallBack, NoteProgress, PodActions, PullImage
 from podstead.state.updates import begun
@@ -71,7 +72,7 @@ def _give_up(desired: DesiredPod, observed: ObservedPod, progress: Progress, eff
         told = NoteProgress(revision=effective.id, progress=replace(progress, expired=True))
         return PodActions(steps=() if progress.expired else (told,))
     # Its images are in use, so they are there unless somebody took them away: then they come before anything stops.
-    missing = {c.image or "" for c in all_containers(target.pod.spec)} - observed.images.keys()
+    missing = set(needed_images(target.pod)) - observed.images.keys()
     steps: list[Step] = [PullImage(image=image, revision=target.id) for image in sorted(missing)]
     return PodActions(steps=tuple(steps) or (FallBack(revision=effective.id, target=target.id),))
 

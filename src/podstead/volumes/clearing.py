@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from podstead.volumes import layout, removal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from podstead.k8s import core_v1 as v1
     from podstead.volumes.mounter import Mounter
     from podstead.volumes.mountinfo import MountPoint
 
@@ -24,15 +25,14 @@ _TYPES = {layout.EMPTY_DIR: {"tmpfs", "hugetlbfs"}, layout.NFS: {"nfs", "nfs4"}}
 """File systems that we mount for a volume, by its plugin."""
 
 
-def clear(pod_directory: Path, parts: Iterable[str], mounter: Mounter) -> None:
-    """Unmount and remove directories of a pod's directory, or with no parts the whole; safe to repeat.
+def clear(pod_directory: Path, parts: Sequence[str] | None, mounter: Mounter) -> None:
+    """Unmount and remove parts of a pod's directory, or with None the whole; safe to repeat.
 
     Raises RemovalRefusedError, MountError and other OSErrors.
     """
     # Mount points are told by real paths; only the last part of the path is ours and known to be no link.
     real = pod_directory.parent.resolve() / pod_directory.name
-    targets = [real / part for part in parts] or [real]
-    for target in targets:
+    for target in [real] if parts is None else [real / part for part in parts]:
         points = mounter.mount_points(target)
         foreign = next((point for point in points if not _is_ours(point, real)), None)
         if foreign is not None:
@@ -45,12 +45,27 @@ def clear(pod_directory: Path, parts: Iterable[str], mounter: Mounter) -> None:
         removal.remove_tree(target)
 
 
+def unused(pod_directory: Path, used: Collection[v1.Volume]) -> list[str]:
+    """Return the parts of a pod's directory that belong to none of these volumes."""
+    places, names = {layout.place_of(volume) for volume in used}, {volume.name for volume in used}
+    found = [f"{layout.SUB_PATHS}/{name}" for name in _names(pod_directory / layout.SUB_PATHS) if name not in names]
+    for kind in ("volumes", "plugins"):
+        for plugin in _names(pod_directory / kind):
+            entries = _names(pod_directory / kind / plugin)
+            found += [f"{kind}/{plugin}/{name}" for name in entries if (plugin, name) not in places]
+    return found
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir()) if directory.is_dir() else []
+
+
 def _is_ours(point: MountPoint, pod_directory: Path) -> bool:
     """Return whether we mounted this: a volume of ours, or a sub-path at VOLUME/CONTAINER/INDEX."""
     match point.path.relative_to(pod_directory).parts:
         case ("volumes", plugin, _):
             return point.fs_type in _TYPES.get(plugin, ())
-        case ("volume-subpaths", _, _, _):
+        case (layout.SUB_PATHS, _, _, _):
             return True
         case _:
             return False

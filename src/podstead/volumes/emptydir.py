@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from podstead.k8s import quantity, resources
+from podstead.k8s.volumes import HUGE_PAGES, huge_page_size
 from podstead.volumes import hugepages
 from podstead.volumes.mounter import MountError
 from podstead.volumes.trouble import Ready, VolumeTrouble
@@ -44,7 +45,7 @@ def prepare(
     group = pod.spec.security_context.fs_group if pod.spec.security_context is not None else None
     mode = (DEFAULT_MODE if source.mode is None else source.mode) | (GROUP_BITS if group is not None else 0)
     try:
-        if medium.startswith(hugepages.MEDIUM):
+        if medium.startswith(HUGE_PAGES):
             why = _huge_pages(source, path, pod, mounter, mode)
             return Ready(path=path) if why is None else VolumeTrouble(message=f"{begin}: {why}")
         make_directory(path, mode, group)
@@ -94,7 +95,7 @@ def make_directory(path: Path, mode: int, group: int | None) -> None:
 
 def _huge_pages(source: v1.EmptyDirVolumeSource, path: Path, pod: v1.Pod, mounter: Mounter, mode: int) -> str | None:
     """Mount huge pages; return why there are none."""
-    size = hugepages.page_size(source.medium or "", pod)
+    size = huge_page_size(source.medium or "", pod)
     why = size if isinstance(size, str) else hugepages.shortage(size, hugepages.pages())
     if why is not None or isinstance(size, str):
         return why

@@ -22,7 +22,7 @@ from podstead.volumes.payload import ContentError, payload
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from podstead.config import Paths
     from podstead.k8s import core_v1 as v1
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 REMOVAL_SECONDS = 600.0
 """Removing a million small files takes minutes on a slow disk."""
-FRESH_PARTS = ("volume-subpaths", "volumes", "plugins")
+FRESH_PARTS = (layout.SUB_PATHS, "volumes", "plugins")
 """What of a pod's directory a whole-pod edit begins anew."""
 
 
@@ -119,14 +119,26 @@ class PodVolumes:
                 found.append(usage.VolumeUsage(volume=name, used=used, limit=limit))
         return tuple(found)
 
-    async def leftovers(self, known: Collection[PodUID]) -> tuple[PodUID, ...]:
-        """Return the incarnations that have a directory here and are none of the known ones: `teardown` is for them."""
+    async def tidy(self, uid: PodUID, used: Callable[[], Sequence[v1.Volume] | None]) -> VolumeTrouble | None:
+        """Remove the volumes that an edit has left without a user.
+
+        `used` tells what is in use or is going to be; None says that it cannot be told, and removes nothing. It is asked
+        when nothing else makes volumes of the pod, so that none is taken for unused that was just made.
+        """
+        path = layout.pod_directory(self._paths, uid)
+        async with self._lock(uid):
+            if (kept := used()) is None:
+                return None
+            return await self._removal(uid, path, functools.partial(self._tidy, path, kept))
+
+    async def leftovers(self, is_known: Callable[[PodUID], bool]) -> tuple[PodUID, ...]:
+        """Return the incarnations that have a directory here and are not known: `teardown` is for them."""
 
         def names() -> list[str]:
             return [entry.name for entry in self._paths.pods.iterdir()] if self._paths.pods.is_dir() else []
 
         found = await self._threads.run("leftovers", names)
-        return tuple(PodUID(name) for name in sorted(found) if name not in known)
+        return tuple(uid for uid in map(PodUID, sorted(found)) if not is_known(uid))
 
     async def write_hosts(
         self, pod: v1.Pod, uid: PodUID, name: PodHostname, ips: Sequence[str], neighbours: Names | None = None
@@ -169,7 +181,7 @@ class PodVolumes:
 
         Our own mounts are unmounted; any other mount below stops the removal before it has touched anything.
         """
-        trouble = await self._clear(uid, ())
+        trouble = await self._clear(uid, None)
         if trouble is None:
             self._locks.pop(uid, None)
         return trouble
@@ -184,13 +196,18 @@ class PodVolumes:
         except ContentError as error:
             return error
 
-    async def _clear(self, uid: PodUID, parts: Sequence[str]) -> VolumeTrouble | None:
+    def _tidy(self, path: Path, used: Sequence[v1.Volume]) -> None:
+        if parts := clearing.unused(path, used):
+            clearing.clear(path, parts, self._mounter)
+
+    async def _clear(self, uid: PodUID, parts: Sequence[str] | None) -> VolumeTrouble | None:
         path = layout.pod_directory(self._paths, uid)
+        async with self._lock(uid):
+            return await self._removal(uid, path, functools.partial(clearing.clear, path, parts, self._mounter))
+
+    async def _removal(self, uid: PodUID, path: Path, work: Callable[[], None]) -> VolumeTrouble | None:
         try:
-            async with self._lock(uid):
-                await self._threads.run(
-                    uid, functools.partial(clearing.clear, path, parts, self._mounter), REMOVAL_SECONDS
-                )
+            await self._threads.run(uid, work, REMOVAL_SECONDS)
         except MountError as error:
             return VolumeTrouble(reason="FailedUnmount", message=f"cannot unmount below {path}: {error}")
         except OSError as error:

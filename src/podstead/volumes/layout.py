@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
     from podstead.config import Paths
     from podstead.identity import PodUID
+    from podstead.k8s import core_v1 as v1
 
 EMPTY_DIR = "kubernetes.io~empty-dir"
 NFS = "kubernetes.io~nfs"
@@ -19,6 +21,24 @@ CONTENT_PLUGINS = {
     "projected": "kubernetes.io~projected",
 }
 """The plugins of volumes that the agent writes, by the volume's attribute."""
+
+
+SUB_PATHS = "volume-subpaths"
+
+
+def place_of(volume: v1.Volume) -> tuple[str, str] | None:
+    """Return plugin and name of the directory that a volume has with its pod, None for one that has none.
+
+    An NFS volume's name tells exports apart, so that an edit mounts the new one beside the one in use.
+    """
+    if volume.empty_dir is not None:
+        return EMPTY_DIR, volume.name
+    if volume.nfs is not None:
+        told = f"{volume.nfs.server}:{volume.nfs.path}:{bool(volume.nfs.read_only)}"
+        return NFS, f"{volume.name}.{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    plugins = (plugin for source, plugin in CONTENT_PLUGINS.items() if getattr(volume, source) is not None)
+    plugin = next(plugins, None)
+    return (plugin, volume.name) if plugin is not None else None
 
 
 def pod_directory(paths: Paths, uid: PodUID) -> Path:
@@ -48,7 +68,7 @@ def definition(paths: Paths, uid: PodUID, plugin: str, name: str) -> Path:
 
 def sub_paths(paths: Paths, uid: PodUID) -> Path:
     """Return the directory below which sub-paths of volumes are mounted: VOLUME/CONTAINER/INDEX."""
-    return pod_directory(paths, uid) / "volume-subpaths"
+    return pod_directory(paths, uid) / SUB_PATHS
 
 
 def etc_hosts(paths: Paths, uid: PodUID) -> Path:

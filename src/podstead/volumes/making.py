@@ -80,29 +80,28 @@ class PodMaker:
         if volume.host_path is not None:
             protected = [path.resolve() for path in self.node.protected]
             return hostpath.prepare(volume.name, volume.host_path, protected)
+        place = layout.place_of(volume)
+        if place is None:
+            return VolumeTrouble(message=f"cannot make volume {volume.name!r}: its kind is not supported")
+        path = layout.volume(self.paths, self.uid, *place)
+        if volume.nfs is not None:
+            return nfs.prepare(volume.name, volume.nfs, path, self.mounter)
         if volume.empty_dir is not None:
             return emptydir.prepare(
                 volume.name,
                 volume.empty_dir,
-                layout.volume(self.paths, self.uid, layout.EMPTY_DIR, volume.name),
+                path,
                 self.pod,
                 self.mounter,
                 memory_bytes=self.node.memory_bytes,
                 in_force=self.in_force,
             )
-        if volume.nfs is not None:
-            name = nfs.directory(volume.name, volume.nfs)
-            path = layout.volume(self.paths, self.uid, layout.NFS, name)
-            return nfs.prepare(volume.name, volume.nfs, path, self.mounter)
-        plugin = next((p for source, p in layout.CONTENT_PLUGINS.items() if getattr(volume, source) is not None), None)
-        if plugin is None:
-            return VolumeTrouble(message=f"cannot make volume {volume.name!r}: its kind is not supported")
         security = self.pod.spec.security_context
         return content.prepare(
             volume,
             self.contents[volume.name],
-            layout.volume(self.paths, self.uid, plugin, volume.name),
-            layout.definition(self.paths, self.uid, plugin, volume.name),
+            path,
+            layout.definition(self.paths, self.uid, *place),
             security.fs_group if security is not None else None,
             self.mounter,
             in_force=self.in_force,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from podstead.volumes.emptydir import is_mounted
@@ -14,12 +13,6 @@ if TYPE_CHECKING:
 
     from podstead.k8s import core_v1 as v1
     from podstead.volumes.mounter import Mounter
-
-
-def directory(volume: str, source: v1.NFSVolumeSource) -> str:
-    """Return the directory's name: it tells exports apart, so that an edit mounts the new one beside the old one."""
-    told = f"{source.server}:{source.path}:{bool(source.read_only)}"
-    return f"{volume}.{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def prepare(volume: str, source: v1.NFSVolumeSource, path: Path, mounter: Mounter) -> Ready | VolumeTrouble:

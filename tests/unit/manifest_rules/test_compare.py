@@ -187,8 +187,34 @@ def test_a_volume_that_only_env_reads_belongs_to_its_container() -> None:
         ("spec.volumes.2", {"name": "spare", "emptyDir": {}}),
         (f"{LOG}.env", [{"name": "A", "valueFrom": source}]),
     )
-    found = changes(content, ("spec.volumes.2.emptyDir.medium", "Memory"))
+    found = changes(content, ("spec.volumes.2", {"name": "spare", "hostPath": {"path": "/spare"}}))
     assert (found.pod, found.containers) == (False, frozenset({"log"}))
+
+
+def test_another_medium_is_fresh_volumes_for_the_whole_pod() -> None:
+    content = edited(PAIR, ("spec.volumes.2", {"name": "spare", "emptyDir": {}}))
+    unused = changes(content, ("spec.volumes.2.emptyDir.medium", "Memory"))
+    assert (unused.pod, unused.containers) == (False, frozenset())
+    used = edited(content, (f"{LOG}.volumeMounts", [{"name": "spare", "mountPath": "/spare"}]))
+    assert changes(used, ("spec.volumes.2.emptyDir.medium", "Memory")).pod
+    assert changes(used, ("spec.volumes.2.emptyDir.mode", 0o700)).pod
+    in_memory = edited(used, ("spec.volumes.2.emptyDir.medium", "Memory"))
+    another = changes(in_memory, ("spec.volumes.2", {"name": "spare", "hostPath": {"path": "/spare"}}))
+    assert (another.pod, another.containers) == (False, frozenset({"log"}))
+
+
+def test_a_limit_of_a_volume_and_what_its_files_show_restart_nothing() -> None:
+    item = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+    content = edited(
+        MYSQL,
+        ("spec.volumes.0", {"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}),
+        ("spec.volumes.1", {"name": "conf", "downwardAPI": {"items": [item]}}),
+    )
+    found = changes(content, ("spec.volumes.0.emptyDir.sizeLimit", "2Gi"), ("metadata.labels.new", "label"))
+    assert found.nothing
+    assert [field.path for field in found.fields] == ["metadata.labels[new]", "spec.volumes[data].emptyDir.sizeLimit"]
+    other = changes(content, ("spec.volumes.1.downwardAPI.items.0.path", "other"))
+    assert (other.pod, other.containers) == (False, frozenset({"mysql"}))
 
 
 def test_a_label_that_an_init_container_reads_initialises_the_pod_anew() -> None:
@@ -234,7 +260,7 @@ def test_quantities_are_compared_by_amount() -> None:
     assert changes(PAIR, (f"{LOG}.resources.requests.memory", "65536Ki")).fields == ()
     sized = edited(MYSQL, ("spec.volumes.0", {"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}))
     assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "1024Mi")).fields == ()
-    assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "nonsense")).containers == {"mysql"}
+    assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "nonsense")).fields
     assert changes(MYSQL, (f"{WEB}.resources.requests.cpu", "0.25")).containers == {"mysql"}
 
 

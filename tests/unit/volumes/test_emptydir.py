@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.volumes import huge_page_size
 from podstead.volumes import hugepages, layout
 from podstead.volumes.emptydir import tmpfs_size
 from podstead.volumes.mountinfo import MountPoint
@@ -137,17 +138,22 @@ def test_the_node_says_what_pages_it_has_set_aside(tmp_path: Path) -> None:
     [("HugePages", ["2Mi"], 2 << 20), ("HugePages-1Gi", ["1Gi", "2Mi"], 1 << 30)],
 )
 def test_the_size_of_the_pages(medium: str, limits: list[str], size: int) -> None:
-    assert hugepages.page_size(medium, with_pages(medium, *limits)) == size
+    assert huge_page_size(medium, with_pages(medium, *limits)) == size
 
 
 @pytest.mark.parametrize(
-    ("medium", "limits", "named"),
-    [("HugePages", [], "2Mi"), ("HugePages", ["2Mi", "1Gi"], ""), ("HugePages-1Gi", ["2Mi"], "1Gi")],
+    ("medium", "limits", "said"),
+    [
+        ("HugePages", [], "write resources.limits hugepages-2Mi"),
+        ("HugePages", ["2Mi", "1Gi"], "write which, as in HugePages-2Mi"),
+        ("HugePages-1Gi", ["2Mi"], "write resources.limits hugepages-1Gi"),
+        ("HugePages-x", ["x"], "write resources.limits hugepages-x"),
+    ],
 )
-def test_pages_need_a_limit_of_their_size(medium: str, limits: list[str], named: str) -> None:
-    why = hugepages.page_size(medium, with_pages(medium, *limits))
+def test_pages_need_a_limit_of_their_size(medium: str, limits: list[str], said: str) -> None:
+    why = huge_page_size(medium, with_pages(medium, *limits))
     assert isinstance(why, str)
-    assert f"write resources.limits hugepages-{named}" in why
+    assert said in why
 
 
 async def test_huge_pages_are_mounted_where_the_node_has_them(

@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
+from podstead.state.objects import ObjectKind
 from podstead.threads import PathThreads, StuckError
-from podstead.volumes import files, hostpath
+from podstead.volumes import files, hostpath, mounter
 from podstead.volumes.home import message_limit, wants_log
 from podstead.volumes.hostname import PodHostname
+from podstead.volumes.mounter import MountError, SystemMounter
 from podstead.volumes.mountinfo import MountPoint
 from podstead.volumes.trouble import VolumeTrouble
-from tests.unit.volumes.world import UID, empty, host, mode_of, pod_with, prepared, trouble
+from tests.unit.volumes.world import UID, config, empty, host, mode_of, pod_with, prepared, secret, trouble
 
 if TYPE_CHECKING:
     from podstead.config import Paths
     from podstead.volumes.home import PodVolumes
-    from tests.unit.volumes.world import MountTable
+    from tests.unit.volumes.world import MountTable, Objects
 
 
 # hostPath
@@ -213,6 +216,106 @@ async def test_a_busy_mount_is_reported(home: PodVolumes, table: MountTable) -> 
     assert isinstance(left, VolumeTrouble)
     assert (left.reason, path.exists()) == ("FailedUnmount", True)
     assert "target is busy" in left.message
+
+
+async def test_only_what_is_mounted_where_we_mount_it_is_ours(
+    home: PodVolumes, table: MountTable, paths: Paths, tmp_path: Path
+) -> None:
+    base = paths.pods / UID
+    ours = {
+        base / "volumes/kubernetes.io~empty-dir/e": "hugetlbfs",
+        base / "volumes/kubernetes.io~secret/s": "tmpfs",
+        base / "volumes/kubernetes.io~nfs/n.12345678": "nfs4",
+        base / "volume-subpaths/e/c/0": "ext4",
+    }
+    foreign = {
+        base / "volumes/kubernetes.io~empty-dir/e": "ext4",
+        base / "volumes/kubernetes.io~nfs/n.12345678": "tmpfs",
+        base / "volumes/kubernetes.io~other/o": "tmpfs",
+        base / "volumes/kubernetes.io~secret/s/deep": "tmpfs",
+        base / "volume-subpaths/e/c": "ext4",
+        base / "etc-hosts": "ext4",
+    }
+    for path, fs_type in foreign.items():
+        table.points = [MountPoint(path, fs_type)]
+        assert isinstance(await home.teardown(UID), VolumeTrouble), path
+    base.mkdir(parents=True)
+    table.points = [MountPoint(path, fs_type) for path, fs_type in ours.items()]
+    assert await home.teardown(UID) is None
+    assert (table.points, base.exists()) == ([], False)
+
+
+async def test_leftovers_are_the_directories_of_nobody(home: PodVolumes, paths: Paths) -> None:
+    assert await home.leftovers(lambda _: False) == ()
+    await prepared(home, pod_with(empty()))
+    (paths.pods / "other").mkdir()
+    assert await home.leftovers(lambda uid: uid == UID) == (PodUID("other"),)
+    assert await home.teardown(PodUID("other")) is None
+    assert await home.leftovers(lambda uid: uid == UID) == ()
+
+
+async def test_what_no_content_uses_is_removed(home: PodVolumes, paths: Paths, objects: Objects) -> None:
+    objects.put(ObjectKind.SECRET, "keys", password="hunter2")
+    objects.put(ObjectKind.CONFIG_MAP, "app", a="1")
+    before = pod_with(empty(), empty("spare", medium="Memory"), secret(), config(), nfs_volume("/one"))
+    made = await prepared(home, before)
+    after = pod_with(empty(), config(), nfs_volume("/two"))
+    kept = await prepared(home, after)
+    assert await home.tidy(UID, lambda: None) is None
+    assert await home.tidy(UID, lambda: [*before.spec.volumes, *after.spec.volumes]) is None
+    assert all(path.is_dir() for path in (*made.volumes.values(), *kept.volumes.values()))
+    assert await home.tidy(UID, lambda: after.spec.volumes) is None
+    left = {path for path in (*made.volumes.values(), *kept.volumes.values()) if path.exists()}
+    assert left == set(kept.volumes.values())
+    assert {path.name for path in (paths.pods / UID / "plugins").rglob("*") if path.is_dir()} >= {"m"}
+    assert not (paths.pods / UID / "plugins/kubernetes.io~secret/s").exists()
+
+
+# NFS
+
+
+def nfs_volume(path: str, server: str = "files.example", *, read_only: bool = False) -> v1.Volume:
+    return v1.Volume(name="n", nfs=v1.NFSVolumeSource(server=server, path=path, read_only=read_only or None))
+
+
+async def test_an_export_is_mounted_once_and_detached_at_the_end(home: PodVolumes, table: MountTable) -> None:
+    path = (await prepared(home, pod_with(nfs_volume("/data")))).volumes["n"]
+    assert path.parent.name == "kubernetes.io~nfs"
+    assert table.bound[path] == Path("files.example:/data rw")
+    await prepared(home, pod_with(nfs_volume("/data")))
+    assert len(table.points) == 1
+    other = (await prepared(home, pod_with(nfs_volume("/data", "fd00::1", read_only=True)))).volumes["n"]
+    assert other != path, "an edit mounts the new export beside the one in use"
+    assert table.bound[other] == Path("[fd00::1]:/data ro")
+    table.refuse = "umount: not responding"
+    assert await home.teardown(UID) is None
+    assert sorted(table.detached) == sorted([path, other]), "a dead server holds no teardown up"
+
+
+async def test_an_export_that_cannot_be_had_says_why(home: PodVolumes, table: MountTable) -> None:
+    table.refuse = "mount.nfs: Connection refused"
+    assert await trouble(home, pod_with(nfs_volume("/data"))) == (
+        "cannot mount volume 'n' from files.example:/data: mount.nfs: Connection refused"
+    )
+
+
+def test_a_node_without_the_program_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounter, "HELPER_PATH", str(tmp_path))
+    with pytest.raises(MountError, match="install the package nfs-common"):
+        SystemMounter().mount_nfs(tmp_path, "s:/x", read_only=True)
+
+
+def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    for name, text in (("mount.nfs", ""), ("mount", f'echo "$@" > {told}\nexec sleep 60')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(mounter, "HELPER_PATH", str(tmp_path))
+    monkeypatch.setattr(mounter, "COMMAND_SECONDS", 0.5)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(MountError, match="mount did not answer within"):
+        SystemMounter().mount_nfs(tmp_path / "n", "files.example:/x", read_only=True)
+    assert told.read_text() == f"-t nfs -o ro files.example:/x {tmp_path}/n\n"
 
 
 # Paths that do not answer

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
     from podstead.manifest.validate.findings import Findings
 
-_FILES = "keep its files in a directory of the node and mount that as hostPath"
-_STORAGE = "mount a directory of the node as hostPath"
+_STORAGE = "mount the storage on the node and its directory as hostPath"
 _DROP = "remove it"
 
 
@@ -57,9 +56,9 @@ def _refuse_in_volume(volume: v1.Volume, path: str, found: Findings) -> None:
 
 
 def _refuse_in_projection(projection: v1.VolumeProjection, path: str, found: Findings) -> None:
-    for name, given, what in (
-        ("serviceAccountToken", projection.service_account_token, "a ServiceAccount token"),
-        ("clusterTrustBundle", projection.cluster_trust_bundle, "a ClusterTrustBundle"),
-        ("podCertificate", projection.pod_certificate, "a pod certificate"),
+    for name, given, what, instead in (
+        ("serviceAccountToken", projection.service_account_token, "a ServiceAccount token", _DROP),
+        ("clusterTrustBundle", projection.cluster_trust_bundle, "a ClusterTrustBundle", "write a ConfigMap"),
+        ("podCertificate", projection.pod_certificate, "a pod certificate", "write a Secret"),
     ):
-        _refuse(given is not None, f"{path}.{name}", what, _FILES, found)
+        _refuse(given is not None, f"{path}.{name}", what, instead, found)

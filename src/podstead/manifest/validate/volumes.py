@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names, quantity
+from podstead.k8s.volumes import HUGE_PAGES, huge_page_size
 from podstead.manifest.defaults import volume_sources
-from podstead.manifest.validate.environment import VOLUME_FIELDS, validate_field_ref, validate_resource_ref
-from podstead.manifest.validate.findings import path_fault, quoted
+from podstead.manifest.validate.content import validate_content
+from podstead.manifest.validate.findings import quoted
 
 if TYPE_CHECKING:
     from podstead.manifest.validate.findings import Findings
@@ -25,7 +26,8 @@ HOST_PATH_TYPES = (
 )
 MEDIA = ("", "Memory", "HugePages")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-MODE_MAX = 0o777
+EMPTY_DIR_MODE_MAX = 0o1777
+"""The sticky bit too, as of /tmp."""
 
 
 def validate_volumes(pod: v1.Pod, found: Findings) -> None:
@@ -40,10 +42,10 @@ def validate_volumes(pod: v1.Pod, found: Findings) -> None:
             if volume.name in seen:
                 found.duplicate(f"{here}.name", f"{quoted(volume.name)} names another volume of this pod already")
             seen.add(volume.name)
-        _validate_source(volume, here, found)
+        _validate_source(volume, here, pod, found)
 
 
-def _validate_source(volume: v1.Volume, path: str, found: Findings) -> None:
+def _validate_source(volume: v1.Volume, path: str, pod: v1.Pod, found: Findings) -> None:
     sources = volume_sources(volume)
     if not sources:
         found.required(path, "expected a source such as emptyDir or hostPath")
@@ -52,18 +54,17 @@ def _validate_source(volume: v1.Volume, path: str, found: Findings) -> None:
     if volume.host_path is not None:
         _validate_host_path(volume.host_path, f"{path}.hostPath", found)
     if volume.empty_dir is not None:
-        _validate_empty_dir(volume.empty_dir, f"{path}.emptyDir", found)
-    if volume.downward_api is not None:
-        found.within(f"{path}.downwardAPI.defaultMode", volume.downward_api.default_mode, 0, MODE_MAX)
-        _validate_files(volume.downward_api.items, f"{path}.downwardAPI", found)
-    if volume.projected is not None:
-        _validate_projected(volume.projected, f"{path}.projected", found)
+        _validate_empty_dir(volume.empty_dir, f"{path}.emptyDir", pod, found)
+    validate_content(volume, path, found)
     if volume.image is not None:
         if not volume.image.reference:
             found.required(f"{path}.image.reference", "expected an image such as data:1.0")
         found.one_of(f"{path}.image.pullPolicy", volume.image.pull_policy, PULL_POLICIES)
-    if volume.nfs is not None and not volume.nfs.path.startswith("/"):
-        found.invalid(f"{path}.nfs.path", f"got {quoted(volume.nfs.path)}, must be absolute")
+    if volume.nfs is not None:
+        if not volume.nfs.server:
+            found.required(f"{path}.nfs.server", "expected the name or the address of the server")
+        if not volume.nfs.path.startswith("/"):
+            found.invalid(f"{path}.nfs.path", f"got {quoted(volume.nfs.path)}, must be absolute")
 
 
 def _validate_host_path(source: v1.HostPathVolumeSource, path: str, found: Findings) -> None:
@@ -77,10 +78,14 @@ def _validate_host_path(source: v1.HostPathVolumeSource, path: str, found: Findi
     found.one_of(f"{path}.type", source.type, HOST_PATH_TYPES)
 
 
-def _validate_empty_dir(source: v1.EmptyDirVolumeSource, path: str, found: Findings) -> None:
-    """Judge an emptyDir. An unknown medium is refused here; the kubelet fails when it mounts it."""
-    if source.medium is not None and not source.medium.startswith("HugePages-"):
-        found.one_of(f"{path}.medium", source.medium, MEDIA)
+def _validate_empty_dir(source: v1.EmptyDirVolumeSource, path: str, pod: v1.Pod, found: Findings) -> None:
+    """Judge an emptyDir. A medium that cannot be is refused here; the kubelet fails when it mounts it."""
+    medium = source.medium or ""
+    found.within(f"{path}.mode", source.mode, 0, EMPTY_DIR_MODE_MAX)
+    if not medium.startswith(f"{HUGE_PAGES}-"):
+        found.one_of(f"{path}.medium", medium, MEDIA)
+    if medium.startswith(HUGE_PAGES) and isinstance(why := huge_page_size(medium, pod), str):
+        found.invalid(f"{path}.medium", f"got {quoted(medium)}: {why}")
     if source.size_limit is None:
         return
     fault = quantity.problem(source.size_limit)
@@ -88,50 +93,3 @@ def _validate_empty_dir(source: v1.EmptyDirVolumeSource, path: str, found: Findi
         found.named(f"{path}.sizeLimit", source.size_limit, fault)
     elif quantity.parse(source.size_limit) < 0:
         found.invalid(f"{path}.sizeLimit", f"got {quoted(source.size_limit)}, must not be negative")
-
-
-def _validate_projected(source: v1.ProjectedVolumeSource, path: str, found: Findings) -> None:
-    found.within(f"{path}.defaultMode", source.default_mode, 0, MODE_MAX)
-    for index, projection in enumerate(source.sources):
-        here = f"{path}.sources[{index}]"
-        given = [
-            name
-            for name, inner in (
-                ("downwardAPI", projection.downward_api),
-                ("configMap", projection.config_map),
-                ("secret", projection.secret),
-                ("serviceAccountToken", projection.service_account_token),
-                ("clusterTrustBundle", projection.cluster_trust_bundle),
-                ("podCertificate", projection.pod_certificate),
-            )
-            if inner is not None
-        ]
-        if not given:
-            found.required(here, "expected downwardAPI, the one source that works without an API server")
-        for extra in given[1:]:
-            found.forbidden(f"{here}.{extra}", f"{given[0]} is given already; make it an entry of its own")
-        if projection.downward_api is not None:
-            _validate_files(projection.downward_api.items, f"{here}.downwardAPI", found)
-
-
-def _validate_files(items: tuple[v1.DownwardAPIVolumeFile, ...], path: str, found: Findings) -> None:
-    """Judge the files of a downwardAPI source."""
-    for index, item in enumerate(items):
-        here = f"{path}.items[{index}]"
-        if not item.path:
-            found.required(f"{here}.path", "expected the file's path within the volume")
-        else:
-            begins_with_dots = item.path.split("/")[0].startswith("..")
-            fault = path_fault(item.path) or ("must not begin with '..'" if begins_with_dots else None)
-            found.named(f"{here}.path", item.path, fault)
-        found.within(f"{here}.mode", item.mode, 0, MODE_MAX)
-        if item.field_ref is not None:
-            validate_field_ref(item.field_ref, f"{here}.fieldRef", VOLUME_FIELDS, found)
-            if item.resource_field_ref is not None:
-                found.invalid(here, "got fieldRef and resourceFieldRef; remove one of the two")
-        elif item.resource_field_ref is None:
-            found.required(here, "expected fieldRef or resourceFieldRef")
-        if item.resource_field_ref is not None:
-            if not item.resource_field_ref.container_name:
-                found.required(f"{here}.resourceFieldRef.containerName", "a volume belongs to no container: name one")
-            validate_resource_ref(item.resource_field_ref, f"{here}.resourceFieldRef", found)
