@@ -71,6 +71,7 @@ class SimulatedNode:
         self._task: asyncio.Task[None] | None = None
         self._ground: Ground | None = None
         self._parts: Parts | None = None
+        self._root: Operations | None = None
         self.died: BaseException | None = None
 
     # --- the agent ---
@@ -90,7 +91,8 @@ class SimulatedNode:
     @property
     def root(self) -> Operations:
         """What root may ask of the agent that runs."""
-        return build_operations(self.ground, self.parts)
+        assert self._root is not None
+        return self._root
 
     async def start(self) -> None:
         """Start an agent; it works in the background."""
@@ -118,6 +120,7 @@ class SimulatedNode:
             log=logging.getLogger("node"),
         )
         self._parts = build_parts(self._ground)
+        self._root = build_operations(self._ground, self._parts)
         agent = Agent(self.settings, instance, clock)
         setup = RuntimeSetup(self.settings, instance, root, stores.facts, clock)
         self._task = asyncio.create_task(agent._work(self._ground, self._parts, setup), name="agent")

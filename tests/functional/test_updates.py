@@ -248,8 +248,8 @@ async def test_a_rollback_stays_until_the_file_changes(node: SimulatedNode) -> N
     text = await node.root.roll_back(KEY, "")
     assert "stays so until its file changes" in text
     await node.until("back", lambda: runs(node, IMAGE))
-    report = await node.root.pod(KEY)
-    states = {r.id: r.states for r in report.revisions}
+    report = node.root.pod(KEY)
+    states = {r.id: r.states for r in await node.root.revisions(KEY)}
     assert states.keys() == {report.effective, report.passed_over}
     assert "Effective" in states[report.effective]
     assert "PassedOver" in states[report.passed_over]
@@ -396,7 +396,6 @@ async def test_three_hundred_edits_in_a_row(node: SimulatedNode) -> None:
     assert len(node.sandboxes("web")) == 1
     assert len(node.containers("web")) <= 2
     assert node.restarts("web") == 0
-    report = await node.root.pod(KEY)
-    assert report.effective == report.revisions[0].id
+    assert (await node.root.revisions(KEY))[0].id == record(node).effective
     assert len(node.session("web").revisions) <= 8
     assert not node.session("web").failures

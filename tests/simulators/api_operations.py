@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.errors import NotFoundFault
-from podstead.server.operations import Application, AppliedPod, Deletion, PodReport
+from podstead.server.operations import Application, AppliedPod, Deletion, PodReport, RevisionReport
 
 if TYPE_CHECKING:
     from podstead.identity import PodKey
@@ -16,6 +16,7 @@ class SimulatedOperations:
 
     def __init__(self) -> None:
         self.reports: dict[str, PodReport] = {}
+        self.kept: tuple[RevisionReport, ...] = ()
         self.manifests: dict[str, bytes] = {}
         self.asked: list[tuple[str, ...]] = []
         self.application = Application(
@@ -25,10 +26,14 @@ class SimulatedOperations:
         )
         self.applied: list[tuple[bytes, bool]] = []
 
-    async def pod(self, key: PodKey) -> PodReport:
+    def pod(self, key: PodKey) -> PodReport:
         if str(key) not in self.reports:
             raise NotFoundFault(f'pods "{key.name}" not found')
         return self.reports[str(key)]
+
+    async def revisions(self, key: PodKey) -> tuple[RevisionReport, ...]:
+        self.pod(key)
+        return self.kept
 
     async def manifest(self, key: PodKey, revision: str) -> bytes:
         if revision not in self.manifests:

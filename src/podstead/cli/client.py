@@ -78,9 +78,9 @@ class AgentClient:
         """Return the body of a GET."""
         return self._whole("GET", path, query, accept)
 
-    def send(self, method: str, path: str) -> bytes:
-        """Return the body of the answer to a request without a body of its own."""
-        return self._whole(method, path, (), JSON)
+    def send(self, method: str, path: str, body: bytes | None = None, query: Query = (), kind: str = JSON) -> bytes:
+        """Return the body of the answer to a request, whose own body is of this media type."""
+        return self._whole(method, path, query, JSON, body, kind)
 
     @contextlib.contextmanager
     def stream(self, path: str, query: Query = (), accept: str = JSON) -> Iterator[Iterator[bytes]]:
@@ -94,8 +94,10 @@ class AgentClient:
         with self._open("POST", path, (), JSON, json.dumps(body).encode()) as response:
             yield self._lines(response)
 
-    def _whole(self, method: str, path: str, query: Query, accept: str) -> bytes:
-        with self._open(method, path, query, accept, streamed=False) as response, self._faults():
+    def _whole(
+        self, method: str, path: str, query: Query, accept: str, body: bytes | None = None, kind: str = JSON
+    ) -> bytes:
+        with self._open(method, path, query, accept, body, kind=kind, streamed=False) as response, self._faults():
             return response.read()
 
     def _lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -115,6 +117,7 @@ class AgentClient:
         accept: str,
         body: bytes | None = None,
         *,
+        kind: str = JSON,
         streamed: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and hand over its answer; what the caller raises meanwhile passes through untouched.
@@ -124,7 +127,7 @@ class AgentClient:
         target = f"{path}?{urlencode(list(query), errors='surrogateescape')}" if query else path
         headers = {"Accept": accept, "User-Agent": "podstead"}
         if body is not None:
-            headers["Content-Type"] = JSON
+            headers["Content-Type"] = kind
         connection = _UnixConnection(self._path, ANSWER_SECONDS)
         with contextlib.closing(connection):
             try:

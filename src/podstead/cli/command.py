@@ -57,4 +57,5 @@ def option_lines(options: Sequence[Option]) -> list[str]:
 
 def _head(option: Option) -> str:
     short = f"-{option.short}, " if option.short else "    "
-    return f"{short}--{option.name}" + (f" {option.value}" if option.value else "")
+    value = f"[={option.value}]" if option.bare else f" {option.value}" if option.value else ""
+    return f"{short}--{option.name}{value}"

@@ -23,12 +23,18 @@ class UsageError(PodsteadError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One flag. `value` names what it takes; empty: a switch."""
+    """One flag. `value` names what it takes; empty: a switch.
+
+    `bare` is what a flag means that is written without its value; only `=` gives it another. What is `repeated` is joined
+    by commas.
+    """
 
     name: str
     help: str
     short: str = ""
     value: str = ""
+    bare: str = ""
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +129,14 @@ class _Reader:
                 raise UsageError(f"flag {written} is a switch: write it without a value, or =true or =false")
             self._switches[option.name] = value is None or _TRUTH[value.lower()]
             return
+        if value is None and option.bare:
+            value = option.bare
         if value is None:
             if not left:
                 raise UsageError(f"flag {written} needs a value: {written} {option.value}")
             value = left.pop(0)
-        self._values[option.name] = value
+        before = self._values.get(option.name) if option.repeated else None
+        self._values[option.name] = value if before is None else f"{before},{value}"
 
     def _unknown(self, written: str, near: str) -> UsageError:
         hint = f"did you mean {near}?" if near else f"see '{self._help_of} --help'"

@@ -38,12 +38,10 @@ class Operations:
         self._board = board
         self._sync = sync
 
-    async def pod(self, key: PodKey) -> PodReport:
-        """Return a pod's revisions, the latest first."""
+    def pod(self, key: PodKey) -> PodReport:
+        """Return which revision a pod runs now."""
         session = self._orders.session(key)
         record = session.record
-        turns = {turn.revision: turn.at for turn in record.turns}
-        latest = sorted(await self._stored(session), key=lambda r: max(r.seen_at, turns.get(r.id, 0.0)), reverse=True)
         return PodReport(
             uid=record.api_uid or record.uid,
             file=record.claim.file,
@@ -54,8 +52,15 @@ class Operations:
             rollback=rollback_sentence(record),
             ready=session.ready_since is not None and session.was_ready == record.effective,
             stopped=record.stopped,
-            revisions=tuple(_report(stored, record) for stored in latest),
         )
+
+    async def revisions(self, key: PodKey) -> tuple[RevisionReport, ...]:
+        """Return a pod's kept revisions, the latest first."""
+        session = self._orders.session(key)
+        record = session.record
+        turns = {turn.revision: turn.at for turn in record.turns}
+        latest = sorted(await self._stored(session), key=lambda r: max(r.seen_at, turns.get(r.id, 0.0)), reverse=True)
+        return tuple(_report(stored, record) for stored in latest)
 
     async def manifest(self, key: PodKey, revision: str) -> bytes:
         """Return the bytes of a kept revision."""

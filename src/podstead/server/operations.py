@@ -29,7 +29,7 @@ class RevisionReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PodReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which revisions a pod has, and which of them it runs.
+    """Which revision a pod runs, which wait, and whether it is ready under it.
 
     `ready` is True when the pod is ready and nothing is left to do for its effective revision. `rollback` is a sentence,
     empty where the pod runs what its file says.
@@ -44,7 +44,6 @@ class PodReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rollback: str = ""
     ready: bool = False
     stopped: bool = False
-    revisions: tuple[RevisionReport, ...] = ()
 
 
 class AppliedPod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -82,8 +81,12 @@ class Deletion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class OperationsPort(Protocol):
     """Root's part in what runs. Names of pods are full ones; every method may raise `PodsteadError`."""
 
-    async def pod(self, key: PodKey) -> PodReport:
-        """Return a pod's revisions, the latest first."""
+    def pod(self, key: PodKey) -> PodReport:
+        """Return which revision a pod runs now, from memory."""
+        ...
+
+    async def revisions(self, key: PodKey) -> tuple[RevisionReport, ...]:
+        """Return a pod's kept revisions, the latest first."""
         ...
 
     async def manifest(self, key: PodKey, revision: str) -> bytes:

@@ -87,6 +87,7 @@ def build_routes(
 def _operations(operations: OperationHandlers) -> tuple[Route, ...]:
     """Return what concerns one pod's revisions and its life."""
     return (
+        Route("GET", OWN_POD, operations.pod, Access.READ),
         Route("GET", f"{OWN_POD}/revisions", operations.revisions, Access.READ),
         # The bytes hold the values of env: whoever may read them may as well read the file.
         Route("GET", f"{OWN_POD}/revisions/{{revision}}", operations.manifest, Access.ADMIN),

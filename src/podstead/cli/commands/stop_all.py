@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def run(given: Given, endpoint: Endpoint) -> int:
     """Run the command: through the agent where one answers, else by what the last one left."""
     if given.words:
-        raise UsageError("stop-all takes no names: a single pod is stopped by removing its manifest")
+        raise UsageError("stop-all takes no names: a single pod is stopped by 'podstead stop POD'")
     if not given.has("yes") and not _confirmed(endpoint):
         say("nothing was stopped")
         return 1

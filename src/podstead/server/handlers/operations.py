@@ -51,25 +51,24 @@ class OperationHandlers:
     async def revisions(self, request: Request, path: PathValues) -> Reply:
         """Answer GET …/pods/NAME/revisions."""
         key = self._key(path)
-        report = await self._operations.pod(key)
+        reports = await self._operations.revisions(key)
         shape = representation(request)
         if shape.kind == "Table":
             include = include_object(request)
             table = render(
                 revisions.PRINTER,
-                report.revisions,
+                reports,
                 now=self._clock.now().wall,
                 include=Include.NONE if include is Include.METADATA else include,
                 api_version=shape.api_version,
             )
             return json_reply(table)
-        head = {
-            "kind": "RevisionList",
-            "apiVersion": API_VERSION,
-            "metadata": v1.ObjectMeta(name=key.name, namespace=key.namespace),
-        }
-        found = msgspec.to_builtins(report)
-        return json_reply({**head, **{k: v for k, v in found.items() if k != "revisions"}, "items": found["revisions"]})
+        return json_reply({"kind": "RevisionList", **_head(key), "items": reports})
+
+    async def pod(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
+        """Answer GET …/pods/NAME: which revision it runs."""
+        key = self._key(path)
+        return json_reply({"kind": "PodRevision", **_head(key), **msgspec.to_builtins(self._operations.pod(key))})
 
     async def manifest(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
         """Answer GET …/pods/NAME/revisions/ID with the bytes that were admitted."""
@@ -111,6 +110,10 @@ class OperationHandlers:
         """Return the full name of the pod that a path names, with or without the node's suffix."""
         namespace = path["namespace"]
         return PodKey(namespace, self._objects.full_name(namespace, path["name"]))
+
+
+def _head(key: PodKey) -> dict[str, object]:
+    return {"apiVersion": API_VERSION, "metadata": v1.ObjectMeta(name=key.name, namespace=key.namespace)}
 
 
 def _sentence(text: str) -> Response:
