@@ -57,6 +57,7 @@ class SimulatedOperations:
         return self.application
 
     async def delete(self, key: PodKey) -> Deletion:
+        self.pod(key)
         self._note("delete", str(key))
         return Deletion(namespace=key.namespace, name=key.name, uid="u1", file="/m/web.yaml", removed=True)
 

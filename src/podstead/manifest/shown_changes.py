@@ -16,6 +16,8 @@ from podstead.manifest.differences import differences
 from podstead.manifest.restart_table import Effect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from podstead.k8s import core_v1 as v1
     from podstead.manifest.compare import FieldChange
 
@@ -39,7 +41,10 @@ def shown_changes(old: v1.Pod, new: v1.Pod) -> tuple[ShownChange, ...]:
     """Return every difference between two defaulted pods, in the order of the schema, and what follows from several."""
     values = {found.path: (found.pattern, found.old, found.new) for found in differences(old, new)}
     shown = []
-    for change in compare(old, new).fields:
+    changes = compare(old, new).fields
+    for change in changes:
+        if _is_key(change.path, values, [other.path for other in changes]):
+            continue
         pattern, before, after = values.get(change.path, ("", None, None))
         known = change.path in values
         shown.append(
@@ -51,6 +56,15 @@ def shown_changes(old: v1.Pod, new: v1.Pod) -> tuple[ShownChange, ...]:
             )
         )
     return tuple(shown)
+
+
+def _is_key(path: str, values: Mapping[str, tuple[str, object, object]], paths: Sequence[str]) -> bool:
+    """Return whether a path is that of the key of an item that comes or goes, while other lines tell of the item."""
+    item, dot, _ = path.rpartition(".")
+    _, before, after = values.get(path, ("", None, None))
+    alone = before is None or after is None
+    named = dot and alone and item.endswith(f"[{after if before is None else before}]")
+    return bool(named) and any(other != path and other.startswith(f"{item}.") for other in paths)
 
 
 def _restarts(change: FieldChange) -> str:

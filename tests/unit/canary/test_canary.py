@@ -11,6 +11,7 @@ from podstead.manifest.as_kubelet import explain
 from podstead.manifest.compare import compare
 from podstead.manifest.read import read_manifest
 from podstead.manifest.reading import Severity
+from podstead.manifest.shown_changes import shown_changes
 from podstead.server.port import FileReport
 from podstead.server.printers import files as files_printer
 from podstead.server.tables import render
@@ -39,6 +40,9 @@ def test_differences() -> None:
     edit = compare(old.pod, new.pod)
     assert edit.containers == {"main"}
     assert [leaks(change.path) for change in edit.fields if leaks(change.path)] == []
+    shown = [text for one in shown_changes(old.pod, new.pod) for text in (one.path, one.before, one.after)]
+    assert shown
+    assert [leaks(text) for text in shown if leaks(text)] == []
 
 
 def test_what_a_runtime_quotes() -> None:
