@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.errors import NameReservedFault, NotFoundFault
+from podstead.errors import NameReservedFault, NotFoundFault, RuntimeFault
 from podstead.identity import PodUID, SandboxID
 from podstead.state.observed import ContainerState
 from tests.contract.subject import again
@@ -38,6 +39,12 @@ async def test_a_sandbox_shows_what_it_was_made_from(subject: Subject) -> None:
     assert (listed.ready, listed.host_network, listed.ips) == (True, True, ())
     assert listed.runtime_handler == subject.handler
     assert listed.created_at > 0
+
+
+async def test_a_handler_that_there_is_not(subject: Subject) -> None:
+    with pytest.raises(RuntimeFault, match=r"cannot create a sandbox for pod .* no runtime for \"none\" is configured"):
+        await subject.client.run_sandbox(replace(subject.sandbox(), runtime_handler="none"))
+    assert await subject.client.sandboxes(instance=subject.instance) == []
 
 
 async def test_lists_are_filtered_by_pod_and_instance(subject: Subject) -> None:

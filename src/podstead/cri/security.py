@@ -12,6 +12,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.errors import UnimplementedFault
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.apparmor import profile_of
+from podstead.k8s.capabilities import plain
 from podstead.k8s.containers import all_containers
 from podstead.state.runtime import ID_RANGE
 
@@ -103,8 +104,8 @@ def container_security(request: ContainerRequest, node: NodeFacts) -> pb.LinuxCo
         seccomp=seccomp_profile(own.seccomp_profile or shared.seccomp_profile, node),
     )
     if own.capabilities is not None:
-        out.capabilities.add_capabilities.extend(_capability(name) for name in own.capabilities.add)
-        out.capabilities.drop_capabilities.extend(_capability(name) for name in own.capabilities.drop)
+        out.capabilities.add_capabilities.extend(plain(name) for name in own.capabilities.add)
+        out.capabilities.drop_capabilities.extend(plain(name) for name in own.capabilities.drop)
     _set_user(out, request, own, shared)
     selinux = own.se_linux_options or shared.se_linux_options
     if selinux is not None:
@@ -148,11 +149,6 @@ def seccomp_profile(profile: v1.SeccompProfile | None, node: NodeFacts) -> pb.Se
 
 def _apparmor(profile: v1.AppArmorProfile) -> pb.SecurityProfile:
     return pb.SecurityProfile(profile_type=_PROFILE_TYPES[profile.type], localhost_ref=profile.localhost_profile or "")
-
-
-def _capability(name: str) -> str:
-    """Return a capability as the CRI names it: containerd writes CAP_ before it, and would so write it twice."""
-    return name.upper().removeprefix("CAP_")
 
 
 def _privileged(container: v1.Container) -> bool:

@@ -185,6 +185,10 @@ def article_node() -> v1.Node:
         metadata=v1.ObjectMeta(name="node1", labels={"kubernetes.io/os": "linux"}, creation_timestamp=STARTED),
         status=v1.NodeStatus(
             node_info=info,
+            runtime_handlers=(
+                v1.NodeRuntimeHandler(),
+                v1.NodeRuntimeHandler(name="runc", features=v1.NodeRuntimeHandlerFeatures(user_namespaces=True)),
+            ),
             capacity={"cpu": "2", "memory": "4Gi"},
             allocatable={"cpu": "2", "memory": "4Gi"},
             addresses=(v1.NodeAddress(type="InternalIP", address="192.0.2.10"),),

@@ -134,6 +134,10 @@ async def test_describe_node(shell: Shell) -> None:
     assert after(text, "InternalIP:") == "192.0.2.10"
     assert after(text, "Container Runtime Version:") == "containerd://1.6.20"
     assert "  Ready  True    AgentReady  the agent is ready\n" in text
+    assert [line.split() for line in text.splitlines() if "(default)" in line or line.startswith("  runc")] == [
+        ["(default)", "false", "false"],
+        ["runc", "true", "false"],
+    ]
     assert "  kube-system  mysql-node1  Running  200m" in text
     assert text.splitlines()[-1].endswith("started")
     assert CANARY not in text

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from .rules import DUPLICATE, FORBIDDEN, INVALID, REQUIRED, SC, UNSUPPORTED, C, Case, Edit, case, check, title
+from podstead.manifest.reading import Severity
+
+from .pods import MYSQL
+from .rules import DUPLICATE, FORBIDDEN, INVALID, REQUIRED, SC, UNSUPPORTED, C, Case, Edit, case, check, problems, title
 
 
 def sysctl(*names: str) -> Edit:
@@ -140,3 +143,20 @@ for _key, _where, _path in (
 @pytest.mark.parametrize("one", SECURITY, ids=title)
 def test_a_rule_of_security(one: Case) -> None:
     check(one)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "message"),
+    [
+        ({"drop": ["NET_RAWW"]}, "Linux has no capability 'NET_RAWW': nothing is taken away; did you mean NET_RAW?"),
+        ({"add": ["NET_RAW", "everything"]}, "Linux has no capability 'everything': nothing is given"),
+    ],
+)
+def test_a_capability_that_linux_does_not_have(capabilities: dict[str, list[str]], message: str) -> None:
+    (problem,) = problems(MYSQL, (S, {"capabilities": capabilities}))
+    assert (problem.severity, problem.message) == (Severity.WARNING, message)
+
+
+def test_capabilities_in_every_spelling() -> None:
+    spelt = {"add": ["SYS_TIME", "CAP_NET_ADMIN", "sys_nice"], "drop": ["ALL", "all"]}
+    assert problems(MYSQL, (S, {"capabilities": spelt})) == ()

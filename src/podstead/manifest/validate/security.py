@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import apparmor
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.capabilities import ALL, CAPABILITIES, plain
 from podstead.k8s.sysctls import dotted
+from podstead.manifest.problems import ProblemKind
 from podstead.manifest.validate.findings import path_fault, quoted
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def validate_container_security(container: v1.Container, path: str, pod: v1.Pod,
     found.one_of(f"{here}.procMount", context.proc_mount, PROC_MOUNTS)
     if context.proc_mount == "Unmasked" and pod.spec.host_users is not False:
         found.invalid(f"{here}.procMount", "Unmasked needs a user namespace; write hostUsers: false in the spec")
+    _validate_capabilities(context.capabilities or v1.Capabilities(), f"{here}.capabilities", found)
     if context.allow_privilege_escalation is not False:
         return
     added = () if context.capabilities is None else context.capabilities.add
@@ -71,6 +74,25 @@ def validate_container_security(container: v1.Container, path: str, pod: v1.Pod,
         found.invalid(
             f"{here}.allowPrivilegeEscalation", "false contradicts the capability CAP_SYS_ADMIN; remove one of the two"
         )
+
+
+def _validate_capabilities(capabilities: v1.Capabilities, path: str, found: Findings) -> None:
+    """Remark on names that mean nothing: a slip in `drop` would leave the container what it shall not have."""
+    for field, names, nothing in (
+        ("add", capabilities.add, "nothing is given"),
+        ("drop", capabilities.drop, "nothing is taken away"),
+    ):
+        for index, name in enumerate(names):
+            if plain(name) not in CAPABILITIES and plain(name) != ALL:
+                told = f"Linux has no capability {quoted(name)}: {nothing}{_meant(plain(name))}"
+                found.warn(ProblemKind.NOT_SUPPORTED, f"{path}.{field}[{index}]", told)
+
+
+def _meant(name: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - 1 MiB that only a slip needs
+
+    near = get_close_matches(name[:32], sorted(CAPABILITIES), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _validate_profiles(context: v1.PodSecurityContext | v1.SecurityContext, path: str, found: Findings) -> None:
