@@ -10,14 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.cli.checking_objects import CheckedObjects, judge_objects, remarks
 from podstead.manifest.armour import Limits
 from podstead.manifest.as_kubelet import MAX_BYTES, explain
 from podstead.manifest.read import read_manifest
+from podstead.manifest.read_objects import holds_objects
 from podstead.manifest.reading import Message, Severity
 from podstead.sources.names import is_manifest_name, why_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from podstead.state.reports import FileVerdict
 
 LIMITS = Limits()
 STDIN = "-"
@@ -34,6 +38,7 @@ class Checked:
     reason: str = ""
     messages: tuple[Message, ...] = ()
     pods: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ()
     kubelet: tuple[str, ...] = ()
 
@@ -45,29 +50,74 @@ class Unreadable:
     why: str
 
 
-def check_files(
-    words: Iterable[str], *, node_name: str, strict: bool, as_kubelet: bool
-) -> tuple[Checked | Unreadable, ...]:
-    """Return what each file, or each entry of a directory, comes to. Files are read, nothing else is touched."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How manifests are judged; `objects` None: what is in the objects directory is not known."""
+
+    node_name: str
+    strict: bool
+    as_kubelet: bool
+    objects: CheckedObjects | None = None
+
+
+def check_objects(directory: Path, *, strict: bool) -> tuple[tuple[Checked | Unreadable, ...], CheckedObjects]:
+    """Return what each entry of an objects directory comes to, and what is in those that are accepted."""
+    found: list[Checked | Unreadable] = []
+    contents: dict[str, bytes] = {}
+    try:
+        entries = sorted(directory.iterdir())
+    except OSError as error:
+        return (Unreadable(why=f"cannot read {directory}: {error.strerror or error}"),), CheckedObjects()
+    for entry in entries:
+        data = _content(entry)
+        if isinstance(data, bytes):
+            contents[str(entry)] = data
+        else:
+            found.append(data)
+    judged = judge_objects(contents, strict=strict)
+    return (*found, *map(_checked, judged.verdicts)), judged
+
+
+def _checked(verdict: FileVerdict) -> Checked:
+    return Checked(
+        path=verdict.path,
+        verdict=verdict.verdict.value,
+        reason=verdict.reason,
+        messages=verdict.messages,
+        objects=tuple(map(str, verdict.objects)),
+    )
+
+
+def check_files(words: Iterable[str], rules: Rules) -> tuple[Checked | Unreadable, ...]:
+    """Return what each file, or each entry of a directory, comes to. Files are read, nothing else is touched.
+
+    A file of ConfigMaps and Secrets that is named itself is judged as what it is.
+    """
     found: list[Checked | Unreadable] = []
     for word in words:
         path = Path(word)
         try:
             if word != STDIN and path.is_dir():
-                found += (
-                    _entry(entry, node_name=node_name, strict=strict, as_kubelet=as_kubelet)
-                    for entry in sorted(path.iterdir())
-                )
+                found += (_entry(entry, rules) for entry in sorted(path.iterdir()))
             else:
                 data = _read(path, word)
-                found.append(_judge(word, data, node_name=node_name, strict=strict, as_kubelet=as_kubelet))
+                if holds_objects(data):
+                    found += map(_checked, judge_objects({word: data}, strict=rules.strict).verdicts)
+                else:
+                    found.append(_judge(word, data, rules))
         except OSError as error:
             found.append(Unreadable(why=f"cannot read {word}: {error.strerror or error}"))
     return _without_rivals(found)
 
 
-def _entry(path: Path, *, node_name: str, strict: bool, as_kubelet: bool) -> Checked | Unreadable:
+def _entry(path: Path, rules: Rules) -> Checked | Unreadable:
     """Return the verdict on an entry of a directory, by the rules of the agent's directory."""
+    data = _content(path)
+    return _judge(str(path), data, rules) if isinstance(data, bytes) else data
+
+
+def _content(path: Path) -> bytes | Checked | Unreadable:
+    """Return the bytes of an entry of a directory, or why none are read."""
     status = path.lstat()
     mode = status.st_mode
     if not is_manifest_name(path.name):
@@ -81,10 +131,9 @@ def _entry(path: Path, *, node_name: str, strict: bool, as_kubelet: bool) -> Che
         text = f"it has {status.st_nlink} hard links, so another name can change it: copy it instead"
         return Checked(path=str(path), verdict="Rejected", reason="HardLink", messages=(_error(text),))
     try:
-        data = _read(path, str(path))
+        return _read(path, str(path))
     except OSError as error:
         return Unreadable(why=f"cannot read {path}: {error.strerror or error}")
-    return _judge(str(path), data, node_name=node_name, strict=strict, as_kubelet=as_kubelet)
 
 
 def _read(path: Path, word: str) -> bytes:
@@ -99,16 +148,17 @@ def _read(path: Path, word: str) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def _judge(path: str, data: bytes, *, node_name: str, strict: bool, as_kubelet: bool) -> Checked:
-    reading = read_manifest(data, node_name=node_name, strict=strict, limits=LIMITS)
+def _judge(path: str, data: bytes, rules: Rules) -> Checked:
+    reading = read_manifest(data, node_name=rules.node_name, strict=rules.strict, local_objects=True, limits=LIMITS)
+    said = tuple(message for pod in reading.pods for message in remarks(pod, rules.objects))
     return Checked(
         path=path,
         verdict="Accepted" if reading.accepted else "Rejected",
         reason=reading.reason,
-        messages=reading.messages,
+        messages=(*reading.messages, *said),
         pods=tuple(str(pod.key) for pod in reading.pods),
         revisions=tuple(pod.revision for pod in reading.pods),
-        kubelet=explain(data, node_name) if as_kubelet else (),
+        kubelet=explain(data, rules.node_name) if rules.as_kubelet else (),
     )
 
 

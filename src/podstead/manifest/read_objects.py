@@ -71,6 +71,15 @@ def read_objects(data: bytes, *, strict: bool = False, limits: Limits = DEFAULT_
     return Reading(objects=() if reason else tuple(objects.values()), messages=messages, reason=reason)
 
 
+def holds_objects(data: bytes) -> bool:
+    """Return whether a file is meant for the objects directory: it has a ConfigMap or a Secret, and nothing else."""
+    try:
+        found = unfolded(documents(data, DEFAULT_LIMITS))
+    except RefusedError:
+        return False
+    return bool(found) and all(check_object_kind(document.root)[0] is not None for document in found)
+
+
 def _read_document(document: Document) -> _Judged:
     model, findings = check_object_kind(document.root)
     if model is None or not isinstance(document.root, Mapping):

@@ -172,3 +172,68 @@ def test_any_user_may_and_is_told_what_he_may_not(short_directory: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert (done.returncode, done.stderr) == (2, f"error: cannot read {secret}: Permission denied\n")
     assert done.stdout == f"{shown}: Accepted: default/web-n\n"
+
+
+REFERRING = GOOD.replace(
+    "image: web:1}",
+    "image: web:1, env: [{name: P, valueFrom: {secretKeyRef: {name: db, key: password}}}], envFrom:"
+    " [{configMapRef: {name: web}}, {configMapRef: {name: maybe, optional: true}}]}",
+)
+SECRET = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: db}}\nstringData: {{user: {CANARY}}}\n"
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"
+
+
+def test_references_are_accepted_and_said_not_to_be_looked_for(local: LocalShell, tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(REFERRING)
+    result = local("check", str(file), "--node-name=n")
+    assert result.code == 0
+    warning, verdict = result.out.splitlines()
+    assert warning == (
+        f"{file}: warning: pod default/web-n refers to ConfigMap default/maybe, ConfigMap default/web, Secret default/db,"
+        " which were not looked for: name their directory with --objects-dir"
+    )
+    assert verdict == f"{file}: Accepted: default/web-n"
+    kubelet = local("check", str(file), "--node-name=n", "--as-kubelet")
+    assert "It would reject the file: 3 fields it would not accept" in kubelet.out
+
+
+def test_an_objects_directory_is_judged_and_looked_into(local: LocalShell, tmp_path: Path) -> None:
+    file, objects = tmp_path / "web.yaml", tmp_path / "objects"
+    objects.mkdir()
+    file.write_text(REFERRING)
+    (objects / "db.yaml").write_text(SECRET)
+    (objects / "bad.yaml").write_text("kind: Secret\n")
+    (objects / "notes.txt").write_text("")
+    result = local("check", str(file), f"--objects-dir={objects}", "--node-name=n")
+    assert result.code == 1
+    assert CANARY not in result.out
+    lines = result.out.splitlines()
+    assert f"{objects}/db.yaml: Accepted: Secret default/db" in lines
+    assert f"{objects}/bad.yaml: Rejected (InvalidManifest)" in lines
+    assert f"{objects}/notes.txt: Ignored (NotAManifestName)" in lines
+    assert lines[-3:] == [
+        f"{file}: warning: pod default/web-n waits: Secret default/db has no key 'password'",
+        f"{file}: warning: pod default/web-n waits: there is no ConfigMap default/web",
+        f"{file}: Accepted: default/web-n",
+    ]
+    (objects / "bad.yaml").write_text(CONFIG_MAP)
+    (objects / "db.yaml").write_text(SECRET.replace("user", "password"))
+    assert local("check", str(file), f"--objects-dir={objects}", "--node-name=n").out.splitlines()[-1] == lines[-1]
+    alone = local("check", f"--objects-dir={objects}", "-o", "json")
+    assert [one.get("objects") for one in json.loads(alone.out)] == [
+        None, ["ConfigMap default/web"], ["Secret default/db"],
+    ]  # fmt: skip
+    assert local("check", f"--objects-dir={tmp_path}/none").code == 2
+
+
+def test_a_file_of_objects_is_judged_as_what_it_is_and_among_manifests_sent_home(
+    local: LocalShell, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.yaml"
+    file.write_text(SECRET + "---\n" + CONFIG_MAP)
+    result = local("check", str(file))
+    assert (result.code, result.out) == (0, f"{file}: Accepted: ConfigMap default/web, Secret default/db\n")
+    among = local("check", str(tmp_path))
+    assert among.code == 1
+    assert "move the document into a file of the objects directory" in among.out

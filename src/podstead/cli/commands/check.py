@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.cli.checking import Checked, Unreadable, check_files
+from podstead.cli.checking import Checked, Rules, Unreadable, check_files, check_objects
 from podstead.cli.command import Command
 from podstead.cli.options import Option, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
@@ -23,12 +24,10 @@ if TYPE_CHECKING:
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
     """Run the command: 0 when every manifest is accepted, 1 when one is not, 2 when a file cannot be read."""
     words = (*given.words, *(given.rest or ()))
-    if not words:
+    if not words and not given.value("objects-dir"):
         raise UsageError("say what to check: podstead check FILE… or DIR")
     form = format_of(given, Format.JSON, Format.YAML)
-    found = check_files(
-        words, node_name=_node_name(given), strict=given.has("strict"), as_kubelet=given.has("as-kubelet")
-    )
+    found = _check(given, words)
     read = [one for one in found if isinstance(one, Checked)]
     unreadable = [one for one in found if isinstance(one, Unreadable)]
     if form is Format.TABLE:
@@ -43,6 +42,13 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
     if unreadable:
         return 2
     return 1 if any(one.verdict == "Rejected" for one in read) else 0
+
+
+def _check(given: Given, words: tuple[str, ...]) -> tuple[Checked | Unreadable, ...]:
+    strict, directory = given.has("strict"), given.value("objects-dir")
+    files, objects = check_objects(Path(directory), strict=strict) if directory else ((), None)
+    rules = Rules(node_name=_node_name(given), strict=strict, as_kubelet=given.has("as-kubelet"), objects=objects)
+    return (*files, *check_files(words, rules))
 
 
 def _node_name(given: Given) -> str:
@@ -61,8 +67,9 @@ def _lines(one: Checked) -> Iterator[str]:
         field = f"{message.field}: " if message.field else ""
         yield f"{one.path}{place}: {message.severity}: {field}{message.message}"
     reason = f" ({one.reason})" if one.reason else ""
-    pods = f": {', '.join(one.pods)}" if one.pods else ""
-    yield f"{one.path}: {one.verdict}{reason}{pods}"
+    names = (*one.pods, *one.objects)
+    listed = f": {', '.join(names)}" if names else ""
+    yield f"{one.path}: {one.verdict}{reason}{listed}"
     for sentence in one.kubelet:
         yield f"{one.path}: kubelet: {sentence}"
 
@@ -86,6 +93,8 @@ def _document(one: Checked) -> Json:
         "pods": list(one.pods),
         "revision": ",".join(one.revisions),
     }
+    if one.objects:
+        document["objects"] = list(one.objects)
     if one.kubelet:
         document["kubelet"] = list(one.kubelet)
     return document
@@ -98,8 +107,13 @@ COMMAND = Command(
     options=(
         Option(name="strict", help="refuse what is only warned of: unknown fields, duplicate keys, unquoted numbers"),
         Option(name="as-kubelet", help="add what a kubelet would do with each file"),
+        Option(
+            name="objects-dir",
+            value="DIR",
+            help="judge this directory's ConfigMaps and Secrets too, and say what pods would miss of them",
+        ),
         Option(name="node-name", value="NAME", help="the node's name, the suffix of pod names (default: the host's)"),
         output_option(Format.JSON, Format.YAML),
     ),
-    notes="Exit code: 0 all accepted, 1 one is rejected, 2 a file cannot be read.",
+    notes="References to ConfigMaps and Secrets are accepted, as by an agent with an objects directory. Exit code: 0 all accepted, 1 one is rejected, 2 a file cannot be read.",
 )
