@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from podstead.containerd.oci_image import ImageFile
+from podstead.volumes.abilities import IMAGE_SUB_PATHS_SINCE
 from podstead.volumes.id_ranges import FIRST_ID
 from tests.support.agent import agent_at_rest
 from tests.support.images import build_busybox_image
@@ -103,3 +105,42 @@ def test_the_node_says_what_it_can(agent: AgentUnderTest) -> None:
     handlers = {one["name"]: one["features"] for one in node["status"]["runtimeHandlers"]}
     assert handlers["runc"] == {"recursiveReadOnlyMounts": True, "userNamespaces": True}
     assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("containerd://2.")
+
+
+def test_images_are_volumes(agent: AgentUnderTest) -> None:
+    volumes = [{"name": "data", "image": {"reference": GROUPED_IMAGE, "pullPolicy": "IfNotPresent"}}]
+    whole = {"name": "data", "mountPath": "/data"}
+    agent.write("whole.yaml", manifest("whole", container={"volumeMounts": [whole]}, volumes=volumes))
+    agent.wait_running("whole", 30)
+    assert "app:x:1000" in agent.exec("whole", "cat", "/data/etc/passwd")
+    with pytest.raises(AssertionError, match="Read-only file system"):
+        agent.exec("whole", "touch", "/data/etc/new")
+
+    part = {"name": "data", "mountPath": "/part", "subPath": "etc"}
+    agent.write("part.yaml", manifest("part", container={"volumeMounts": [part]}, volumes=volumes))
+    version = agent.status()["runtime"]["version"].lstrip("v").split(".")
+    if (int(version[0]), int(version[1])) >= IMAGE_SUB_PATHS_SINCE["containerd"]:
+        agent.wait_running("part", 30)
+        assert "app:x:1000" in agent.exec("part", "cat", "/part/passwd")
+    else:
+        said = agent.wait("it is refused", lambda: agent.events("FailedMount", "part"))
+        assert "mounts whole images only" in said[0]["message"]
+
+
+def test_recursive_read_only_reaches_what_is_mounted_below(agent: AgentUnderTest, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "below"], check=True)
+    try:
+        mounts = [
+            {"name": "v", "mountPath": f"/{value.lower()}", "readOnly": True, "recursiveReadOnly": value}
+            for value in ("Enabled", "IfPossible", "Disabled")
+        ]
+        volumes = [{"name": "v", "hostPath": {"path": str(tmp_path)}}]
+        agent.write("rro.yaml", manifest("rro", container={"volumeMounts": mounts}, volumes=volumes))
+        agent.wait_running("rro", 30)
+        script = "for m in enabled ifpossible disabled; do touch /$m/below/file 2>/dev/null && echo $m; done; true"
+        assert agent.exec("rro", "sh", "-c", script).split() == ["disabled"]
+        agent.remove("rro.yaml")
+        agent.wait_gone("rro")
+    finally:
+        subprocess.run(["umount", tmp_path / "below"], check=True)

@@ -53,27 +53,25 @@ class PodMaker:
     contents: Mapping[str, Mapping[str, FileContent] | ContentError] = field(default_factory=dict)
 
     def make(self) -> Prepared | VolumeTrouble:
-        """Check and make every volume that a container uses; the first trouble ends it."""
+        """Check and make every volume that a container uses; trouble with one keeps no other from being up to date."""
         layout.pod_directory(self.paths, self.uid).mkdir(mode=0o750, parents=True, exist_ok=True)
         if abilities.asks_for_abilities(self.pod):
             why = abilities.refusal(self.pod, self.able, str(self.paths.root), self._is_shared)
             if why is not None:
                 return VolumeTrouble(message=why)
         used = used_volumes(self.pod)
-        ready: dict[str, Ready] = {}
-        for volume in used:
-            if volume.image is None:
-                made = self._volume(volume)
-                if isinstance(made, VolumeTrouble):
-                    return made
-                ready[volume.name] = made
+        made = {volume.name: self._volume(volume) for volume in used if volume.image is None}
+        ready = {name: one for name, one in made.items() if isinstance(one, Ready)}
+        trouble = next((one for one in made.values() if isinstance(one, VolumeTrouble)), None)
+        if trouble is not None:
+            return trouble
         return Prepared(
-            volumes={name: made.path for name, made in ready.items()},
+            volumes={name: one.path for name, one in ready.items()},
             images={v.name: v.image.reference or "" for v in used if v.image is not None},
             readonly=frozenset(v.name for v in used if shows_content(v)),
             owned=frozenset(v.name for v in used if shows_content(v) or v.empty_dir is not None),
             recursive_read_only=self.able.recursive_read_only,
-            warnings=tuple(made.warning for made in ready.values() if made.warning),
+            warnings=tuple(one.warning for one in ready.values() if one.warning),
         )
 
     def _volume(self, volume: v1.Volume) -> Ready | VolumeTrouble:

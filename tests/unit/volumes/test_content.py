@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from podstead.k8s import core_v1 as v1
 from podstead.state.objects import ObjectKind
 from podstead.volumes.content import SECRET_BYTES
-from tests.unit.volumes.world import UID, config, labels, mode_of, pod_with, prepared, secret, trouble
+from tests.unit.volumes.world import UID, config, host, labels, mode_of, pod_with, prepared, secret, trouble
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from podstead.config import Paths
     from podstead.volumes.home import PodVolumes
     from tests.unit.volumes.world import MountTable, Objects
@@ -58,6 +60,15 @@ async def test_objects_are_followed(home: PodVolumes, objects: Objects) -> None:
     await prepared(home, pod_with(config()))
     assert sorted(p.name for p in path.iterdir() if not p.name.startswith("..")) == ["a"]
     assert (path / "a").read_text() == "3"
+
+
+async def test_trouble_with_one_volume_keeps_no_other_back(home: PodVolumes, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    pod = pod_with(host(tmp_path / "file", "File"), labels())
+    path = (await prepared(home, pod)).volumes["d"]
+    (tmp_path / "file").unlink()
+    assert "type File wants" in await trouble(home, labelled(pod, app="shop"))
+    assert (path / "labels").read_text() == 'app="shop"'
 
 
 async def test_a_missing_object_waits_with_a_sentence(home: PodVolumes, objects: Objects) -> None:
