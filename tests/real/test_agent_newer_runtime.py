@@ -58,8 +58,21 @@ def mapped(agent: AgentUnderTest, pod: str) -> int:
 def test_pods_with_user_namespaces_are_nobody_on_the_node(agent: AgentUnderTest, tmp_path: Path) -> None:
     (tmp_path / "of-root").write_text("kept\n")
     volumes: dict[str, Any] = {
-        "volumes": [{"name": "own", "emptyDir": {}}, {"name": "host", "hostPath": {"path": str(tmp_path)}}],
-        "container": {"volumeMounts": [{"name": "own", "mountPath": "/own"}, {"name": "host", "mountPath": "/host"}]},
+        "volumes": [
+            {"name": "own", "emptyDir": {}},
+            {"name": "fast", "emptyDir": {"medium": "Memory"}},
+            {"name": "host", "hostPath": {"path": str(tmp_path)}},
+            {"name": "image", "image": {"reference": GROUPED_IMAGE, "pullPolicy": "IfNotPresent"}},
+        ],
+        "container": {
+            "volumeMounts": [
+                {"name": "own", "mountPath": "/own"},
+                {"name": "own", "mountPath": "/part", "subPath": "part"},
+                {"name": "fast", "mountPath": "/fast"},
+                {"name": "host", "mountPath": "/host"},
+                {"name": "image", "mountPath": "/image"},
+            ]
+        },
     }
     agent.write("one.yaml", manifest("one", hostNetwork=False, hostUsers=False, **volumes))
     agent.write("two.yaml", manifest("two", hostNetwork=False, hostUsers=False))
@@ -70,8 +83,11 @@ def test_pods_with_user_namespaces_are_nobody_on_the_node(agent: AgentUnderTest,
     assert first >= FIRST_ID
     assert abs(first - mapped(agent, "two")) >= IDS
     # Inside it is root, and what is root's on the node is its own: mounts are mapped with the pod.
-    script = "id -u; stat -c %u /etc/hosts /own /host/of-root; touch /own/made /host/made; hostname"
-    assert agent.exec("one", "sh", "-c", script).split() == ["0", "0", "0", "0", "one-node1"]
+    places = ("/etc/hosts", "/own", "/part", "/fast", "/host/of-root")
+    assert agent.exec("one", "stat", "-c", "%u", *places).split() == ["0"] * len(places)
+    script = "id -u; touch /own/made /part/made /fast/made /host/made; hostname"
+    assert agent.exec("one", "sh", "-c", script).split() == ["0", "one-node1"]
+    assert "extra:x:3000:app" in agent.exec("one", "cat", "/image/etc/group")
     assert (tmp_path / "made").stat().st_uid == 0
     assert pod["status"]["podIP"]
 

@@ -155,8 +155,11 @@ def _relative_log_path(request: ContainerRequest) -> str:
 
 
 def _mount(mount: Mount, first_id: int | None) -> pb.Mount:
-    """Return a mount; in a user namespace what is root's on the node is the pod's root's (idmapped mounts)."""
-    ids = id_mappings(first_id)
+    """Return a mount; in a user namespace what is root's on the node is the pod's root's (idmapped mounts).
+
+    An image is mounted by the runtime itself, as an overlay, which cannot be mapped: its files are nobody's inside.
+    """
+    ids = () if mount.image else id_mappings(first_id)
     return pb.Mount(
         container_path=mount.container_path,
         host_path=mount.host_path,

@@ -155,6 +155,12 @@ def test_mounts_of_a_user_namespace_keep_their_owners() -> None:
     assert (list(made.uid_mappings), list(made.gid_mappings)) == ([mapping], [mapping])
 
 
+def test_an_image_in_a_user_namespace_is_the_runtimes_to_mount() -> None:
+    request = container_request(mounts=(Mount(container_path="/image", host_path="", image="busybox:1"),))
+    (made,) = convert.container_config(replace(request, sandbox=replace(request.sandbox, first_id=65536)), NODE).mounts
+    assert (list(made.uid_mappings), made.image.image) == ([], "busybox:1")
+
+
 def test_what_a_sandbox_takes_itself_is_told_apart() -> None:
     limits = {"cpu": "1", "memory": "64Mi"}
     container = v1.Container(name="main", resources=v1.ResourceRequirements(limits=limits))
