@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from podstead.agent.means import gone_is_fine, revision_of, spec_of
 from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, RuntimeFault
+from podstead.k8s.volumes import images_of, mounted_images
 from podstead.reconcile.actions import RunSandbox, StartContainer
 from podstead.reconcile.backoff import after_start
 from podstead.state.observed import ContainerState, ObservedSandbox
@@ -137,6 +138,8 @@ class Starter:
         """Create a container; None where an earlier call has made it meanwhile."""
         means = self._means
         image = await self._image(spec.image or "", session)
+        for volume in mounted_images(spec, revision.pod):
+            session.images[volume.reference or ""] = (await self._image(volume.reference or "", session)).id
         request = await _beside(
             self._note_attempt(step, session), self._requests.container(revision, session, step, image)
         )
@@ -146,13 +149,14 @@ class Starter:
             await self._await_reserved(session, step)
             return None
         except RuntimeFault as fault:
-            session.inspected.pop(spec.image or "", None)  # what it says may be that the image is gone
+            for name in images_of(spec, revision.pod):
+                session.inspected.pop(name, None)  # what it says may be that the image is gone
             raise self._as(fault, "CreateContainerError", session, spec) from fault
         means.tell(session, "Created", f"Created container {step.name}")
         return container
 
     async def _image(self, name: str, session: PodSession) -> Image:
-        """Return a container's image; raises RuntimeFault where it was removed meanwhile."""
+        """Return an image that a container needs; raises RuntimeFault where it was removed meanwhile."""
         seen = session.inspected.get(name)
         if seen is not None and self._means.clock.now().boot - seen.at < INSPECTED_SECONDS:
             return seen.image

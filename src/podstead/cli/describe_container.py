@@ -150,5 +150,6 @@ def _host_port(port: v1.ContainerPort) -> str:
 
 def _mount(mount: v1.VolumeMount) -> str:
     ways = ["ro" if mount.read_only else "rw"]
-    ways += [f'path="{mount.sub_path}"'] if mount.sub_path else []
+    part = mount.sub_path or mount.sub_path_expr
+    ways += [f'path="{part}"'] if part else []
     return f"{mount.mount_path} from {mount.name} ({','.join(ways)})"

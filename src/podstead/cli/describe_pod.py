@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.cli.describe_container import add_container
+from podstead.cli.describe_volume import describe_volumes
 from podstead.cli.outline import Outline
 from podstead.cli.times import local_time
 
@@ -21,7 +22,7 @@ def describe_pod(pod: v1.Pod) -> Outline:
     _head(outline, pod)
     _containers(outline, pod)
     _conditions(outline, pod)
-    _volumes(outline, pod)
+    describe_volumes(outline, pod)
     _tail(outline, pod)
     return outline
 
@@ -78,38 +79,6 @@ def _conditions(outline: Outline, pod: v1.Pod) -> None:
         outline.table("Conditions", [("Type", "Status", "Reason", "Message"), *rows])
 
 
-def _volumes(outline: Outline, pod: v1.Pod) -> None:
-    if not pod.spec.volumes:
-        outline.add("Volumes")
-        return
-    below = outline.block("Volumes")
-    for volume in pod.spec.volumes:
-        _volume(below.block(volume.name), volume)
-
-
-def _volume(outline: Outline, volume: v1.Volume) -> None:
-    if volume.host_path is not None:
-        outline.add("Type", "HostPath (a path of the node)")
-        outline.add("Path", volume.host_path.path)
-        outline.add("HostPathType", volume.host_path.type or "")
-    elif volume.empty_dir is not None:
-        outline.add("Type", "EmptyDir (lives as long as the pod)")
-        outline.add("Medium", volume.empty_dir.medium or "")
-        limit = volume.empty_dir.size_limit
-        outline.add("SizeLimit", str(limit) if limit else "<unset>")
-    elif volume.config_map is not None:
-        outline.add("Type", "ConfigMap (a volume populated by a ConfigMap)")
-        outline.add("Name", volume.config_map.name or "")
-        outline.add("Optional", _truth(volume.config_map.optional))
-    elif volume.secret is not None:
-        outline.add("Type", "Secret (a volume populated by a Secret)")
-        outline.add("SecretName", volume.secret.secret_name or "")
-        outline.add("Optional", _truth(volume.secret.optional))
-    else:
-        kinds = [name for name in volume.__struct_fields__ if name != "name" and getattr(volume, name) is not None]
-        outline.add("Type", ", ".join(kinds))
-
-
 def _tail(outline: Outline, pod: v1.Pod) -> None:
     outline.add("QoS Class", (pod.status and pod.status.qos_class) or "")
     outline.add("Restart Policy", pod.spec.restart_policy or "Always")
@@ -118,10 +87,6 @@ def _tail(outline: Outline, pod: v1.Pod) -> None:
         outline.add("Pull Secrets", *(secret.name or "" for secret in pod.spec.image_pull_secrets))
     outline.add("Grace Period", f"{_grace(pod)}s")
     outline.add("Tolerations", *(_toleration(toleration) for toleration in pod.spec.tolerations))
-
-
-def _truth(value: bool | None) -> str:
-    return "true" if value else "false"
 
 
 def _grace(pod: v1.Pod) -> int:

@@ -88,6 +88,33 @@ def test_describe_shows_references_to_objects_and_nothing_of_them() -> None:
     assert "Type:      ConfigMap (a volume populated by a ConfigMap)\n    Name:      web\n" in text
 
 
+def test_volumes_by_where_their_content_comes_from() -> None:
+    labels = v1.DownwardAPIVolumeFile(path="l", field_ref=v1.ObjectFieldSelector(field_path="metadata.labels"))
+    memory = v1.DownwardAPIVolumeFile(
+        path="m", resource_field_ref=v1.ResourceFieldSelector(container_name="c", resource="limits.memory")
+    )
+    sources = (
+        v1.VolumeProjection(downward_api=v1.DownwardAPIProjection(items=(labels,))),
+        v1.VolumeProjection(secret=v1.SecretProjection(name="keys")),
+    )
+    volumes = (
+        v1.Volume(name="info", downward_api=v1.DownwardAPIVolumeSource(items=(labels, memory))),
+        v1.Volume(name="all", projected=v1.ProjectedVolumeSource(sources=sources)),
+        v1.Volume(name="data", image=v1.ImageVolumeSource(reference="data:1", pull_policy="Never")),
+        v1.Volume(name="files", nfs=v1.NFSVolumeSource(server="s", path="/x", read_only=True)),
+    )
+    mount = v1.VolumeMount(name="data", mount_path="/d", sub_path_expr="$(A)/b")
+    container = v1.Container(name="c", volume_mounts=(mount,))
+    described = describe_pod(
+        v1.Pod(metadata=v1.ObjectMeta(name="p"), spec=v1.PodSpec(containers=(container,), volumes=volumes))
+    )
+    text = "\n".join(described.lines())
+    for words in ("DownwardAPI (a volume", "Projected (a volume", "Image (a container image", "NFS (an NFS mount"):
+        assert words in text
+    for line in ("metadata.labels -> l", "c: limits.memory -> m", "keys", "data:1", '/d from data (rw,path="$(A)/b")'):
+        assert line in text
+
+
 async def test_describe_tells_the_latest_event_last(shell: Shell) -> None:
     fill(shell.node)
     old = event("mysql-node1.zz", "an old one")
