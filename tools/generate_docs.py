@@ -18,12 +18,12 @@ Generated from `podstead.manifest.restart_table` by `make generate`; do not edit
 
 - `nothing`: no process is touched; what runs agrees already, or takes the value up when a container next starts.
 - `prober`: the next probes follow the new content; no process is touched.
-- `resize`: new limits. Until that is done in place, the container is restarted.
+- `resize`: other limits, given to the container that runs; where the runtime cannot, it is restarted.
 - `container`: that container is stopped and started in its sandbox; address, volumes and the other containers stay.
 - `pod`: everything is made anew, with a new sandbox and fresh emptyDirs.
 - `refused`: no accepted manifest has the field.
 
-Three things are seen across fields: a container whose env reads a changed label or annotation is restarted, another
+Three things are seen across fields: a container whose env reads a changed label, annotation or resource is restarted, another
 OOM protection (by priority class) restarts every container, and another QoS class restarts the pod.
 
 """

@@ -14,6 +14,7 @@ from podstead.reconcile.actions import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     RunPostStart,
     RunSandbox,
     StartContainer,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from podstead.agent.ports import Recorder
     from podstead.agent.preparer import Preparer
     from podstead.agent.promotion import Promotions
+    from podstead.agent.resizer import Resizer
     from podstead.agent.session import PodSession
     from podstead.agent.starter import Starter
     from podstead.agent.stopper import Stopper
@@ -54,6 +56,7 @@ class Executor:
         starter: Starter,
         hooks: Hooks,
         stopper: Stopper,
+        resizer: Resizer,
         recorder: Recorder,
     ) -> None:
         self._preparer = preparer
@@ -61,6 +64,7 @@ class Executor:
         self._starter = starter
         self._hooks = hooks
         self._stopper = stopper
+        self._resizer = resizer
         self._recorder = recorder
 
     async def run(self, step: Step, session: PodSession) -> bool:
@@ -95,6 +99,8 @@ class Executor:
                 await self._hooks.post_start(step, session)
             case StopContainer():
                 await self._stopper.stop_container(step, session)
+            case ResizePod():
+                await self._resizer.resize(step, session)
             case RemoveContainer():
                 await self._stopper.remove_container(step)
             case StopSandbox():

@@ -9,11 +9,11 @@ from podstead.agent.requests import sound
 from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
 from podstead.k8s.qos import qos_class
-from podstead.k8s.resources import pod_values
+from podstead.k8s.resources import pod_values, widest
 from podstead.volumes.abilities import asks_for_abilities
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from podstead.cgroups.tree import CgroupTree
     from podstead.identity import PodUID
@@ -52,10 +52,11 @@ class PodHomes:
         able = await self._abilities(revision.pod) if asks_for_abilities(revision.pod) else None
         return sound(await self._volumes.prepare(revision.pod, uid, able, in_force=in_force))
 
-    async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
+    async def ready_cgroup(self, revision: Revision, uid: PodUID, beside: Sequence[Revision] = ()) -> None:
         """Make the pod's cgroup with its limits; the runtime makes its containers' below it (spec/cri.md 6)."""
         path = pod_cgroup_path(self._cgroups.root, qos_class(revision.pod), uid)
-        await asyncio.to_thread(self._cgroups.create, path, pod_values(self._whole(revision.pod)))
+        values = widest([pod_values(self._whole(one.pod)) for one in (revision, *beside)])
+        await asyncio.to_thread(self._cgroups.create, path, values)
 
     async def reset(self, uid: PodUID) -> None:
         """Remove the pod's volumes, so that fresh ones are made."""

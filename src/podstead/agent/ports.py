@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
     from podstead.images.credentials import CredentialFile
+    from podstead.k8s.resources import CgroupValues
     from podstead.reconcile.actions import StartContainer
     from podstead.state.observed import ObservedContainer, ObservedSandbox
     from podstead.state.records import PodHistory, PodRecord, Revision
@@ -54,6 +55,10 @@ class Runtime(Protocol):
 
     async def exec_sync(self, container: ContainerID, command: Sequence[str], timeout_seconds: float) -> ExecResult:
         """Run a command in a container and wait for it; DeadlineFault when the time ran out."""
+        ...
+
+    async def update_resources(self, container: ContainerID, values: CgroupValues) -> None:
+        """Change CPU and memory of a running container in place."""
         ...
 
     async def stop_container(self, container: ContainerID, grace_seconds: int) -> None:
@@ -126,8 +131,8 @@ class PodHome(Protocol):
         """
         ...
 
-    async def ready_cgroup(self, revision: Revision, uid: PodUID) -> None:
-        """Make the pod's cgroup with its limits."""
+    async def ready_cgroup(self, revision: Revision, uid: PodUID, beside: Sequence[Revision] = ()) -> None:
+        """Make the pod's cgroup with its limits, or change them; wide enough also for the contents `beside`."""
         ...
 
     async def reset(self, uid: PodUID) -> None:

@@ -75,6 +75,10 @@ class PodSession:
     """The revision under which the pod was last seen ready with nothing left to do; perhaps not written down yet."""
     ready_since: float | None = None
     """Boot-clock second since when it has been so under the effective revision, None while it is not."""
+    resized: RevisionID | None = None
+    """The revision whose resources everything that runs was given in place since the agent started."""
+    unresizable: set[RevisionID] = field(default_factory=set)
+    """Revisions whose resources the runtime could not give to running containers."""
     paused: bool = False
     resumed_at: float = 0.0
     """Boot-clock second at which the pod's last pause (stopped, preempted) ended."""
@@ -132,6 +136,8 @@ class PodSession:
             revisions=dict(self.revisions),
             blocked=self.blocked,
             preempted=self.preempted,
+            in_place=record.effective not in self.unresizable,
+            resized=self.resized,
             grace_limit=self.grace_limit,
             inputs=self.inputs,
         )

@@ -20,6 +20,7 @@ from podstead.reconcile.actions import (
     PrepareVolumes,
     Promote,
     PullImage,
+    ResizePod,
     RunPostStart,
     StopContainer,
 )
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 # A plan that asks for itself again is run at most this often: a mistake of ours costs little CPU.
 MIN_REPLAN_SECONDS = 0.02
 # Steps that change nothing of what the runtime lists of a pod: after them there is nothing to look at.
-UNSEEN = (PullImage, PrepareVolumes, Promote, NoteProgress, FallBack, RunPostStart, FinishIncarnation)
+UNSEEN = (PullImage, PrepareVolumes, ResizePod, Promote, NoteProgress, FallBack, RunPostStart, FinishIncarnation)
 # Steps that are given up when the plan no longer asks for them.
 CANCELLED = (PullImage, RunPostStart)
 

@@ -23,6 +23,7 @@ from podstead.agent.promotion import Promotions
 from podstead.agent.recovery import Recovery
 from podstead.agent.requests import NodeFacts as RequestFacts
 from podstead.agent.requests import RequestBuilder
+from podstead.agent.resizer import Resizer
 from podstead.agent.room import NodeRoom, slot_rank
 from podstead.agent.shelf import RevisionShelf
 from podstead.agent.slots import StartSlots
@@ -222,7 +223,7 @@ def _executor(
     requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs, upkeep.naming)
     starter = Starter(means, requests, pleg, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
-    return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), recorder)
+    return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), Resizer(means), recorder)
 
 
 def _sync(

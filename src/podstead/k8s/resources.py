@@ -15,7 +15,7 @@ from podstead.k8s import quantity
 from podstead.k8s.containers import all_containers, is_sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from podstead.k8s import core_v1 as v1
 
@@ -141,6 +141,17 @@ def overhead_values(pod: v1.Pod, period_us: int = CFS_PERIOD_US) -> CgroupValues
         quota=cpu_quota(_milli(amount.get(CPU)), period_us),
         period=period_us,
         memory_limit=_whole(amount.get(MEMORY)),
+    )
+
+
+def widest(values: Sequence[CgroupValues]) -> CgroupValues:
+    """Return limits within which each of these fits; no limit is the widest."""
+    quotas, memories = [one.quota for one in values], [one.memory_limit for one in values]
+    return CgroupValues(
+        shares=max(one.shares for one in values),
+        quota=0 if 0 in quotas else max(quotas),
+        period=values[0].period,
+        memory_limit=0 if 0 in memories else max(memories),
     )
 
 

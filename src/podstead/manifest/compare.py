@@ -13,10 +13,11 @@ from podstead.k8s import core_v1 as v1
 from podstead.k8s.containers import find_container
 from podstead.k8s.volumes import uses
 from podstead.manifest.differences import Difference, differences
+from podstead.manifest.resizing import resize_effect
 from podstead.manifest.restart_table import Effect, effect_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
 _HOSTS_FILE = "/etc/hosts"
@@ -40,7 +41,7 @@ class Changes:
 
     `pod`: the whole pod restarts, and the other sets are for display. `containers`: names to start anew or, those in
     `added`, for the first time; `removed`: names to stop for good. `prober`: there are new probes to take.
-    `resize` is empty until containers can be resized in place. `fields` is every change, also those with no effect.
+    `resize`: names of containers whose resources change in place. `fields` is every change, also those with no effect.
     """
 
     pod: bool = False
@@ -83,8 +84,9 @@ def compare(old: v1.Pod, new: v1.Pod) -> Changes:
       them ever run with the old and the new volume side by side. A single container is just restarted, for there is
       nobody to disagree with: its sandbox, address and other volumes live on. An unmounted volume restarts nothing.
     - an emptyDir of another medium or mode must be fresh, and a pod gets fresh ones as a whole.
-    - an env entry that names a changed label or annotation, or a changed resource of another container, restarts
-      its container. A subPathExpr sees such values only through env.
+    - an env entry that names a changed label or annotation, or a changed resource, restarts its container. A subPathExpr
+      sees such values only through env.
+    - requests and limits of cpu and memory change in place where `resizing` says so.
     - host ports concern the sandbox, but not with hostNetwork.
     - another QoS class restarts the pod, which moves to another cgroup; another OOM protection restarts every
       container, for the score is given to a process when it starts.
@@ -93,12 +95,17 @@ def compare(old: v1.Pod, new: v1.Pod) -> Changes:
     before, after = _names(old), _names(new)
     return Changes(
         pod=any(change.effect in {Effect.POD, Effect.REFUSED} for change in found),
-        containers=frozenset().union(*(change.containers for change in found)) & after,
+        containers=(started := _concerned_by(found, Effect.CONTAINER, Effect.POD) & after),
         added=after - before,
         removed=before - after,
         prober=any(change.effect is Effect.PROBER for change in found),
+        resize=(_concerned_by(found, Effect.RESIZE) & before & after) - started,
         fields=tuple(found),
     )
+
+
+def _concerned_by(found: Iterable[FieldChange], *effects: Effect) -> frozenset[str]:
+    return frozenset().union(*(change.containers for change in found if change.effect in effects))
 
 
 def _names(pod: v1.Pod) -> frozenset[str]:
@@ -135,6 +142,10 @@ def _concerned(
     if difference.pattern.startswith("spec.hostAliases"):
         names = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if not _has_own_hosts_file(c))
         return (Effect.CONTAINER, names) if names else (Effect.NOTHING, names)
+    if effect_of(difference.pattern) is Effect.RESIZE:
+        before, after = (find_container(pod.spec, difference.keys[0]) for pod in (old, new))
+        effect = resize_effect(difference, before, after) if before and after else Effect.CONTAINER
+        return effect, frozenset({difference.keys[0]} if effect is not Effect.NOTHING else ())
     whole = difference.old or difference.new
     if isinstance(whole, v1.Container) and not host_network and any(port.host_port for port in whole.ports):
         return Effect.POD, frozenset()
@@ -188,8 +199,8 @@ def _stale_env(old: v1.Pod, new: v1.Pod, container: v1.Container) -> Iterator[st
             if _field(old, field_path) != _field(new, field_path):
                 yield f"env[{entry.name}].valueFrom.fieldRef"
         reference = source.resource_field_ref
-        if reference is not None and reference.container_name not in {None, "", container.name}:
-            name, resource = reference.container_name or "", reference.resource
+        if reference is not None:
+            name, resource = reference.container_name or container.name, reference.resource
             if _resource(old, name, resource) != _resource(new, name, resource):
                 yield f"env[{entry.name}].valueFrom.resourceFieldRef"
 
@@ -206,7 +217,7 @@ def _field(pod: v1.Pod, field_path: str) -> str:
 
 
 def _resource(pod: v1.Pod, container: str, resource: str) -> Fraction | None:
-    """Return the amount of another container's `limits.cpu` and the like."""
+    """Return the amount of a container's `limits.cpu` and the like."""
     kind, _, name = resource.partition(".")
     found = find_container(pod.spec, container)
     if found is None or found.resources is None:

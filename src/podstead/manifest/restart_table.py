@@ -20,7 +20,7 @@ class Effect(StrEnum):
     PROBER = "prober"
     """The prober takes the new probes; no process is touched."""
     RESIZE = "resize"
-    """New limits for a running container. Until that can be done in place it is carried out as CONTAINER."""
+    """Other limits for a running container, in place; CONTAINER where the runtime cannot."""
     CONTAINER = "container"
     """The container concerned is stopped and started; sandbox, address and the other containers live on."""
     POD = "pod"
@@ -83,7 +83,10 @@ _CONTAINERS = (
     Rule(
         path="spec.containers[].resources.**",
         effect=Effect.RESIZE,
-        why="carried out as a restart of that container; the pod if the QoS class changes",
+        why=(
+            "cpu and memory; that container for less memory, a limit that goes, huge pages, a resizePolicy of RestartContainer,"
+            " an env that reads it; the pod if the QoS class changes; nothing for other resources"
+        ),
     ),
     *_rows("spec.containers[].", Effect.PROBER, "livenessProbe.** readinessProbe.** startupProbe.**"),
     *_rows(

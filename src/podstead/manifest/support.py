@@ -114,7 +114,6 @@ RULES: dict[str, Rule] = {
     "LifecycleHandler.tcpSocket": Rule(
         outcome=Outcome.REFUSED, text="no node can run a tcpSocket hook: write httpGet or exec"
     ),
-    "Container.resizePolicy": _ignored("changed resources are applied as this version can, see the restart table"),
     "Container.restartPolicy": _refused("restart policies of single containers"),
     "Container.restartPolicyRules": _refused("restart rules of single containers"),
     "Container.volumeDevices": _refused("block devices as volumes"),
@@ -145,9 +144,10 @@ HONOURED: dict[str, str] = {
         " terminationGracePeriodSeconds volumes"
     ),
     "Container": (
-        "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext"
-        " startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
+        "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy resources"
+        " securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
     ),
+    "ContainerResizePolicy": "resourceName restartPolicy",
     "ContainerPort": "containerPort hostIP hostPort name protocol",
     "EnvVar": "name value valueFrom",
     "EnvVarSource": "configMapKeyRef fieldRef fileKeyRef resourceFieldRef secretKeyRef",

@@ -132,6 +132,23 @@ class StopContainer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizePod:
+    """Give the pod's cgroup and these running containers, by name and id, the resources of `revision` in place.
+
+    `attempt` is that of the sandbox.
+    """
+
+    revision: RevisionID
+    attempt: int
+    containers: tuple[tuple[str, ContainerID], ...]
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"resize:{self.revision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveContainer:
     """Remove the record of a container that does not run."""
 
@@ -188,6 +205,7 @@ Step = (
     | StartContainer
     | RunPostStart
     | StopContainer
+    | ResizePod
     | RemoveContainer
     | StopSandbox
     | RemoveSandbox

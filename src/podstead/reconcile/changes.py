@@ -9,6 +9,7 @@ from podstead.reconcile.restarts import is_replaced
 
 if TYPE_CHECKING:
     from podstead.identity import RevisionID
+    from podstead.manifest.compare import Changes
     from podstead.state.desired import DesiredPod
     from podstead.state.observed import ObservedContainer, ObservedSandbox
 
@@ -30,8 +31,11 @@ class Drift:
             made = self.desired.revisions.get(made_by)
             # A revision that cannot be read back proves no difference, and doubt restarts nothing.
             changes = compare(made.pod, effective.pod) if made else None
-            self._known[made_by] = (changes.pod, changes.containers) if changes else (False, frozenset())
+            self._known[made_by] = (changes.pod, self._restarted(changes)) if changes else (False, frozenset())
         return self._known[made_by]
+
+    def _restarted(self, changes: Changes) -> frozenset[str]:
+        return changes.containers if self.desired.in_place else changes.containers | changes.resize
 
     def sandbox(self, sandbox: ObservedSandbox) -> bool:
         """Return whether the whole pod must restart to match the effective revision."""

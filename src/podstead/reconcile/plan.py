@@ -26,6 +26,7 @@ from podstead.reconcile.actions import (
 from podstead.reconcile.changes import Drift
 from podstead.reconcile.containers import ContainerPass
 from podstead.reconcile.images import image_needs
+from podstead.reconcile.resize import with_resize
 from podstead.reconcile.sandbox import current_sandbox, fit, plan_leftovers, plan_new_sandbox
 from podstead.reconcile.stopping import plan_stopped
 from podstead.reconcile.termination import grace_seconds, plan_preemption, plan_termination, stop_all
@@ -70,7 +71,7 @@ def compute_pod_actions(
     if desired.preempted:  # an edit that fits is on its way where the effective content does not
         return _join(edit, plan_preemption(desired, observed))
     run = _plan_effective(desired, desired.effective, observed, probes, history, now, settings or RestartSettings())
-    return _join(edit, run)
+    return with_resize(desired, observed, history, _join(edit, run))
 
 
 def _plan_candidate(desired: DesiredPod, observed: ObservedPod, now: Instant) -> PodActions:
@@ -87,7 +88,7 @@ def _plan_candidate(desired: DesiredPod, observed: ObservedPod, now: Instant) ->
     if desired.effective is None:
         return _plan_after_loss(desired, candidate, observed, now)
     changes = compare(desired.effective.pod, candidate.pod)
-    if not changes.disturbs:
+    if not (changes.disturbs or (blocked and changes.resize)):
         return PodActions(steps=(Promote(revision=candidate.id),))
     starting = [c for c in candidate.pod.spec.containers if changes.pod or c.name in changes.containers]
     if blocked:

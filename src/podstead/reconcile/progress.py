@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from podstead.state.observed import ObservedPod
     from podstead.state.records import Progress, Revision
 
-CHANGING = ("container:", "sandbox", "stop:", "stop-sandbox:", "post-start:")
+CHANGING = ("container:", "sandbox", "stop:", "stop-sandbox:", "post-start:", "resize:")
 """Beginnings of the keys of steps after which another thing runs than before."""
 
 

@@ -38,5 +38,9 @@ class DesiredPod:
     preempted: bool = False
     grace_limit: int | None = None
     """Seconds that a stop may take at most, whatever the pod's own grace period (a node that goes down)."""
+    in_place: bool = True
+    """Whether the runtime may still change the resources of the effective revision's containers in place."""
+    resized: RevisionID | None = None
+    """The revision whose resources everything that runs was given since the agent started."""
     inputs: Mapping[str, Inputs] = field(default_factory=dict)
     """What each container of the effective revision would be started with now, as far as it has any inputs."""

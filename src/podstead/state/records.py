@@ -137,6 +137,9 @@ class PodHistory:
     """Class B memory of one incarnation."""
 
     sandbox_attempt: int = -1
+    resized_sandbox: int = -1
+    """The attempt of the sandbox in which resources were changed in place: what its containers' revisions say of them may
+    be out of date."""
     containers: Mapping[str, ContainerHistory] = field(default_factory=dict)
 
     def of(self, name: str) -> ContainerHistory:

@@ -54,6 +54,7 @@ class StoredHistory(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One incarnation's memory as the database has it."""
 
     sandbox_attempt: int = -1
+    resized_sandbox: int = -1
     containers: dict[str, StoredContainer] = msgspec.field(default_factory=dict)
 
 
@@ -152,7 +153,9 @@ def _encode(history: PodHistory) -> bytes:
 def _decode(body: bytes) -> PodHistory:
     stored = msgspec.json.decode(body, type=StoredHistory)
     containers = {name: ContainerHistory(**msgspec.structs.asdict(it)) for name, it in stored.containers.items()}
-    return PodHistory(sandbox_attempt=stored.sandbox_attempt, containers=containers)
+    return PodHistory(
+        sandbox_attempt=stored.sandbox_attempt, resized_sandbox=stored.resized_sandbox, containers=containers
+    )
 
 
 def _probes_row(uid: PodUID, verdicts: bytes) -> tuple[Key, Statement]:

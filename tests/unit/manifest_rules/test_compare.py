@@ -67,8 +67,7 @@ CONTAINER: list[tuple[str, object, set[str]]] = [
     (f"{WEB}.securityContext.runAsUser", 0, {"web"}),
     (f"{WEB}.volumeMounts.0.readOnly", True, {"web"}),
     (f"{WEB}.volumeMounts.1", REMOVE, {"web"}),
-    (f"{LOG}.resources.requests.memory", "65Mi", {"log"}),
-    (f"{LOG}.resources.requests.cpu", "101m", {"log", "web"}),
+    (f"{LOG}.resources.requests.cpu", "101m", {"web"}),
     ("metadata.labels.tier", "back", {"web"}),
     ("metadata.labels.tier", REMOVE, {"web"}),
     ("spec.volumes.1.hostPath.path", "/srv/other", {"web"}),
@@ -85,6 +84,61 @@ def test_an_edit_that_restarts_containers(edit: tuple[str, object, set[str]]) ->
     assert found.containers == names
     assert found.disturbs
     assert not found.added | found.removed
+
+
+LIMITED = edited(
+    PAIR,
+    (f"{LOG}.resources", {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}}),
+    (f"{WEB}.env", []),
+)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("requests.cpu", "200m"),
+        ("requests.cpu", "50m"),
+        ("requests.memory", "32Mi"),
+        ("limits.cpu", "2"),
+        ("limits.cpu", "500m"),
+        ("limits.memory", "256Mi"),
+    ],
+    ids=str,
+)
+def test_an_edit_that_is_made_in_place(edit: tuple[str, str]) -> None:
+    found = changes(LIMITED, (f"{LOG}.resources.{edit[0]}", edit[1]))
+    assert (found.resize, found.containers, found.pod) == (frozenset({"log"}), frozenset(), False)
+    assert (found.disturbs, found.nothing, found.summary) == (False, False, "nothing")
+    assert [change.effect for change in found.fields] == [Effect.RESIZE]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        (("limits.memory", "96Mi"),),
+        (("limits.cpu", REMOVE),),
+        (("limits.memory", REMOVE),),
+        (("limits.cpu", "2"), ("limits.memory", "96Mi")),
+        (("limits.hugepages-2Mi", "4Mi"), ("requests.hugepages-2Mi", "4Mi")),
+    ],
+    ids=str,
+)
+def test_resources_that_cannot_be_changed_in_place(edits: tuple[tuple[str, object], ...]) -> None:
+    found = changes(LIMITED, *((f"{LOG}.resources.{path}", value) for path, value in edits))
+    assert (found.resize, found.containers, found.pod) == (frozenset(), frozenset({"log"}), False)
+
+
+def test_what_a_resize_policy_or_an_env_asks_for() -> None:
+    policy = edited(LIMITED, (f"{LOG}.resizePolicy", [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]))
+    assert changes(policy, (f"{LOG}.resources.limits.cpu", "2")).containers == {"log"}
+    assert changes(policy, (f"{LOG}.resources.limits.memory", "256Mi")).resize == {"log"}
+    own = {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}
+    found = changes(edited(LIMITED, (f"{LOG}.env", [own])), (f"{LOG}.resources.limits.cpu", "2"))
+    assert (found.resize, found.containers) == (frozenset(), frozenset({"log"}))
+
+
+def test_resources_that_nothing_enforces() -> None:
+    assert changes(LIMITED, (f"{LOG}.resources.limits", {"cpu": "1", "memory": "128Mi", "example.com/x": "1"})).nothing
 
 
 def test_a_beta_apparmor_annotation_restarts_its_container() -> None:
@@ -261,7 +315,7 @@ def test_quantities_are_compared_by_amount() -> None:
     sized = edited(MYSQL, ("spec.volumes.0", {"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}))
     assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "1024Mi")).fields == ()
     assert changes(sized, ("spec.volumes.0.emptyDir.sizeLimit", "nonsense")).fields
-    assert changes(MYSQL, (f"{WEB}.resources.requests.cpu", "0.25")).containers == {"mysql"}
+    assert changes(MYSQL, (f"{WEB}.resources.requests.cpu", "0.25")).resize == {"mysql"}
 
 
 def test_a_zero_is_an_absent_field_except_where_it_tells() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .rules import FORBIDDEN, INVALID, NOT_FOUND, REQUIRED, UNSUPPORTED, C, Case, check, title
+from .rules import DUPLICATE, FORBIDDEN, INVALID, NOT_FOUND, REQUIRED, UNSUPPORTED, C, Case, check, title
 
 R = f"{C}.resources"
 P = "spec.containers[0].resources"
@@ -16,7 +16,38 @@ def lists(limits: dict[str, str], requests: dict[str, str]) -> dict[str, Any]:
     return {"limits": limits, "requests": requests}
 
 
+def policy(resource: str, restart: str) -> dict[str, str]:
+    return {"resourceName": resource, "restartPolicy": restart}
+
+
+RESIZE = f"{C}.resizePolicy"
+Z = "spec.containers[0].resizePolicy"
+
 RESOURCES: list[Case] = [
+    (
+        [(RESIZE, [policy("cpu", "NotRequired"), policy("memory", "RestartContainer")])],
+        [(RESIZE, [policy("disk", "NotRequired")])],
+        f"{Z}[0].resourceName",
+        UNSUPPORTED,
+    ),
+    (
+        [(RESIZE, [policy("cpu", "RestartContainer")])],
+        [(RESIZE, [policy("cpu", "Sometimes")])],
+        f"{Z}[0].restartPolicy",
+        UNSUPPORTED,
+    ),
+    (
+        [(RESIZE, [policy("cpu", "NotRequired")])],
+        [(RESIZE, [policy("cpu", "NotRequired"), policy("cpu", "NotRequired")])],
+        f"{Z}[1].resourceName",
+        DUPLICATE,
+    ),
+    (
+        [("spec.restartPolicy", "Never"), (RESIZE, [policy("cpu", "NotRequired")])],
+        [("spec.restartPolicy", "Never"), (RESIZE, [policy("cpu", "RestartContainer")])],
+        f"{Z}[0].restartPolicy",
+        FORBIDDEN,
+    ),
     (
         [(R, lists({"example.org/gpu": "1"}, {}))],
         [(R, lists({"gpu": "1"}, {}))],

@@ -23,6 +23,7 @@ from podstead.reconcile.actions import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     RunPostStart,
     RunSandbox,
     StartContainer,
@@ -138,6 +139,8 @@ class World:
     now: float = 1000.0
     boot_id: str = BOOT
     settings: RestartSettings = field(default_factory=RestartSettings)
+    resized: RevisionID | None = None
+    in_place: bool = True
     stopped: bool = False
     replaced: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, Inputs] = field(default_factory=dict)
@@ -171,6 +174,8 @@ class World:
             revisions={r.id: r for r in known},
             blocked=self.blocked,
             preempted=self.preempted,
+            resized=self.resized,
+            in_place=self.in_place,
             inputs=dict(self.inputs),
         )
 
@@ -256,6 +261,9 @@ class World:
             case FinishIncarnation():
                 assert not self.sandboxes
                 self.finished = True
+            case ResizePod():
+                self.resized = step.revision
+                self.history = replace(self.history, resized_sandbox=step.attempt)
             case NoteProgress() | FallBack():
                 raise AssertionError("these come from the gate")
 

@@ -12,7 +12,7 @@ from podstead.manifest.validate.findings import quoted
 from podstead.manifest.validate.mounts import validate_mounts
 from podstead.manifest.validate.ports import HostPort, validate_host_ports, validate_ports
 from podstead.manifest.validate.probes import refuse_on_init, validate_lifecycle, validate_probes
-from podstead.manifest.validate.resources import validate_container_resources
+from podstead.manifest.validate.resources import validate_container_resources, validate_resize_policy
 from podstead.manifest.validate.security import validate_container_security
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def _validate_container(
     validate_env(container, path, pod, volumes, found)
     validate_mounts(container, path, volumes, found)
     validate_container_resources(container, path, pod, found)
+    validate_resize_policy(container, path, pod, found)
     validate_container_security(container, path, pod, found)
     _validate_restart(container, path, found)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names, quantity
 from podstead.k8s.resources import CPU, EPHEMERAL_STORAGE, HUGEPAGES_PREFIX, MEMORY, aggregate_requests, amounts
+from podstead.manifest.resizing import NOT_REQUIRED, RESTART
 from podstead.manifest.validate.findings import quoted
 
 if TYPE_CHECKING:
@@ -38,6 +39,20 @@ def validate_container_resources(container: v1.Container, path: str, pod: v1.Pod
     asked = {**given.limits, **given.requests}
     if any(name.startswith(HUGEPAGES_PREFIX) for name in asked) and CPU not in asked and MEMORY not in asked:
         found.forbidden(here, "hugepages need cpu or memory beside them; add a request of cpu or memory")
+
+
+def validate_resize_policy(container: v1.Container, path: str, pod: v1.Pod, found: Findings) -> None:
+    """Judge what is to happen to a container whose resources change (KEP-1287)."""
+    seen: set[str] = set()
+    for index, policy in enumerate(container.resize_policy):
+        here = f"{path}.resizePolicy[{index}]"
+        found.one_of(f"{here}.resourceName", policy.resource_name, (CPU, MEMORY))
+        found.one_of(f"{here}.restartPolicy", policy.restart_policy, (NOT_REQUIRED, RESTART))
+        if policy.resource_name in seen:
+            found.duplicate(f"{here}.resourceName", f"{quoted(policy.resource_name)} has a policy already; keep one")
+        seen.add(policy.resource_name)
+        if policy.restart_policy == RESTART and pod.spec.restart_policy == "Never":
+            found.forbidden(f"{here}.restartPolicy", "restartPolicy Never restarts no container; write NotRequired")
 
 
 def validate_pod_resources(pod: v1.Pod, found: Findings) -> None:
