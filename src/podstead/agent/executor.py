@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from podstead.errors import PodsteadError
 from podstead.reconcile.actions import (
+    Conclude,
     FallBack,
     FinishIncarnation,
     NoteProgress,
@@ -16,6 +17,7 @@ from podstead.reconcile.actions import (
     RemoveSandbox,
     ResizePod,
     RunPostStart,
+    RunPreStop,
     RunSandbox,
     StartContainer,
     StopContainer,
@@ -97,12 +99,16 @@ class Executor:
                 return await self._starter.start_container(step, session)
             case RunPostStart():
                 await self._hooks.post_start(step, session)
+            case Conclude():
+                await self._stopper.conclude(step, session)
+            case RunPreStop():
+                await self._stopper.pre_stop(step, session)
             case StopContainer():
                 await self._stopper.stop_container(step, session)
             case ResizePod():
                 await self._resizer.resize(step, session)
             case RemoveContainer():
-                await self._stopper.remove_container(step)
+                await self._stopper.remove_container(step, session)
             case StopSandbox():
                 await self._stopper.stop_sandbox(step, session)
             case RemoveSandbox():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from podstead.agent.view import PodView
     from podstead.identity import ContainerID, PodUID
     from podstead.k8s import core_v1 as v1
-    from podstead.reconcile.actions import RunPostStart, StopContainer
+    from podstead.reconcile.actions import RunPostStart, RunPreStop, StopContainer
     from podstead.state.records import Revision
 
 POST_START_SECONDS = 3600
@@ -60,7 +60,7 @@ class Hooks:
         done = replace(memory, post_started_attempt=max(memory.post_started_attempt, step.attempt))
         self._means.remember_container(session, step.name, done)
 
-    async def pre_stop(self, step: StopContainer, session: PodSession, grace: Grace) -> None:
+    async def pre_stop(self, step: StopContainer | RunPreStop, session: PodSession, grace: Grace) -> None:
         """Run the hook of a container that is about to be stopped, within its grace; how it ends does not matter."""
         revision = session.revision(step.revision)
         spec = find_container(revision.pod.spec, step.name) if revision is not None else None

@@ -106,7 +106,8 @@ class Orders:
             if container and container not in names:
                 raise OperatorError(f'container "{container}" is not in pod {key}: take one of {", ".join(names)}')
             chosen = (container,) if container else names
-            await self._write(session, updates.restarted(session.record, self._attempts(session, chosen)))
+            attempts = self._attempts(session, chosen)
+            await self._write(session, updates.restarted(session.record, attempts, self._clock.now()))
         self._tell(session, "PodRestarting", f"Root asked for a restart of {', '.join(chosen)}")
         return chosen
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s.volumes import keeps_up
 from podstead.manifest.gate import deadline_seconds
+from podstead.reconcile.memory import after_promotion
 from podstead.state import updates
 from podstead.state.records import RollbackReason
 
@@ -26,7 +27,10 @@ class Promotions:
         self._means = means
 
     async def promote(self, step: Promote, session: PodSession) -> None:
-        """Make the candidate effective, unless another one waits by now."""
+        """Make the candidate effective, unless another one waits by now.
+
+        Of a pod that runs anew the volumes go first: a crash in between finds it still ended, and repeats that.
+        """
         async with session.writing:
             if session.record.terminating or session.record.candidate != step.revision:
                 return  # the manifest has changed meanwhile: the next plan knows
@@ -34,7 +38,13 @@ class Promotions:
             gated = revision is not None and deadline_seconds(revision.pod) is not None
             now = self._means.clock.now()
             ready = session.was_ready if session.was_ready == session.record.effective else None
-            await self._take(session, updates.promoted(session.record, step.revision, now, gated=gated, ready=ready))
+            record = session.record
+            if step.anew:
+                await self._means.home.reset(session.uid)
+                session.prepared.clear()
+                record = updates.run_anew(record, now)
+            await self._take(session, updates.promoted(record, step.revision, now, gated=gated, ready=ready))
+        self._means.remember(session, after_promotion(step, session.history))
         self._means.tell(session, "RevisionPromoted", f"Revision {step.revision} is effective")
 
     async def note(self, step: NoteProgress, session: PodSession) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from podstead.agent.session import PodSession
 from podstead.errors import PodsteadError
 from podstead.identity import PodKey
+from podstead.reconcile.completion import active_seconds
 from podstead.state.records import UNKNOWN_FILE, Claim, PodRecord
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from podstead.agent.shelf import RevisionShelf
     from podstead.agent.table import PodTable
     from podstead.agent.view import PodView
+    from podstead.clock import Clock, Instant
     from podstead.identity import PodUID, RevisionID
     from podstead.state.records import PodHistory
 
@@ -47,12 +49,14 @@ class Recovery:
         shelf: RevisionShelf,
         records: RecordFiles,
         history: Callable[[PodUID], PodHistory],
+        clock: Clock,
     ) -> None:
         self._table = table
         self._pleg = pleg
         self._shelf = shelf
         self._records = records
         self._history = history
+        self._clock = clock
 
     async def recover(self, records: Sequence[PodRecord]) -> None:
         """Bring back the recorded incarnations; the newest of a key is its pod, an older one is only ended."""
@@ -76,6 +80,7 @@ class Recovery:
     async def _resume(self, record: PodRecord, *, stray: bool) -> None:
         if stray:  # also one that a crash kept from being marked so
             record = replace(record, terminating=True)
+        record = dated(record, self._clock.now())
         view = self._pleg.view(record.uid)
         session = PodSession(
             record=record,
@@ -94,15 +99,18 @@ class Recovery:
         revision = sandbox.revision if sandbox else None
         readable = revision is not None and await self._shelf.load(key, revision) is not None
         lost = taken is not None or not readable
+        begun = (sandbox.created_at if sandbox else 0) / 1e9
         record = PodRecord(
             key=key,
             uid=uid,
             claim=Claim(file=UNKNOWN_FILE, document=0),
-            created_at=(sandbox.created_at if sandbox else 0) / 1e9,
+            created_at=begun,
+            start_time=begun,
             effective=revision,
             terminating=lost,
             api_uid=uid,
         )
+        record = dated(record, self._clock.now())
         log.warning("pod %s (%s) is in the runtime without a record: %s", key, uid, "ended" if lost else "adopted")
         if not lost:
             try:
@@ -113,6 +121,18 @@ class Recovery:
         await self._shelf.fill(session, _named(view))
         self._table.add(session)
         await self._pleg.describe_exits(session.uid)
+
+
+def dated(record: PodRecord, now: Instant) -> PodRecord:
+    """Return a record whose start is known by this boot's clock.
+
+    Over a reboot only the wall clock tells how long a pod has been active. It is asked once, here: a clock that is set
+    later neither ends a pod before its deadline nor gives it more time (foundation 22).
+    """
+    if record.start_time is None or record.start_boot_id == now.boot_id:
+        return record
+    active = active_seconds(record, now)
+    return replace(record, start_boot=now.boot - active, start_boot_id=now.boot_id)
 
 
 def _named(view: PodView) -> list[RevisionID | None]:

@@ -79,6 +79,8 @@ class PodSession:
     """The revision whose resources everything that runs was given in place since the agent started."""
     unresizable: set[RevisionID] = field(default_factory=set)
     """Revisions whose resources the runtime could not give to running containers."""
+    stopping_since: float | None = None
+    """Boot-clock second at which the stop of the whole pod began, None while none is under way."""
     paused: bool = False
     resumed_at: float = 0.0
     """Boot-clock second at which the pod's last pause (stopped, preempted) ended."""
@@ -125,6 +127,13 @@ class PodSession:
             if container not in alive:
                 grace.give_up()
 
+    def note_stop(self, now: float, *, under_way: bool) -> None:
+        """Remember since when the whole pod is being stopped; `now` is a boot-clock second."""
+        if not under_way:
+            self.stopping_since = None
+        elif self.stopping_since is None:
+            self.stopping_since = now
+
     def desired(self) -> DesiredPod:
         """Return what should be, as a frozen snapshot."""
         record = self.record
@@ -160,5 +169,7 @@ class PodSession:
             images=dict(self.images),
             pulled=frozenset(self.pulled | self._pulled_before()),
             prepared=frozenset(r for r in self.prepared if not (self.outdated and r == self.record.effective)),
+            pre_stopped=frozenset(self.pre_stopped),
+            stopping_since=self.stopping_since,
             fresh=view.fresh,
         )

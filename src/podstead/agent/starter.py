@@ -15,7 +15,7 @@ from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, RuntimeFault
 from podstead.k8s.volumes import images_of, mounted_images
 from podstead.reconcile.actions import RunSandbox, StartContainer
-from podstead.reconcile.backoff import after_start
+from podstead.reconcile.memory import after_sandbox, after_start
 from podstead.state.observed import ContainerState, ObservedSandbox
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Starter:
             except NameReservedFault:
                 await self._await_reserved(session, step)
                 return False
+            means.remember(session, after_sandbox(step, session.history, means.clock.now()))
         if revision.pod.spec.host_network:
             return self._views.made(self._without_address(sandbox, request))
         if step.attempt > 0:
@@ -114,6 +115,9 @@ class Starter:
         return await self._views.started(session.uid, container)
 
     async def _ready_sandbox(self, step: RunSandbox, session: PodSession, revision: Revision) -> SandboxRequest:
+        if step.reset_volumes:
+            await self._means.home.reset(session.uid)
+            session.prepared.clear()
         await self._means.home.ready_cgroup(revision, session.uid)
         return await self._requests.sandbox(revision, session.uid, step.attempt)
 
@@ -226,7 +230,7 @@ class Starter:
 def _is_wanted(step: RunSandbox | StartContainer, session: PodSession) -> bool:
     """Return whether a start is still what the pod needs when its turn has come; if not, the next plan knows more."""
     record = session.record
-    wanted = not (record.terminating or record.stopped or session.preempted)
+    wanted = not (record.terminating or record.stopped or record.completion is not None or session.preempted)
     return wanted and record.effective == step.revision
 
 

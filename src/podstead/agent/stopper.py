@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.agent.grace import Grace
@@ -10,13 +9,22 @@ from podstead.agent.means import gone_is_fine
 from podstead.agent.stop_signal import held, signal_number
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.k8s.containers import find_container
+from podstead.reconcile.memory import after_clearing, after_sandbox_stop, after_stop
+from podstead.state import updates
 
 if TYPE_CHECKING:
     from podstead.agent.hooks import Hooks
     from podstead.agent.means import Means
     from podstead.agent.session import PodSession
     from podstead.identity import SandboxID
-    from podstead.reconcile.actions import RemoveContainer, RemoveSandbox, StopContainer, StopSandbox
+    from podstead.reconcile.actions import (
+        Conclude,
+        RemoveContainer,
+        RemoveSandbox,
+        RunPreStop,
+        StopContainer,
+        StopSandbox,
+    )
 
 # The kubelet never asks for less (minimumGracePeriodInSeconds).
 MIN_GRACE_SECONDS = 2
@@ -39,8 +47,7 @@ class Stopper:
         than the one under way shortens its grace, and calls the runtime as soon as the hook is over.
         """
         if not session.record.terminating:
-            memory = session.history.of(step.name)
-            self._means.remember_container(session, step.name, replace(memory, killed_attempt=step.attempt))
+            self._means.remember_container(session, step.name, after_stop(step, session.history.of(step.name)))
         self._means.tell(session, step.reason, step.message)
         under_way = session.stops.get(step.id)
         if under_way is not None:
@@ -53,6 +60,16 @@ class Stopper:
             await self._hooks.pre_stop(step, session, grace)
             grace.hook_over.set()
             await self._end(step, session, grace)
+        finally:
+            grace.hook_over.set()
+            del session.stops[step.id]
+
+    async def pre_stop(self, step: RunPreStop, session: PodSession) -> None:
+        """Run the preStop hook of a container whose turn to stop has not come; a stop in a hurry cuts it short."""
+        grace = session.stops[step.id] = Grace(step.grace_seconds, self._means.clock)
+        try:
+            await self._hooks.pre_stop(step, session, grace)
+            session.pre_stopped.add(step.id)
         finally:
             grace.hook_over.set()
             del session.stops[step.id]
@@ -85,21 +102,37 @@ class Stopper:
             return False
         return True
 
-    async def remove_container(self, step: RemoveContainer) -> None:
+    async def remove_container(self, step: RemoveContainer, session: PodSession) -> None:
         """Remove the record of a container that does not run."""
+        if step.clears:
+            memory = session.history.of(step.clears)
+            cleared = after_clearing(step, memory, self._means.clock.now())
+            self._means.remember_container(session, step.clears, cleared)
         await gone_is_fine(self._means.runtime.remove_container(step.id))
 
     async def stop_sandbox(self, step: StopSandbox, session: PodSession) -> None:
-        """Stop a sandbox, and remove the pod's volumes first where the step wants fresh ones."""
-        if step.reset_volumes:
-            await self._means.home.reset(session.uid)
-            session.prepared.clear()
+        """Stop a sandbox."""
+        self._means.remember(session, after_sandbox_stop(session.history))
         await self._stop(step.id)
 
     async def remove_sandbox(self, step: RemoveSandbox) -> None:
         """Remove a sandbox, stopped first."""
         await self._stop(step.id)
         await gone_is_fine(self._means.runtime.remove_sandbox(step.id))
+
+    async def conclude(self, step: Conclude, session: PodSession) -> None:
+        """Note durably how the pod has ended, unless it has another content meanwhile."""
+        async with session.writing:
+            record = session.record
+            if record.terminating or record.stopped or record.completion is not None:
+                return
+            if record.effective != step.revision:
+                return  # the next plan knows
+            concluded = updates.concluded(record, step.completion)
+            await self._means.books.save_record(concluded)
+            session.record = concluded
+        if step.completion.reason:
+            self._means.tell(session, step.completion.reason, step.completion.message, warning=True)
 
     async def finish(self, session: PodSession) -> None:
         """Remove what the pod had on the node, then forget the incarnation, durably."""

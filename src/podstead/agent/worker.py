@@ -14,6 +14,7 @@ from podstead.agent.gate import gated
 from podstead.agent.session import Flight
 from podstead.errors import DeadlineFault, PodsteadError, RuntimeFault
 from podstead.reconcile.actions import (
+    Conclude,
     FallBack,
     FinishIncarnation,
     NoteProgress,
@@ -22,28 +23,46 @@ from podstead.reconcile.actions import (
     PullImage,
     ResizePod,
     RunPostStart,
+    RunPreStop,
     StopContainer,
 )
 from podstead.reconcile.backoff import step_delay
+from podstead.reconcile.memory import after_exits
 from podstead.reconcile.plan import compute_pod_actions
 from podstead.state.observed import TaskFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from podstead.agent.inputs import PodInputs
     from podstead.agent.pleg import Pleg
     from podstead.agent.session import PodSession
+    from podstead.agent.view import PodView
     from podstead.clock import Clock
     from podstead.config import RestartSettings
+    from podstead.identity import PodUID
     from podstead.reconcile.actions import PodActions, Step
     from podstead.state.observed import ObservedPod
     from podstead.state.probes import PodProbes
+    from podstead.state.records import PodHistory
 
 log = logging.getLogger(__name__)
 
 # A plan that asks for itself again is run at most this often: a mistake of ours costs little CPU.
 MIN_REPLAN_SECONDS = 0.02
 # Steps that change nothing of what the runtime lists of a pod: after them there is nothing to look at.
-UNSEEN = (PullImage, PrepareVolumes, ResizePod, Promote, NoteProgress, FallBack, RunPostStart, FinishIncarnation)
+UNSEEN = (
+    PullImage,
+    PrepareVolumes,
+    ResizePod,
+    Promote,
+    NoteProgress,
+    FallBack,
+    Conclude,
+    RunPostStart,
+    RunPreStop,
+    FinishIncarnation,
+)
 # Steps that are given up when the plan no longer asks for them.
 CANCELLED = (PullImage, RunPostStart)
 
@@ -73,7 +92,10 @@ class Mirror(Protocol):
 
 
 class PodWorker:
-    """Brings one pod incarnation to what is desired of it and keeps it there."""
+    """Brings one pod incarnation to what is desired of it and keeps it there.
+
+    `keep` takes a history that has changed; it neither blocks nor raises (class B).
+    """
 
     def __init__(
         self,
@@ -84,6 +106,7 @@ class PodWorker:
         inputs: PodInputs,
         clock: Clock,
         settings: RestartSettings,
+        keep: Callable[[PodUID, PodHistory], None],
     ) -> None:
         self.session = session
         self._pleg = pleg
@@ -92,6 +115,7 @@ class PodWorker:
         self._inputs = inputs
         self._clock = clock
         self._settings = settings
+        self._keep = keep
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -121,11 +145,13 @@ class PodWorker:
         session, now = self.session, self._clock.now()
         view = self._pleg.view(session.uid)
         session.trim(view)
+        self._note_exits(view)
         effective = session.revision(session.record.effective)
         session.inputs = self._inputs.present(effective.pod, session.uid) if effective is not None else {}
         observed = session.observed(view)
         probes = self._mirror.probes(session)
         actions = compute_pod_actions(session.desired(), observed, probes, session.history, now, self._settings)
+        session.note_stop(now.boot, under_way=actions.stopping)
         ready = self._mirror.planned(session, observed, actions)
         actions = gated(session, observed, actions, now, ready=ready)
         if observed.fresh:  # a plan made in the dark asks for nothing, and gives nothing up
@@ -138,6 +164,12 @@ class PodWorker:
             else:
                 self._start(step, group)
         return min(moments, default=None)
+
+    def _note_exits(self, view: PodView) -> None:
+        history = after_exits(view.containers, self.session.history)
+        if history is not self.session.history:
+            self.session.history = history
+            self._keep(self.session.uid, history)
 
     def _start(self, step: Step, group: asyncio.TaskGroup) -> None:
         key = step.key

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
+    from podstead.agent.inputs import PodInputs
     from podstead.agent.objects import LocalObjects
     from podstead.agent.session import PodSession
     from podstead.agent.syncloop import Source
@@ -142,9 +143,7 @@ def build_parts(ground: Ground) -> Parts:
     puller = _puller(ground, upkeep.needs.ledger)
     executor = _executor(ground, puller, volumes, pleg, configured, upkeep)
     mirror = _mirror(ground, prober, configured.present)
-    table = PodTable(
-        lambda session: PodWorker(session, pleg, executor, mirror, configured.inputs, clock, settings.restart), clock
-    )
+    table = PodTable(_workers(ground, pleg, executor, mirror, configured.inputs), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     board = Board(table, recorder)
     objects = build_objects(ground, configured, table)
@@ -172,7 +171,7 @@ def build_parts(ground: Ground) -> Parts:
         prober=prober,
         puller=puller,
         table=table,
-        recovery=Recovery(table, pleg, shelf, stores.records, stores.history.get),
+        recovery=Recovery(table, pleg, shelf, stores.records, stores.history.get, clock),
         board=board,
         memory=memory,
         shelf=shelf,
@@ -202,6 +201,22 @@ def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
 
     shown = ApiObjects(ground.stores.objects, ground.instance.created_at)
     return PodMirror(prober, shown, ground.recorder, objects.hidden, identity, ground.clock)
+
+
+def _workers(
+    ground: Ground, pleg: Pleg, executor: Executor, mirror: PodMirror, inputs: PodInputs
+) -> Callable[[PodSession], PodWorker]:
+    """Return what makes the worker of a pod."""
+    return partial(
+        PodWorker,
+        pleg=pleg,
+        runner=executor,
+        mirror=mirror,
+        inputs=inputs,
+        clock=ground.clock,
+        settings=ground.settings.restart,
+        keep=ground.stores.history.put,
+    )
 
 
 def _executor(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from podstead.identity import ContainerID, RevisionID, SandboxID
-    from podstead.state.records import Progress
+    from podstead.state.records import Completion, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +28,15 @@ class PullImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promote:
-    """Make the candidate the effective revision by one durable write (foundation 15)."""
+    """Make the candidate the effective revision by one durable write (foundation 15).
+
+    `renews` names the containers that the edit starts anew: what is remembered of their ends counts for them no more.
+    With `anew` the pod had ended and runs as a whole again, with fresh emptyDirs, from the first init container on.
+    """
 
     revision: RevisionID
+    renews: frozenset[str] = frozenset()
+    anew: bool = False
     key: str = "promote"
 
 
@@ -53,6 +59,15 @@ class FallBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conclude:
+    """Note durably that the pod has ended, so that nothing of this revision runs again by itself."""
+
+    revision: RevisionID
+    completion: Completion
+    key: str = "conclude"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareVolumes:
     """Check and make what the effective revision mounts; also the pod's directories and cgroup."""
 
@@ -66,10 +81,17 @@ class PrepareVolumes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSandbox:
-    """Create and start a sandbox with this attempt."""
+    """Create and start a sandbox with this attempt.
+
+    With `reset_volumes` the pod's emptyDirs are emptied first: the sandbox before was of another content, and a whole-pod
+    edit starts with fresh ones (foundation 14).
+    """
 
     revision: RevisionID
     attempt: int
+    reset_volumes: bool = False
+    crash_level: int | None = None
+    """The crash-loop level in force; given when this sandbox takes the place of one that died."""
     key: str = "sandbox"
 
 
@@ -113,7 +135,8 @@ class RunPostStart:
 class StopContainer:
     """Stop a container within `grace_seconds`: its preStop hook, its stop signal, then KILL.
 
-    Hook and signal are those of `revision`, which made the container; without a grace there is no hook.
+    Hook and signal are those of `revision`, which made the container; without a grace there is no hook. With
+    `comes_back` it starts again later, whatever its restart policy, and that counts as no restart.
     """
 
     id: ContainerID
@@ -124,11 +147,27 @@ class StopContainer:
     reason: str
     message: str
     probe_failure: bool = False
+    comes_back: bool = False
 
     @property
     def key(self) -> str:
         """Name of this step while in flight."""
         return f"stop:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPreStop:
+    """Run the preStop hook of a sidecar that waits for its turn to stop; `grace_seconds` are what is left to the pod."""
+
+    id: ContainerID
+    name: str
+    revision: RevisionID | None
+    grace_seconds: int
+
+    @property
+    def key(self) -> str:
+        """Name of this step while in flight."""
+        return f"pre-stop:{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +189,15 @@ class ResizePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveContainer:
-    """Remove the record of a container that does not run."""
+    """Remove the record of a container that does not run.
+
+    `clears` is the container's name where all containers of the pod start over and this is the record of its last
+    attempt; `crash_level` is then the level in force of the one whose end caused it.
+    """
 
     id: ContainerID
+    clears: str = ""
+    crash_level: int | None = None
 
     @property
     def key(self) -> str:
@@ -162,13 +207,9 @@ class RemoveContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSandbox:
-    """Stop a sandbox: its containers are known to have ended.
-
-    With `reset_volumes` the pod's emptyDirs are emptied first: a whole-pod edit starts with fresh ones (foundation 14).
-    """
+    """Stop a sandbox: its containers are known to have ended."""
 
     id: SandboxID
-    reset_volumes: bool = False
 
     @property
     def key(self) -> str:
@@ -200,10 +241,12 @@ Step = (
     | Promote
     | NoteProgress
     | FallBack
+    | Conclude
     | PrepareVolumes
     | RunSandbox
     | StartContainer
     | RunPostStart
+    | RunPreStop
     | StopContainer
     | ResizePod
     | RemoveContainer
@@ -230,3 +273,19 @@ class PodActions:
     requeue_at: float | None = None
     stuck: Waiting | None = None
     """Why the pod as a whole cannot go on (a candidate that waits, a volume, a sandbox)."""
+    stopping: bool = False
+    """Whether the whole pod is being stopped: the moment at which that began is an input of the plans to come."""
+    restarting_all: bool = False
+    """Whether all containers are being cleared away to start over (RestartAllContainers)."""
+
+    def beside(self, other: PodActions) -> PodActions:
+        """Return both at once; where both say why something waits, this one's word goes."""
+        moments = [m for m in (self.requeue_at, other.requeue_at) if m is not None]
+        return PodActions(
+            steps=tuple(dict.fromkeys((*self.steps, *other.steps))),
+            waiting={**other.waiting, **self.waiting},
+            requeue_at=min(moments, default=None),
+            stuck=self.stuck or other.stuck,
+            stopping=self.stopping or other.stopping,
+            restarting_all=self.restarting_all or other.restarting_all,
+        )

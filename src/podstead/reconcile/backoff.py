@@ -6,15 +6,13 @@ a container that ran for ten minutes starts over. Waits are counted on the boot 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
     from podstead.config import RestartSettings
-    from podstead.reconcile.actions import StartContainer
     from podstead.state.observed import ObservedContainer
-    from podstead.state.records import ContainerHistory
+    from podstead.state.records import ContainerHistory, PodHistory
 
 # A failed step is tried again soon at first (a mount that comes up, a name that is being released), then at the
 # kubelet's pace of 10 s; pulls keep the kubelet's own curve.
@@ -41,24 +39,17 @@ def crash_level(exited: ObservedContainer, history: ContainerHistory, settings: 
     return 0 if seen - history.advanced_at > settings.reset_seconds else history.backoff_level
 
 
+def sandbox_level(history: PodHistory, settings: RestartSettings, now: Instant) -> int | None:
+    """Return the level in force for a pod's next sandbox; None where the last one did not die under it in this boot."""
+    made_at = history.sandbox_made_at
+    if made_at is None or history.sandbox_boot_id != now.boot_id:
+        return None
+    return 0 if now.boot - made_at > settings.reset_seconds else history.sandbox_level
+
+
 def crash_delay(level: int, settings: RestartSettings) -> float:
     """Return the seconds between an exit and the restart at this level."""
     if level <= 0:
         return 0.0
     initial = min(settings.initial_seconds, settings.max_seconds)
     return float(min(initial * 2 ** min(level - 1, 20), settings.max_seconds))
-
-
-def after_start(step: StartContainer, history: ContainerHistory, now: Instant) -> ContainerHistory:
-    """Return the memory of a container once `step` starts it."""
-    started = replace(
-        history,
-        last_attempt=max(history.last_attempt, step.attempt),
-        started_attempt=step.attempt,
-        restart_count=step.restart_count,
-    )
-    if step.new_revision:
-        return replace(started, backoff_level=0, advanced_at=None, boot_id=now.boot_id)
-    if step.crash_level is not None:
-        return replace(started, backoff_level=step.crash_level + 1, advanced_at=now.boot, boot_id=now.boot_id)
-    return started

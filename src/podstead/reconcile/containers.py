@@ -1,4 +1,4 @@
-"""What to do with each container of the pod in its living sandbox (spec/kubelet-static-pods.md 3.6, 3.8, 3.9).
+"""What to do with one container of the pod in its living sandbox (spec/kubelet-static-pods.md 3.6, 3.8, 3.9).
 
 Invariant: at most one instance of a container name runs; a successor starts only after the old one has exited.
 """
@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from podstead.identity import SandboxID
+from podstead.k8s.containers import all_containers
+from podstead.k8s.restart_rules import NEVER, Restart, after_exit, after_kill, restart_policy
 from podstead.reconcile import restarts
 from podstead.reconcile.actions import RemoveContainer, StartContainer, Waiting
 from podstead.reconcile.backoff import crash_delay, crash_level
-from podstead.reconcile.hooks import (
-    POST_START_ERROR,
-    post_start_failure,
-    post_start_pending,
-    post_start_step,
-)
+from podstead.reconcile.hooks import POST_START_ERROR, post_start_failure, post_start_pending, post_start_step
 from podstead.reconcile.inputs import is_refreshed, refresh_at, refresh_message
-from podstead.reconcile.termination import grace_seconds, stop_all, stop_one
+from podstead.reconcile.termination import grace_seconds, stop_one
 from podstead.state.observed import ContainerState
 from podstead.state.probes import Outcome, ProbeKind
 
@@ -50,12 +47,18 @@ class ContainerPlan:
     """Wanted starts, in the manifest's order; images and volumes have not been looked at yet."""
     held: dict[str, Waiting] = field(default_factory=dict)
     """Wanted starts that wait for the postStart hook of a container before them."""
+    ahead: list[v1.Container] = field(default_factory=list)
+    """Containers that will start when others are through with theirs."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
     requeue_at: float | None = None
     unfinished: bool = False
     """Whether some container runs, starts, or will."""
     hook_of: str = ""
     """The container, of those looked at, whose postStart hook has not ended."""
+    failed_init: bool = False
+    """Whether an init container failed for good: nothing starts any more."""
+    restarting_all: bool = False
+    """Whether everything is being cleared away to start over."""
 
     def later(self, moment: float) -> None:
         """Ask for another plan at this boot-clock second."""
@@ -64,7 +67,7 @@ class ContainerPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPass:
-    """Plans the containers of one pod: snapshot in, `ContainerPlan` out."""
+    """What is known of a pod, and the decisions about a single container of it; findings go into a `ContainerPlan`."""
 
     desired: DesiredPod
     effective: Revision
@@ -75,23 +78,17 @@ class ContainerPass:
     now: Instant
     settings: RestartSettings
 
-    def plan(self, sandbox: ObservedSandbox | None) -> ContainerPlan:
-        """Return what to do; without a sandbox only which containers would start is of interest."""
-        out = ContainerPlan()
-        names = {c.name for c in self.effective.pod.spec.containers}
-        for container in self.effective.pod.spec.containers:
-            self._one(container, sandbox, out)
-        self._strangers(names, out)
-        self._prune(names, out)
-        return out
+    def one(self, spec: v1.Container, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        """Find what to do with a regular container or a sidecar whose turn has come.
 
-    def _one(self, spec: v1.Container, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        Without a sandbox only whether it would start is of interest.
+        """
         found = self.observed.newest(spec.name)
-        if f"container:{spec.name}" in self.observed.in_flight:
+        if self.is_starting(spec):
             out.unfinished = True
             return
         if found is None:
-            self._start_missing(spec.name, sandbox, out)
+            self._missing(spec, sandbox, out)
             return
         match found.state:
             case ContainerState.RUNNING:
@@ -99,38 +96,71 @@ class ContainerPass:
                 self._running(spec, found, out)
             case ContainerState.UNKNOWN:
                 out.unfinished = True
-                self._stop(found, grace_seconds(self.desired), "Stopping container in unknown state", out)
+                self.stop(found, grace_seconds(self.desired), "Stopping container in unknown state", out)
             case ContainerState.CREATED:
-                self._created(found, sandbox, out)
+                self.created(found, sandbox, out)
             case ContainerState.EXITED:
-                self._exited(found, sandbox, out)
+                self.exited(spec, found, sandbox, out)
             case _:
                 assert_never(found.state)
 
-    def _start_missing(self, name: str, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+    def is_starting(self, spec: v1.Container) -> bool:
+        """Return whether a start of this container is under way."""
+        return f"container:{spec.name}" in self.observed.in_flight
+
+    def _missing(self, spec: v1.Container, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        """Start a container without a record, unless it has ended and its record was removed behind our back."""
+        memory = self.history.of(spec.name)
+        ended = memory.exit_attempt == memory.last_attempt >= 0
+        over = memory.last_attempt in {memory.cleared_attempt, memory.returning_attempt}
+        if ended and not over and not self._is_replaced(spec.name):
+            killed = memory.killed_attempt == memory.last_attempt
+            if self.again(spec, memory.exit_code, killed=killed) is Restart.NONE:
+                return
+        if sandbox is None and self._is_abandoned(spec):
+            return
+        self.start_lost(spec.name, sandbox, out)
+
+    def start_lost(self, name: str, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        """Start a container without a record: one whose start had succeeded was lost, and that is a restart (S37).
+
+        But not when the pod was stopped to come back, nor when root asked for another one in its place.
+        """
         memory = self.history.of(name)
-        # A record that is gone although its start had succeeded was removed behind our back: that is a restart (S37).
-        # But not when root asked for another one in its place.
-        lost = memory.started_attempt >= 0 and memory.started_attempt == memory.last_attempt
-        lost = lost and memory.last_attempt > self.desired.record.replaced.get(name, -1)
-        self._start(name, sandbox, out, restart_count=memory.restart_count + (1 if lost else 0))
+        lost = memory.started_attempt == memory.last_attempt >= 0
+        lost = lost and not self.comes_back and not self._is_replaced(name)
+        self.start(name, sandbox, out, restart_count=memory.restart_count + (1 if lost else 0))
+
+    def _is_replaced(self, name: str) -> bool:
+        """Return whether root asked for another one in the place of the last attempt that is remembered."""
+        return self.history.of(name).last_attempt <= self.desired.record.replaced.get(name, -1)
+
+    def _is_abandoned(self, spec: v1.Container) -> bool:
+        """Return whether a pod that is never restarted has lost its sandbox before this container's turn came.
+
+        As the kubelet has it, such a pod ends; one that was stopped to come back, or has another content now, does not.
+        """
+        if restart_policy(self.effective.pod.spec, spec) != NEVER:
+            return False
+        records = self.observed.containers
+        return bool(records) and not self.comes_back and not any(self.drift.container(c) for c in records)
 
     def _running(self, spec: v1.Container, found: ObservedContainer, out: ContainerPlan) -> None:
         if self.drift.is_outdated(found):
-            self._stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
+            self.stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
             return
         if (due := refresh_at(self.desired, found, self.now)) is not None:
             out.later(due)
             if due <= self.now.boot:
-                self._stop(found, grace_seconds(self.desired), refresh_message(self.desired, found), out)
+                self.stop(found, grace_seconds(self.desired), refresh_message(self.desired, found), out)
                 return
         if (failed := post_start_failure(found, self.observed)) is not None:
             message = f"postStart hook failed ({failed.message}): stopping container"
-            self._stop(found, grace_seconds(self.desired), message, out)
+            self.stop(found, grace_seconds(self.desired), message, out)
             return
         record = self.desired.record
         if restarts.is_replaced(record, found) and restarts.has_turn(record, self.effective, self.observed, found):
-            self._stop(found, grace_seconds(self.desired), restarts.MESSAGE, out)
+            self.stop(found, grace_seconds(self.desired), restarts.MESSAGE, out)
             return
         for kind, probe in ((ProbeKind.LIVENESS, spec.liveness_probe), (ProbeKind.STARTUP, spec.startup_probe)):
             if probe is None or self.probes.outcome(found.id, kind) is not Outcome.FAILURE:
@@ -138,51 +168,62 @@ class ContainerPass:
             grace = probe.termination_grace_period_seconds
             seconds = grace_seconds(self.desired) if grace is None else grace
             reason = f"{kind.value} probe failed: stopping container"
-            self._stop(found, seconds, reason, out, probe_failure=True)
+            self.stop(found, seconds, reason, out, probe_failure=True)
             return
         stopping = f"stop:{found.id}" in self.observed.in_flight  # for a reason that is no more: it is not taken back
         if post_start_pending(spec, found, self.history.of(found.name)) and not stopping:
             out.hook_of = out.hook_of or found.name
             out.steps.append(post_start_step(found, self.effective.id))
 
-    def _created(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+    def created(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        """Start a container that was created and not started, or remove it where it is of no use."""
         usable = sandbox is not None and found.sandbox_id == sandbox.id and not self.drift.container(found)
         if usable and not is_refreshed(self.desired, found, self.now):
-            self._start(found.name, sandbox, out, restart_count=found.restart_count, created=found)
+            self.start(found.name, sandbox, out, restart_count=found.restart_count, created=found)
             return
         out.unfinished = True
         out.steps.append(RemoveContainer(id=found.id))
 
-    def _exited(self, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
-        memory = self.history.of(found.name)
-        count = max(found.restart_count, memory.restart_count)
+    def exited(
+        self, spec: v1.Container, found: ObservedContainer, sandbox: ObservedSandbox | None, out: ContainerPlan
+    ) -> None:
+        """Start a container again that has ended, when its policy says so and its back-off is over.
+
+        What counts as a restart: a crash, a failed probe, a lost sandbox. What does not: an edit, a return, a start that
+        died with the agent that made it.
+        """
+        count = self.count(found)
         if self.drift.container(found):
-            self._start(found.name, sandbox, out, restart_count=count, new_revision=True)
-            return
-        if self._start_was_cut(found):
-            self._start(found.name, sandbox, out, restart_count=count)
-            return
-        killed = memory.killed_attempt == found.attempt
-        restarts = self._restarts(found, killed=killed)
-        if (restarts or killed) and is_refreshed(self.desired, found, self.now):
-            self._start(found.name, sandbox, out, restart_count=count, new_revision=True)
-            return
-        if not restarts:
-            return
-        if sandbox is None or found.sandbox_id != sandbox.id:
-            # The sandbox died (a reboot, a killed pause): containers come back with it, whatever their back-off.
-            self._start(found.name, sandbox, out, restart_count=count + 1)
-            return
-        level = crash_level(found, memory, self.settings, self.now)
-        delay = crash_delay(level, self.settings)
+            self.start(found.name, sandbox, out, restart_count=count, new_revision=True)
+        elif self.returns(found) or self._start_was_cut(found):
+            self.start(found.name, sandbox, out, restart_count=count)
+        elif self._is_renewed(spec, found):
+            self.start(found.name, sandbox, out, restart_count=count, new_revision=True)
+        elif self.after(spec, found) is not Restart.NONE:
+            if sandbox is None or found.sandbox_id != sandbox.id:
+                # The sandbox died (a reboot, a killed pause): containers come back with it, whatever their back-off.
+                self.start(found.name, sandbox, out, restart_count=count + 1)
+            elif self.is_due(found, out):
+                level = crash_level(found, self.history.of(found.name), self.settings, self.now)
+                self.start(found.name, sandbox, out, restart_count=count + 1, crash=level)
+
+    def _is_renewed(self, spec: v1.Container, found: ObservedContainer) -> bool:
+        """Return whether a container that starts again, or was ended for that, finds a newer configuration."""
+        killed = self.history.of(found.name).killed_attempt == found.attempt
+        again = killed or self.after(spec, found) is not Restart.NONE
+        return again and is_refreshed(self.desired, found, self.now)
+
+    def is_due(self, found: ObservedContainer, out: ContainerPlan) -> bool:
+        """Return whether the back-off after this exit is over; if not, say who waits, and until when."""
+        delay = crash_delay(crash_level(found, self.history.of(found.name), self.settings, self.now), self.settings)
         due = (self.now.boot if found.exit_seen is None else found.exit_seen) + delay
-        if delay and self.now.boot < due:
-            out.unfinished = True
-            out.later(due)
-            message = f"back-off {delay:.0f}s restarting failed container {found.name} of pod {self.desired.record.key}"
-            out.waiting[found.name] = self._back_off(found, message)
-            return
-        self._start(found.name, sandbox, out, restart_count=count + 1, crash=level)
+        if not delay or self.now.boot >= due:
+            return True
+        out.unfinished = True
+        out.later(due)
+        message = f"back-off {delay:.0f}s restarting failed container {found.name} of pod {self.desired.record.key}"
+        out.waiting[found.name] = self._back_off(found, message)
+        return False
 
     def _back_off(self, found: ObservedContainer, message: str) -> Waiting:
         """Return why an exited container waits: its hook, where that ended it, for its own exit then tells nothing."""
@@ -190,6 +231,30 @@ class ContainerPass:
         if failed is not None:
             return Waiting(reason=POST_START_ERROR, message=f"{failed.message}; {message}")
         return Waiting(reason="CrashLoopBackOff", message=message)
+
+    def count(self, found: ObservedContainer) -> int:
+        """Return how often this container was restarted, by its record or our memory, whichever knows of more."""
+        return max(found.restart_count, self.history.of(found.name).restart_count)
+
+    def returns(self, found: ObservedContainer) -> bool:
+        """Return whether a container was stopped to come back."""
+        return self.history.of(found.name).returning_attempt == found.attempt
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the pod was stopped to come back, and not everything of it has come yet."""
+        memories = (self.history.of(c.name) for c in all_containers(self.effective.pod.spec))
+        return any(memory.returning_attempt == memory.last_attempt >= 0 for memory in memories)
+
+    def after(self, spec: v1.Container, found: ObservedContainer) -> Restart:
+        """Return what follows from this exit by the policies and rules of today."""
+        killed = self.history.of(found.name).killed_attempt == found.attempt
+        return self.again(spec, found.exit_code, killed=killed)
+
+    def again(self, spec: v1.Container, exit_code: int, *, killed: bool) -> Restart:
+        """Return what follows from an exit with this code."""
+        pod = self.effective.pod.spec
+        return after_kill(pod, spec) if killed else after_exit(pod, spec, exit_code)
 
     def _start_was_cut(self, found: ObservedContainer) -> bool:
         """Return whether the container never ran because the agent that started it died: that is no crash.
@@ -199,13 +264,7 @@ class ContainerPass:
         """
         return found.reason == START_ERROR and f"container:{found.name}" not in self.observed.failures
 
-    def _restarts(self, found: ObservedContainer, *, killed: bool) -> bool:
-        policy = self.effective.pod.spec.restart_policy
-        if policy == "OnFailure":
-            return killed or found.exit_code != 0
-        return policy != "Never"
-
-    def _start(  # the four ways to start differ only in these
+    def start(  # the ways to start differ only in these
         self,
         name: str,
         sandbox: ObservedSandbox | None,
@@ -216,6 +275,7 @@ class ContainerPass:
         crash: int | None = None,
         new_revision: bool = False,
     ) -> None:
+        """Ask for a start, unless the last one failed so recently that it must wait."""
         out.unfinished = True
         attempts = [c.attempt for c in self.observed.containers if c.name == name]
         step = StartContainer(
@@ -238,29 +298,8 @@ class ContainerPass:
             text = f"waits for the postStart hook of container {out.hook_of}"
             out.held[name] = Waiting(reason="ContainerCreating", message=text)
 
-    def _stop(
+    def stop(
         self, found: ObservedContainer, grace: int, message: str, out: ContainerPlan, *, probe_failure: bool = False
     ) -> None:
+        """Ask for the end of a container."""
         out.steps.append(stop_one(found, grace, "Killing", message, probe_failure=probe_failure))
-
-    def _strangers(self, names: set[str], out: ContainerPlan) -> None:
-        """Stop containers that the manifest no longer has, and all but the newest instance of a name."""
-        grace = grace_seconds(self.desired)
-        for found in self.observed.containers:
-            newest = self.observed.newest(found.name)
-            if found.name in names and newest is not None and newest.id == found.id:
-                continue
-            stops = stop_all((found,), grace, "Killing", "Stopping container")
-            out.steps += stops
-            if stops:
-                out.unfinished = True
-            elif found.name not in names or found.state is ContainerState.CREATED:
-                out.steps.append(RemoveContainer(id=found.id))
-
-    def _prune(self, names: set[str], out: ContainerPlan) -> None:
-        """Keep the newest record of a name and the one before it, for lastState and `logs --previous`."""
-        seen: dict[str, int] = {}
-        for found in self.observed.containers:
-            seen[found.name] = seen.get(found.name, 0) + 1
-            if found.name in names and seen[found.name] > 2 and found.state is ContainerState.EXITED:
-                out.steps.append(RemoveContainer(id=found.id))

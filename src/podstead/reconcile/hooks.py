@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from podstead.reconcile.actions import RunPostStart, Waiting
 from podstead.state.observed import ContainerState
+from podstead.state.probes import Outcome, ProbeKind
 
 if TYPE_CHECKING:
     from podstead.identity import RevisionID
     from podstead.k8s import core_v1 as v1
     from podstead.state.observed import ObservedContainer, ObservedPod, TaskFailure
+    from podstead.state.probes import PodProbes
     from podstead.state.records import ContainerHistory
 
 POST_START_ERROR = "PostStartHookError"
@@ -30,6 +32,15 @@ def post_start_pending(spec: v1.Container, found: ObservedContainer | None, memo
         return False
     has_hook = spec.lifecycle is not None and spec.lifecycle.post_start is not None
     return has_hook and memory.last_attempt >= found.attempt > memory.post_started_attempt
+
+
+def is_started(
+    spec: v1.Container, found: ObservedContainer | None, probes: PodProbes, memory: ContainerHistory
+) -> bool:
+    """Return whether a container counts as Started: it runs, and is past its postStart hook and its startup probe."""
+    if found is None or found.state is not ContainerState.RUNNING or post_start_pending(spec, found, memory):
+        return False
+    return spec.startup_probe is None or probes.outcome(found.id, ProbeKind.STARTUP) is Outcome.SUCCESS
 
 
 def post_start_step(found: ObservedContainer, revision: RevisionID) -> RunPostStart:

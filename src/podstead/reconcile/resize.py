@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import standing_containers
 from podstead.k8s.resources import pod_values
 from podstead.manifest.compare import compare
 from podstead.reconcile.actions import ResizePod, StartContainer, StopContainer
@@ -38,7 +39,7 @@ def with_resize(desired: DesiredPod, observed: ObservedPod, history: PodHistory,
         return actions
     if any(isinstance(step, StopContainer) for step in actions.steps):
         return actions
-    present = {c.name for c in effective.pod.spec.containers}
+    present = {c.name for c in standing_containers(effective.pod.spec)}
     step = ResizePod(
         revision=effective.id,
         attempt=sandbox.attempt,

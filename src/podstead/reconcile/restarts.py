@@ -23,7 +23,10 @@ def is_replaced(record: PodRecord, container: ObservedContainer) -> bool:
 
 
 def has_turn(record: PodRecord, effective: Revision, observed: ObservedPod, container: ObservedContainer) -> bool:
-    """Return whether a running container may be stopped for a restart: those before it in the manifest are through."""
+    """Return whether a running container may be stopped for a restart: those before it in the manifest are through.
+
+    Init containers are not among them: they have ended, and do not run again in a sandbox that lives on.
+    """
     for earlier in standing_containers(effective.pod.spec):
         if earlier.name == container.name:
             return True

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.reconcile.actions import PodActions, RemoveSandbox, RunSandbox, StopSandbox, Waiting
-from podstead.reconcile.termination import ALIVE, grace_seconds, preparing, starting, stop_all
+from podstead.reconcile.backoff import crash_delay, sandbox_level
+from podstead.reconcile.termination import ALIVE, preparing, starting, stop_all, stop_pod
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
+    from podstead.config import RestartSettings
     from podstead.reconcile.actions import Step
     from podstead.reconcile.changes import Drift
     from podstead.state.desired import DesiredPod
@@ -58,10 +60,10 @@ def plan_leftovers(observed: ObservedPod, keep: ObservedSandbox, grace: int) -> 
         steps += stops
         if sandbox.ready and not stops:
             steps.append(StopSandbox(id=sandbox.id))
-    return [*steps, *_remove_empty(observed)]
+    return [*steps, *remove_empty(observed)]
 
 
-def _remove_empty(observed: ObservedPod) -> list[Step]:
+def remove_empty(observed: ObservedPod) -> list[Step]:
     """Return the removal of stopped sandboxes without a record; one that is being made may look like that too."""
     if starting(observed):
         return []
@@ -70,27 +72,46 @@ def _remove_empty(observed: ObservedPod) -> list[Step]:
 
 
 def plan_new_sandbox(
-    desired: DesiredPod, observed: ObservedPod, history: PodHistory, drift: Drift, now: Instant
+    desired: DesiredPod,
+    effective: Revision,
+    observed: ObservedPod,
+    history: PodHistory,
+    drift: Drift,
+    now: Instant,
+    settings: RestartSettings,
 ) -> PodActions:
-    """Return the steps from an unfit or missing sandbox to a new one."""
-    effective = desired.effective
-    if effective is None:
-        return PodActions()
-    changed = any(drift.sandbox(s) for s in observed.sandboxes if s.ready)
+    """Return the steps from an unfit or missing sandbox to a new one.
+
+    The sandbox of another content leaves its emptyDirs to nobody, also when it has died before the edit came; that of
+    the same content leaves them to its successor.
+    """
     message = "Pod sandbox changed, it will be killed and re-created: stopping container"
-    steps = stop_all(observed.containers, grace_seconds(desired), "Killing", message)
-    if steps or starting(observed):
-        return PodActions(steps=tuple(steps))
-    ready = [s for s in observed.sandboxes if s.ready]
-    if ready and changed and preparing(observed):
-        return PodActions()
-    if ready:
-        return PodActions(steps=tuple(StopSandbox(id=s.id, reset_volumes=changed) for s in ready))
-    empty = _remove_empty(observed)
-    attempt = 1 + max(history.sandbox_attempt, *(s.attempt for s in observed.sandboxes), -1)
-    step = RunSandbox(revision=effective.id, attempt=attempt)
+    stop = stop_pod(desired, observed, now, message)
+    if not stop.ended:
+        return stop.actions()
+    if ready := tuple(StopSandbox(id=s.id) for s in observed.sandboxes if s.ready):
+        return PodActions(steps=ready)
+    newest = max(observed.sandboxes, key=lambda s: s.attempt, default=None)
+    edited = newest is not None and drift.sandbox(newest)
+    # One of another content stays until the next is there: it tells whose content the volumes are of.
+    kept = newest.id if newest is not None and edited else None
+    empty = tuple(step for step in remove_empty(observed) if kept is None or step != RemoveSandbox(id=kept))
+    if edited and preparing(observed):
+        return PodActions(steps=empty)
+    level = None if edited else sandbox_level(history, settings, now)
+    step = RunSandbox(
+        revision=effective.id,
+        attempt=1 + max(history.sandbox_attempt, *(s.attempt for s in observed.sandboxes), -1),
+        reset_volumes=edited,
+        crash_level=level,
+    )
     failure = observed.failures.get(step.key)
     if failure and now.boot < failure.retry_at:
         stuck = Waiting(reason=failure.reason, message=failure.message)
-        return PodActions(steps=tuple(empty), requeue_at=failure.retry_at, stuck=stuck)
+        return PodActions(steps=empty, requeue_at=failure.retry_at, stuck=stuck)
+    delay = crash_delay(level or 0, settings)
+    due = (history.sandbox_made_at or 0.0) + delay
+    if delay and now.boot < due:
+        text = f"back-off {delay:.0f}s making the sandbox of pod {desired.record.key} again"
+        return PodActions(steps=empty, requeue_at=due, stuck=Waiting(reason="CrashLoopBackOff", message=text))
     return PodActions(steps=(*empty, step))

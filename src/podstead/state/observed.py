@@ -99,6 +99,10 @@ class ObservedPod:
     """Image references that were pulled for a revision since the agent started (pull policy Always)."""
     prepared: frozenset[RevisionID] = frozenset()
     """Revisions whose volumes were prepared since the agent started."""
+    pre_stopped: frozenset[ContainerID] = frozenset()
+    """The containers whose preStop hook has been run."""
+    stopping_since: float | None = None
+    """The boot-clock second at which the stop of the whole pod began, None while none is under way."""
     fresh: bool = True
     """False while the runtime cannot be asked: nothing may be concluded from an absence."""
 

@@ -65,11 +65,21 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """How a pod ended for good: `phase` is Succeeded or Failed; a reason stands where more than an exit code ended it."""
+
+    phase: str
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodRecord:
     """Class A state of one incarnation, durable before its effect (foundation 15 and 21).
 
     `effective` is what is reconciled and restarted after a crash; `candidate` waits for its images, ports or room.
-    `terminating` never goes back to False: the next incarnation has a new record. Times are Unix seconds.
+    `terminating` never goes back to False: the next incarnation has a new record. Times are Unix seconds, for people;
+    `start_boot` is the boot-clock second of `start_time` within `start_boot_id`, by which deadlines are kept.
     `state.updates` has the changes that it goes through.
     """
 
@@ -82,6 +92,10 @@ class PodRecord:
     last_ready: RevisionID | None = None
     terminating: bool = False
     start_time: float | None = None
+    start_boot: float | None = None
+    start_boot_id: str = ""
+    completion: Completion | None = None
+    """Set once the pod has ended: nothing of it runs again, whatever becomes of the runtime's records, until an edit."""
     api_uid: str = ""
     """`metadata.uid` of the API object: apart from `uid`, as a mirror object may be deleted and come back."""
     stopped: bool = False
@@ -122,8 +136,16 @@ class ContainerHistory:
     started_attempt: int = -1
     """The attempt of the last start that succeeded."""
     killed_attempt: int = -1
-    """The attempt that the agent itself ended (a failed probe, a lost sandbox, a preemption): it restarts under
-    OnFailure whatever its exit code."""
+    """The attempt that the agent itself ended (a failed probe, a lost sandbox): it restarts under OnFailure whatever
+    its exit code."""
+    returning_attempt: int = -1
+    """The attempt that was stopped to come back (a preemption, a stop by root, a revision that cannot be read): it starts
+    again whatever its policy, and that is no restart."""
+    cleared_attempt: int = -1
+    """The attempt whose record was removed because all containers start over (RestartAllContainers)."""
+    exit_attempt: int = -1
+    """The attempt whose end was seen last, with `exit_code`: known also when the runtime's record of it is gone."""
+    exit_code: int = 0
     post_started_attempt: int = -1
     """The highest attempt whose postStart hook has ended well."""
     restart_count: int = 0
@@ -140,6 +162,11 @@ class PodHistory:
     resized_sandbox: int = -1
     """The attempt of the sandbox in which resources were changed in place: what its containers' revisions say of them may
     be out of date."""
+    sandbox_level: int = 0
+    """The crash-loop level of the pod's sandbox: how often it had to be made again, each time soon after the last."""
+    sandbox_made_at: float | None = None
+    """The boot-clock second, within `sandbox_boot_id`, at which a sandbox was last made that was not ended since."""
+    sandbox_boot_id: str = ""
     containers: Mapping[str, ContainerHistory] = field(default_factory=dict)
 
     def of(self, name: str) -> ContainerHistory:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from podstead.clock import Instant
     from podstead.identity import RevisionID
-    from podstead.state.records import PodRecord
+    from podstead.state.records import Completion, PodRecord
 
 KEPT_TURNS = 10
 """Revisions that were effective and are remembered; Deployments keep as many (spec.revisionHistoryLimit)."""
@@ -37,14 +37,28 @@ def promoted(
 ) -> PodRecord:
     """Return the record once the candidate is effective. `ready` was seen ready and is not written down yet."""
     return replace(
-        record,
+        record if record.start_time is not None else _timed(record, now),
         effective=revision,
         candidate=None,
-        start_time=record.start_time or now.wall,
         last_ready=ready or record.last_ready,
         progress=begun(now) if gated else None,
         turns=took_turn(record.turns, revision, now.wall),
     )
+
+
+def _timed(record: PodRecord, now: Instant) -> PodRecord:
+    """Return the record of a pod whose time of activity begins now."""
+    return replace(record, start_time=now.wall, start_boot=now.boot, start_boot_id=now.boot_id)
+
+
+def concluded(record: PodRecord, completion: Completion) -> PodRecord:
+    """Return the record once the pod has ended."""
+    return replace(record, completion=completion)
+
+
+def run_anew(record: PodRecord, now: Instant) -> PodRecord:
+    """Return the record of a pod that runs again after its end, if it had come to it: its time begins anew."""
+    return record if record.completion is None else replace(_timed(record, now), completion=None)
 
 
 def begun(now: Instant) -> Progress:
@@ -81,7 +95,7 @@ def fell_back(record: PodRecord, now: Instant) -> PodRecord:
     if record.candidate is None:
         rollback = _passing_over(record, target, RollbackReason.PROGRESS_DEADLINE, now)
     turns = took_turn(turns, target, now.wall)
-    return replace(record, effective=target, progress=None, rollback=rollback, turns=turns)
+    return replace(run_anew(record, now), effective=target, progress=None, rollback=rollback, turns=turns)
 
 
 def rolled_back(record: PodRecord, target: RevisionID, now: Instant) -> PodRecord:
@@ -102,14 +116,18 @@ def stopped(record: PodRecord) -> PodRecord:
 
 
 def started(record: PodRecord, attempts: Mapping[str, int], now: Instant) -> PodRecord:
-    """Return the record once root wants the pod to run again; `attempts` are the containers that ran before."""
+    """Return the record once root wants the pod to run again; `attempts` are the containers that ran before.
+
+    Its time of activity begins anew, and a pod that had ended runs once more.
+    """
     progress = None if record.progress is None else begun(now)
-    return replace(record, stopped=False, progress=progress, replaced={**record.replaced, **attempts})
+    again = replace(_timed(record, now), completion=None)
+    return replace(again, stopped=False, progress=progress, replaced={**record.replaced, **attempts})
 
 
-def restarted(record: PodRecord, attempts: Mapping[str, int]) -> PodRecord:
-    """Return the record once root wants these attempts, by container, to be replaced."""
-    return replace(record, replaced={**record.replaced, **attempts})
+def restarted(record: PodRecord, attempts: Mapping[str, int], now: Instant) -> PodRecord:
+    """Return the record once root wants these attempts, by container, to be replaced, also of a pod that had ended."""
+    return replace(run_anew(record, now), replaced={**record.replaced, **attempts})
 
 
 def said_by_file(record: PodRecord) -> RevisionID | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
-from podstead.reconcile.hooks import post_start_pending, post_start_waiting
+from podstead.reconcile.hooks import is_started, post_start_waiting
 from podstead.state.observed import ContainerState, ObservedContainer
 from podstead.state.probes import Outcome, ProbeKind
 from podstead.status.times import rfc3339_ns
@@ -17,16 +17,9 @@ if TYPE_CHECKING:
     from podstead.state.records import ContainerHistory
 
 
-def started(spec: v1.Container, found: ObservedContainer | None, probes: PodProbes, memory: ContainerHistory) -> bool:
-    """Return whether the container counts as Started: running, past its postStart hook and its startup probe."""
-    if found is None or found.state is not ContainerState.RUNNING or post_start_pending(spec, found, memory):
-        return False
-    return spec.startup_probe is None or probes.outcome(found.id, ProbeKind.STARTUP) is Outcome.SUCCESS
-
-
 def ready(spec: v1.Container, found: ObservedContainer | None, probes: PodProbes, memory: ContainerHistory) -> bool:
     """Return whether the container is ready: started, and its readiness probe (if any) succeeds."""
-    if found is None or not started(spec, found, probes, memory):
+    if found is None or not is_started(spec, found, probes, memory):
         return False
     return spec.readiness_probe is None or probes.outcome(found.id, ProbeKind.READINESS) is Outcome.SUCCESS
 
@@ -77,7 +70,7 @@ def container_status(
         container_id=f"{runtime}://{found.id}" if found else None,
         restart_count=max(memory.restart_count, found.restart_count if found else 0),
         ready=ready(spec, found, probes, memory),
-        started=started(spec, found, probes, memory),
+        started=is_started(spec, found, probes, memory),
         state=state,
         last_state=v1.ContainerState(terminated=last) if last else None,
     )

@@ -43,6 +43,10 @@ class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     last_attempt: int = -1
     started_attempt: int = -1
     killed_attempt: int = -1
+    returning_attempt: int = -1
+    cleared_attempt: int = -1
+    exit_attempt: int = -1
+    exit_code: int = 0
     post_started_attempt: int = -1
     restart_count: int = 0
     backoff_level: int = 0
@@ -55,6 +59,9 @@ class StoredHistory(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     sandbox_attempt: int = -1
     resized_sandbox: int = -1
+    sandbox_level: int = 0
+    sandbox_made_at: float | None = None
+    sandbox_boot_id: str = ""
     containers: dict[str, StoredContainer] = msgspec.field(default_factory=dict)
 
 
@@ -154,7 +161,12 @@ def _decode(body: bytes) -> PodHistory:
     stored = msgspec.json.decode(body, type=StoredHistory)
     containers = {name: ContainerHistory(**msgspec.structs.asdict(it)) for name, it in stored.containers.items()}
     return PodHistory(
-        sandbox_attempt=stored.sandbox_attempt, resized_sandbox=stored.resized_sandbox, containers=containers
+        sandbox_attempt=stored.sandbox_attempt,
+        resized_sandbox=stored.resized_sandbox,
+        sandbox_level=stored.sandbox_level,
+        sandbox_made_at=stored.sandbox_made_at,
+        sandbox_boot_id=stored.sandbox_boot_id,
+        containers=containers,
     )
 
 

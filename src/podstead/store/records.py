@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.identity import PodKey, PodUID, RevisionID
-from podstead.state.records import Claim, PodRecord, Progress, Rollback, RollbackReason, Turn
+from podstead.state.records import Claim, Completion, PodRecord, Progress, Rollback, RollbackReason, Turn
 from podstead.store import files
 from podstead.store.schema import CorruptError, CorruptFile, Schema
 
@@ -42,6 +42,14 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     failed: bool = False
 
 
+class StoredCompletion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a pod ended, as the record's file has it."""
+
+    phase: str
+    reason: str = ""
+    message: str = ""
+
+
 class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A record as the file has it; times are Unix seconds."""
 
@@ -62,6 +70,9 @@ class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     progress: StoredProgress | None = None
     turns: tuple[StoredTurn, ...] = ()
     replaced: dict[str, int] = msgspec.field(default_factory=dict)
+    start_boot: float | None = None
+    start_boot_id: str = ""
+    completion: StoredCompletion | None = None
 
 
 SCHEMA = Schema(type=StoredRecord, version=1)
@@ -153,6 +164,9 @@ def _stored(record: PodRecord) -> StoredRecord:
         progress=msgspec.convert(record.progress, StoredProgress | None, from_attributes=True),
         turns=msgspec.convert(record.turns, tuple[StoredTurn, ...], from_attributes=True),
         replaced=dict(record.replaced),
+        start_boot=record.start_boot,
+        start_boot_id=record.start_boot_id,
+        completion=msgspec.convert(record.completion, StoredCompletion | None, from_attributes=True),
     )
 
 
@@ -173,6 +187,9 @@ def _record(stored: StoredRecord) -> PodRecord:
         progress=None if stored.progress is None else Progress(**msgspec.structs.asdict(stored.progress)),
         turns=tuple(Turn(revision=RevisionID(t.revision), at=t.at, failed=t.failed) for t in stored.turns),
         replaced=stored.replaced,
+        start_boot=stored.start_boot,
+        start_boot_id=stored.start_boot_id,
+        completion=None if stored.completion is None else Completion(**msgspec.structs.asdict(stored.completion)),
     )
 
 

@@ -11,7 +11,7 @@ from podstead.config import RestartSettings
 from podstead.identity import ContainerID, SandboxID
 from podstead.k8s import core_v1 as v1
 from podstead.reconcile.actions import (
-    FinishIncarnation,
+    Conclude,
     PrepareVolumes,
     Promote,
     PullImage,
@@ -19,12 +19,12 @@ from podstead.reconcile.actions import (
     RunSandbox,
     StartContainer,
     StopContainer,
-    StopSandbox,
 )
 from podstead.reconcile.plan import compute_pod_actions
 from podstead.state.desired import Blocked
 from podstead.state.observed import ContainerState, TaskFailure
 from podstead.state.probes import Outcome, PodProbes, ProbeKind, ProbeVerdict
+from podstead.state.records import Completion
 from tests.unit.reconcile.world import World, container, make_pod, revision, sandbox
 
 R1 = revision("r1", make_pod())
@@ -278,8 +278,9 @@ def test_a_finished_pod_is_not_run_again_after_its_sandbox_is_gone() -> None:
         sandboxes=[sandbox(ready=False)],
         containers=[container(state=ContainerState.EXITED, exit_code=0)],
     )
-    assert world.plan().steps == ()
-    assert not any(isinstance(s, FinishIncarnation | StopSandbox) for s in world.log)
+    world.settle()
+    assert [type(s) for s in world.log] == [Conclude]
+    assert world.completion == Completion(phase="Succeeded")
 
 
 def test_a_start_that_lost_its_caller_is_no_restart() -> None:

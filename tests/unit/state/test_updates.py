@@ -129,4 +129,4 @@ def test_a_start_begins_the_deadline_anew_and_replaces_what_ran() -> None:
     assert again.progress is not None
     assert again.progress.since == 200.0
     assert again.replaced == {"main": 2}
-    assert updates.restarted(again, {"side": 0}).replaced == {"main": 2, "side": 0}
+    assert updates.restarted(again, {"side": 0}, later).replaced == {"main": 2, "side": 0}

@@ -26,11 +26,18 @@ if TYPE_CHECKING:
 UID = PodUID("u1")
 HISTORY = PodHistory(
     sandbox_attempt=3,
+    sandbox_level=2,
+    sandbox_made_at=3.5,
+    sandbox_boot_id="boot",
     containers={
         "mysql": ContainerHistory(
             last_attempt=7,
             started_attempt=6,
             killed_attempt=5,
+            returning_attempt=2,
+            cleared_attempt=1,
+            exit_attempt=6,
+            exit_code=42,
             post_started_attempt=4,
             restart_count=4,
             backoff_level=3,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podstead.identity import PodKey, PodUID, RevisionID
-from podstead.state.records import Claim, PodRecord, Progress, Rollback, RollbackReason, Turn
+from podstead.state.records import Claim, Completion, PodRecord, Progress, Rollback, RollbackReason, Turn
 from podstead.store import files
 from podstead.store.records import RecordStore, StoredRecord
 
@@ -30,6 +30,9 @@ FULL = PodRecord(
     last_ready=RevisionID("cc"),
     terminating=True,
     start_time=2.5,
+    start_boot=3.5,
+    start_boot_id="boot",
+    completion=Completion(phase="Failed", reason="DeadlineExceeded", message="late"),
     api_uid="66666666",
     stopped=True,
     rollback=Rollback(passed_over=RevisionID("dd"), reason=RollbackReason.PROGRESS_DEADLINE, at=3.5),
