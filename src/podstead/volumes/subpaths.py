@@ -82,6 +82,8 @@ def open_beneath(root: Path, sub_path: str, *, make: bool) -> int:
     try:
         while left:
             part = left.popleft()
+            if not stat.S_ISDIR(os.fstat(way[-1]).st_mode):
+                raise SubPathError("a part of it is a file, not a directory")
             if part == "..":
                 if len(way) == 1:
                     raise SubPathError("a link in it leads out of the volume")
@@ -109,8 +111,6 @@ def _step(directory: int, name: str, mode: int | None) -> int:
     """Open an entry without following it; one that is absent becomes a directory of this mode."""
     try:
         return os.open(name, _OPEN, dir_fd=directory)
-    except NotADirectoryError:
-        raise SubPathError("a part of it is a file, not a directory") from None
     except FileNotFoundError:
         if mode is None:
             raise AbsentError("there is nothing of this name in the volume") from None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from podstead.k8s import core_v1 as v1
 from podstead.state.objects import ObjectKind
@@ -111,6 +116,71 @@ def test_no_descriptor_is_left_open(volume: Path) -> None:
         with contextlib.suppress(SubPathError):
             place_of(volume, way, make=True)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+# The kernel's own answer
+
+OPENAT2 = 437
+"""Its number on every architecture (openat2(2), Linux 5.6)."""
+BENEATH = 0x08 | 0x02
+"""RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS."""
+
+
+class OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def by_the_kernel(root: Path, way: str) -> int | None:
+    """Return the inode that openat2 finds within a directory, None where it refuses."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    how = OpenHow(os.O_PATH | os.O_CLOEXEC, 0, BENEATH)
+    top = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    try:
+        while True:
+            found = libc.syscall(OPENAT2, top, way.encode(), ctypes.byref(how), ctypes.sizeof(how))
+            if found >= 0 or ctypes.get_errno() != errno.EAGAIN:  # somebody renamed something, anywhere
+                break
+        assert found >= 0 or ctypes.get_errno() != errno.ENOSYS, "this test needs Linux 5.6"
+    finally:
+        os.close(top)
+    if found < 0:
+        return None
+    try:
+        return os.fstat(found).st_ino
+    finally:
+        os.close(found)
+
+
+def by_us(root: Path, way: str) -> int | None:
+    try:
+        found = open_beneath(root, way, make=False)
+    except SubPathError:
+        return None
+    try:
+        return os.fstat(found).st_ino
+    finally:
+        os.close(found)
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", ".", "..", ""]), min_size=1, max_size=5).map("/".join)
+TREES = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "a/a", "a/b", "b/c", "a/a/b"]), st.sampled_from(["", "dir"]) | WORDS, max_size=7
+)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TREES, WORDS.filter(lambda way: way != "" and way[0] != "/"))
+def test_it_finds_what_the_kernel_finds(tmp_path: Path, tree: dict[str, str], way: str) -> None:
+    root = Path(tempfile.mkdtemp(dir=tmp_path))
+    for path, kind in sorted(tree.items()):
+        with contextlib.suppress(OSError):  # below a file, or below nothing
+            if kind == "dir":
+                (root / path).mkdir()
+            elif kind == "":
+                (root / path).touch()
+            elif not any((root / above).is_symlink() for above in Path(path).parents):
+                (root / path).symlink_to(kind)
+    assert by_us(root, way) == by_the_kernel(root, way)
 
 
 ATTACK = """
