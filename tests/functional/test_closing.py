@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.config import ShutdownGroup
 from podstead.cri._pb import cri_pb2 as pb
-from podstead.manifest.start_after import START_AFTER
+from podstead.k8s.annotations import START_AFTER
 from tests.functional.manifests import manifest
 from tests.simulators.cri_runtime import Moment
 from tests.simulators.cri_world import Program

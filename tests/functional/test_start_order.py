@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.manifest.start_after import START_AFTER
+from podstead.k8s.annotations import START_AFTER
 from tests.functional.manifests import manifest
 
 if TYPE_CHECKING:

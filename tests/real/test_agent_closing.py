@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.manifest.start_after import START_AFTER
+from podstead.k8s.annotations import START_AFTER
 from tests.support.manifests import manifest
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from podstead.daemon.abilities import abilities
 from podstead.daemon.node import NodeView, node_object
 from podstead.errors import PodsteadError, RuntimeFault
-from podstead.k8s.labels import CONFIG_FILES
+from podstead.k8s.annotations import CONFIG_FILES
+from podstead.k8s.labels import MENDS, RUNTIME_CLASSES
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
 from podstead.state.updates import became_ready
@@ -96,9 +97,9 @@ class Housekeeping:
     def _annotations(self, able: Abilities) -> Iterator[tuple[str, str]]:
         mends = self._ground.connection.mends
         if mends is not None and mends.described():
-            yield "podstead.io/mends", "; ".join(mends.described())
+            yield MENDS, "; ".join(mends.described())
         if classes := able.classes.classes:
-            yield "podstead.io/runtime-classes", ", ".join(f"{one.name}={one.handler}" for one in classes)
+            yield RUNTIME_CLASSES, ", ".join(f"{one.name}={one.handler}" for one in classes)
 
     async def _note_ready(self) -> None:
         """Remember the revision under which a pod was last ready: its bytes and images are kept (foundation 13, 23)."""

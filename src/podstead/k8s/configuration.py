@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.k8s.labels import CONFIG_FILES, RESTART_ON_CHANGE
+from podstead.k8s.annotations import CONFIG_FILES, RESTART_ON_CHANGE
 
 if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1

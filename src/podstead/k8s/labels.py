@@ -1,4 +1,4 @@
-"""Label and annotation keys that the agent writes and reads (spec/kubelet-static-pods.md 2.2 and 6.5)."""
+"""Label and annotation keys that the agent itself writes (spec/kubelet-static-pods.md 2.2 and 6.5)."""
 
 POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -27,10 +27,11 @@ SANDBOX_ID = "podstead.io/sandbox-id"
 
 INPUTS = "podstead.io/inputs"
 """On a container: the digests of the objects and files that it was started with (`state.inputs`)."""
-CONFIG_FILES = "podstead.io/config-files"
-"""On a pod, by its author: files of the node whose changes are noticed, separated by commas."""
-RESTART_ON_CHANGE = "podstead.io/restart-on-change"
-"""On a pod, by its author: `true` restarts what was started with another content of an object or a config file."""
+
+MENDS = "podstead.io/mends"
+"""On the node: what was done to this machine so that containers run on it."""
+RUNTIME_CLASSES = "podstead.io/runtime-classes"
+"""On the node: its runtime classes and the handlers that they mean."""
 
 SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 """Priority from which on a pod is critical: scheduling.SystemCriticalPriority."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.annotations import PROGRESS_DEADLINE
+
 if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
 
-PROGRESS_DEADLINE = "podstead.io/progress-deadline-seconds"
-"""How long a new revision may take to become ready, from when it is effective; then the last ready one comes back."""
 MAX_DEADLINE_SECONDS = 7 * 24 * 3600
 """A week: whatever takes longer is no update that somebody waits for."""
 

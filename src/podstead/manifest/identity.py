@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels, names
 from podstead.manifest.findings import Code
-from podstead.manifest.gate import PROGRESS_DEADLINE, deadline_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +56,6 @@ def identity_findings(given: v1.Pod, node_name: str, places: Places) -> Iterator
         if key in _OWN_ANNOTATIONS or (key == labels.CONFIG_SOURCE and value != SOURCE_FILE):
             path = f"metadata.annotations[{key}]"
             yield places.finding_at(path, Code.IGNORED, "the node writes this annotation itself")
-        elif key == PROGRESS_DEADLINE and (text := deadline_problem(value)) is not None:
-            yield places.finding_at(f"metadata.annotations[{key}]", Code.WRONG_TYPE, text)
     if given.spec.node_name not in {None, "", node_name}:
         yield places.finding_at("spec.nodeName", Code.IGNORED, f"the pod runs on this node, {node_name}")
 

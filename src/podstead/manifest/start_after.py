@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from podstead.identity import PodKey
 from podstead.k8s import names
+from podstead.k8s.annotations import START_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from podstead.k8s import core_v1 as v1
 
-START_AFTER = "podstead.io/start-after"
 MOST_PODS = 16
 """Beyond that it is a mistake, and the graph of a node stays small."""
 

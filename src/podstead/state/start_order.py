@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.manifest.start_after import START_AFTER, start_after
+from podstead.k8s.annotations import START_AFTER
+from podstead.manifest.start_after import start_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

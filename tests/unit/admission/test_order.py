@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from podstead.admission.order import AWAITING
 from podstead.admission.plan import plan_node
 from podstead.k8s import core_v1 as v1
-from podstead.manifest.start_after import START_AFTER
+from podstead.k8s.annotations import START_AFTER
 
 from .pods import key, node, pod, restarting, running, waiting
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from podstead.admission.shutdown import shutdown_stages
 from podstead.config import CRITICAL_LAST, ShutdownGroup
 from podstead.k8s import core_v1 as v1
-from podstead.manifest.start_after import START_AFTER
+from podstead.k8s.annotations import START_AFTER
 
 from .pods import CRITICAL, key
 

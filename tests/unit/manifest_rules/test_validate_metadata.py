@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podstead.manifest.start_after import START_AFTER
+from podstead.k8s.annotations import START_AFTER
 
 from .rules import FORBIDDEN, INVALID, REQUIRED, TOO_LONG, Case, check, title
 

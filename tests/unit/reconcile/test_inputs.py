@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from podstead.k8s.labels import RESTART_ON_CHANGE
+from podstead.k8s.annotations import RESTART_ON_CHANGE
 from podstead.reconcile.actions import RunSandbox, StopContainer
 from podstead.reconcile.inputs import PAUSE_SECONDS
 from podstead.state.inputs import ABSENT

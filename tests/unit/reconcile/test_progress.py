@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.k8s import core_v1 as v1
-from podstead.manifest.gate import PROGRESS_DEADLINE, deadline_problem, deadline_seconds
+from podstead.k8s.annotations import PROGRESS_DEADLINE
+from podstead.manifest.gate import deadline_problem, deadline_seconds
 from podstead.reconcile.actions import FallBack, NoteProgress, PodActions, PullImage, StopContainer
 from podstead.reconcile.progress import is_settled, plan_progress
 from podstead.state.records import Progress

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.identity import ContainerID, PodKey, PodUID, SandboxID
 from podstead.k8s import core_v1 as v1
-from podstead.k8s.labels import CONFIG_FILES
+from podstead.k8s.annotations import CONFIG_FILES
 from podstead.state.desired import DesiredPod
 from podstead.state.inputs import (
     ABSENT,

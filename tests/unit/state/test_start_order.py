@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from podstead.identity import PodKey, PodUID, RevisionID
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.annotations import START_AFTER
 from podstead.manifest.reading import ManifestPod, Reading
-from podstead.manifest.start_after import START_AFTER
 from podstead.state.fold import CIRCLE, Folded, fold
 from podstead.state.records import Claim, PodRecord
 from podstead.state.reports import Verdict

@@ -5,8 +5,7 @@ from __future__ import annotations
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names
 from podstead.manifest.problems import FieldProblem, ProblemKind
-from podstead.manifest.start_after import START_AFTER, start_after_problem
-from podstead.manifest.validate.configuration import validate_configuration
+from podstead.manifest.validate.annotations import validate_agent_annotations
 from podstead.manifest.validate.containers import validate_containers
 from podstead.manifest.validate.dns import validate_dns, validate_hostnames
 from podstead.manifest.validate.findings import Findings
@@ -33,9 +32,7 @@ def validate_pod(pod: v1.Pod, *, local_objects: bool = False) -> tuple[FieldProb
     """
     found = Findings()
     validate_metadata(pod.metadata, found)
-    validate_configuration(pod, found)
-    if (fault := start_after_problem(pod)) is not None:
-        found.invalid(f"metadata.annotations[{START_AFTER}]", fault)
+    validate_agent_annotations(pod, found)
     _validate_spec(pod.spec, found)
     validate_containers(pod, found)
     validate_volumes(pod, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.labels import MENDS
 from podstead.server.ages import age_since
 from podstead.server.tables import NONE, Cells, Column, Printer
 
@@ -22,7 +23,6 @@ COLUMNS = (
 )
 ROLE_PREFIX = "node-role.kubernetes.io/"
 ROLE_LABEL = "kubernetes.io/role"
-MENDS = "podstead.io/mends"
 UNKNOWN = "<unknown>"
 
 
