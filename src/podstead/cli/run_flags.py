@@ -6,7 +6,6 @@ dash allowed for `-v`. Flags of the kubelet that mean nothing here are collected
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
@@ -125,6 +124,8 @@ def _truth(name: str, given: str | None) -> bool:
 
 def _unknown(argument: str, name: str) -> str:
     known = [*VALUE_FLAGS, *BOOLEAN_FLAGS, *UNUSED_VALUE_FLAGS, *UNUSED_BOOLEAN_FLAGS]
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     hint = f": did you mean --{near[0]}?" if near else ": see 'podstead run --help'"
     return f"unknown flag {argument.partition('=')[0]!r}{hint}"

@@ -18,6 +18,7 @@ from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
 from podstead.daemon.front import AgentFront
+from podstead.daemon.heap import keep_small
 from podstead.daemon.housekeeping import Housekeeping
 from podstead.daemon.image_needs import image_directory
 from podstead.daemon.network import keep_passable
@@ -189,6 +190,7 @@ class Agent:
             "runtime": lambda: setup.keep(ground.connection, parts.pleg.lost),
             "housekeeping": keeper.run,
             "memory": lambda: self._remember(ground, parts),
+            "heap": lambda: keep_small(self._clock),
             "adoption": lambda: self._adopt(parts),
             "objects": parts.objects.loop.run,
             "config-files": parts.objects.files.run,
