@@ -81,6 +81,7 @@ def with_env(*env: dict[str, Any], **container: Any) -> str:
     return manifest("web", container={"env": list(env), **container})
 
 
+@pytest.mark.conformance("S10")
 async def test_an_environment_of_both_kinds(node: ObjectNode) -> None:
     node.give("all.yaml", secret(password="s3cret") + "\n---\n" + config_map(MODE="prod", URL="x"))
     await node.taken("all.yaml")

@@ -151,18 +151,31 @@ class AgentUnderTest(InstanceUnderTest):
         temporary.replace(path)
         return path
 
+    def give(self, name: str, text: str, mode: int = 0o600) -> Path:
+        """Write a file of the objects directory as careful tools do."""
+        assert self.settings.objects is not None
+        path = self.settings.objects.path / name
+        temporary = self.root / f"new-{name}"
+        temporary.write_text(text)
+        temporary.chmod(mode)
+        temporary.replace(path)
+        return path
+
     def remove(self, name: str) -> None:
         """Remove a manifest."""
         (self.manifests / name).unlink()
 
     def clear(self, seconds: float = 30.0) -> None:
-        """Remove every manifest and wait until no pod is left."""
+        """Remove every manifest and wait until no pod is left; then every file of objects."""
         for path in self.manifests.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
         self.wait("no pod is left", lambda: not self.pods() and not self.sandboxes(), seconds)
+        if self.settings.objects is not None:
+            for path in self.settings.objects.path.iterdir():
+                path.unlink()
 
     # What the API says.
 
@@ -310,6 +323,13 @@ def agent_at_rest(
             agent.remove_everything()
         finally:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def with_objects(settings: Settings) -> Settings:
+    """Return the settings with an objects directory, which is made."""
+    directory = settings.paths.root / "objects"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return replace(settings, objects=SourceSettings(path=directory, check_seconds=2.0, absence_seconds=0.4))
 
 
 def with_restart(restart: RestartSettings) -> Callable[[Settings], Settings]:

@@ -175,10 +175,11 @@ def _mount(mount: Mount, first_id: int | None) -> pb.Mount:
 
 
 def auth_config(auth: RegistryAuth) -> pb.AuthConfig:
-    """Return credentials for one pull."""
-    return pb.AuthConfig(
-        username=auth.username,
-        password=auth.password,
-        identity_token=auth.identity_token,
-        server_address=auth.server,
-    )
+    """Return credentials for one pull.
+
+    No server address, like the kubelet: containerd reads it as a URL and keeps the credentials from hosts that differ,
+    such as mirrors and Docker Hub's own registry. And no user beside an identity token: containerd would prefer it.
+    """
+    if auth.identity_token:
+        return pb.AuthConfig(identity_token=auth.identity_token)
+    return pb.AuthConfig(username=auth.username, password=auth.password)

@@ -112,7 +112,7 @@ def _entry(key: str, auth: _Auth) -> Entry | None:
     if path in {"v1", "v2"} or path.startswith(("v1/", "v2/")):
         path = path[3:]
     host = DOCKER_HUB if parts.netloc in _HUB_NAMES else parts.netloc
-    token = RegistryAuth(username=username, password=password, identity_token=auth.identitytoken, server=host)
+    token = RegistryAuth(username=username, password=password, identity_token=auth.identitytoken)
     return Entry(host=host, path=path, auth=token)
 
 

@@ -92,7 +92,6 @@ class RegistryAuth:
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
-    server: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from podstead.k8s.text import SECRET_LENGTH, blotted
 from podstead.manifest.as_kubelet import explain
 from podstead.manifest.compare import compare
 from podstead.manifest.read import read_manifest
+from podstead.manifest.read_objects import read_objects
 from podstead.manifest.reading import Severity
 from podstead.manifest.shown_changes import shown_changes
 from podstead.server.port import FileReport
 from podstead.server.printers import files as files_printer
 from podstead.server.tables import render
-from tests.real.test_agent_canary import files
+from tests.real.test_agent_canary import files, objects
 from tests.support.canary import CANARY, HOSTILE, leaks
 
 
@@ -29,6 +30,14 @@ def test_verdicts(name: str, strict: bool) -> None:
     report = FileReport(path=f"/m/{HOSTILE}", verdict="Rejected", reason=reading.reason, messages=reading.messages)
     cells = [str(cell) for row in render(files_printer.PRINTER, [report], now=0.0).rows for cell in row.cells]
     assert [leaks(cell) for cell in cells if leaks(cell)] == []
+
+
+@pytest.mark.parametrize("name", objects())
+@pytest.mark.parametrize("strict", [False, True])
+def test_verdicts_on_objects(name: str, strict: bool) -> None:
+    reading = read_objects(objects()[name].encode(), strict=strict)
+    assert [leaks(m.placed) for m in reading.messages if leaks(m.placed)] == []
+    assert leaks(repr(reading)) == []
 
 
 def test_differences() -> None:

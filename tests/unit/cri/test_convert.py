@@ -186,8 +186,12 @@ def test_on_cgroup_v2_a_container_is_killed_as_a_whole() -> None:
 
 
 def test_credentials_are_passed_and_not_shown() -> None:
-    auth = RegistryAuth(username="u", password="canary", server="registry.example")
-    assert convert.auth_config(auth) == pb.AuthConfig(
-        username="u", password="canary", server_address="registry.example"
-    )
+    auth = RegistryAuth(username="u", password="canary")
+    assert convert.auth_config(auth) == pb.AuthConfig(username="u", password="canary")
+    assert "canary" not in repr(auth)
+
+
+def test_an_identity_token_is_passed_alone_as_containerd_prefers_users() -> None:
+    auth = RegistryAuth(username="<token>", identity_token="canary")
+    assert convert.auth_config(auth) == pb.AuthConfig(identity_token="canary")
     assert "canary" not in repr(auth)

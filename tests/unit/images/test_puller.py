@@ -252,7 +252,7 @@ class Guarded(Registries):
 
 
 async def of_node(_: ImageReference) -> RegistryAuth | None:
-    return RegistryAuth(username="node", password="p", server="docker.io")
+    return RegistryAuth(username="node", password="p")
 
 
 def users(registries: Registries) -> list[str]:
