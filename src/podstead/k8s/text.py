@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 SECRET_LENGTH = 6
 """Values at least this long are blotted out; shorter ones are everyday words, and no password worth the name."""
+_GO_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\a": r"\a", "\b": r"\b", "\f": r"\f", "\v": r"\v"})
+"""What `strconv.Quote` writes otherwise than `printable` does."""
 
 
 def printable(text: str) -> str:
@@ -25,8 +27,17 @@ def printable(text: str) -> str:
 
 
 def blotted(text: str, values: Iterable[tuple[str, str]]) -> str:
-    """Return `text` with each of these values that it repeats replaced by its label (`[PASSWORD]`), the longest first."""
-    for value, label in sorted(values, key=lambda pair: -len(pair[0])):
-        if len(value) >= SECRET_LENGTH:
-            text = text.replace(value, label)
+    """Return `text` with each of these values that it repeats replaced by its label (`[PASSWORD]`), the longest first.
+
+    A value counts in every spelling in which a runtime or `printable` may have passed it on.
+    """
+    spelt = [(one, label) for value, label in values if len(value) >= SECRET_LENGTH for one in _spellings(value)]
+    for value, label in sorted(spelt, key=lambda pair: -len(pair[0])):
+        text = text.replace(value, label)
     return text
+
+
+def _spellings(value: str) -> set[str]:
+    """Return a value as it is, as `printable` shows it, and between Go's quotes (`strconv.Quote`), as runc writes it."""
+    quoted = value.translate(_GO_ESCAPES)
+    return {value, printable(value), quoted, printable(quoted)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from podstead.agent.messages import without_values
 from podstead.k8s import core_v1 as v1
-from podstead.k8s.text import SECRET_LENGTH, blotted
+from podstead.k8s.text import SECRET_LENGTH, blotted, printable
 from podstead.manifest.as_kubelet import explain
 from podstead.manifest.compare import compare
 from podstead.manifest.read import read_manifest
@@ -18,6 +20,11 @@ from podstead.server.printers import files as files_printer
 from podstead.server.tables import render
 from tests.real.test_agent_canary import files, objects
 from tests.support.canary import CANARY, HOSTILE, leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GO_ESCAPES = {"\\": r"\\", '"': r"\"", "\t": r"\t", "\u202e": r"\u202e", "\x07": r"\a", "\v": r"\v"}
 
 
 @pytest.mark.parametrize("name", files())
@@ -70,3 +77,15 @@ def test_what_a_runtime_quotes() -> None:
 def test_short_values_are_words_and_long_ones_go_first() -> None:
     assert blotted("on abcdefgh abcdef", [("on", "[MODE]"), ("abcdef", "[A]"), ("abcdefgh", "[B]")]) == "on [B] [A]"
     assert len("abcdef") == SECRET_LENGTH
+
+
+def go_quoted(text: str) -> str:
+    """Return what `%q` of Go makes of a text, without the quotes."""
+    return "".join(GO_ESCAPES.get(character, character) for character in text)
+
+
+@pytest.mark.parametrize("value", [f'{CANARY}"x\\y', f"{CANARY}\tx", f"{CANARY}\u202e\x07", f"é{CANARY}\v"])
+@pytest.mark.parametrize("pass_on", [str, printable, go_quoted, lambda text: printable(go_quoted(text))])
+def test_a_value_is_found_however_a_runtime_spells_it(value: str, pass_on: Callable[[str], str]) -> None:
+    said = f"executable file `{pass_on('/bin/' + value)}` not found"
+    assert blotted(said, [(value, "[Secret db password]")]) == "executable file `/bin/[Secret db password]` not found"
