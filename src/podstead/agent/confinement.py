@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,8 +12,6 @@ import msgspec
 from podstead.errors import RuntimeFault
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from podstead.k8s import core_v1 as v1
     from podstead.state.runtime import Image
 
@@ -66,7 +65,7 @@ def check_profile(root: Path, name: str) -> None:
     """
     path = root / name
     try:
-        if fault := _fault(root.resolve(), path.resolve(strict=True)):
+        if fault := _fault(Path(os.path.realpath(root)), Path(os.path.realpath(path, strict=True))):
             raise RuntimeFault(f"seccomp profile {path} {fault}", reason=CONFIG_ERROR)
     except FileNotFoundError:
         raise RuntimeFault(

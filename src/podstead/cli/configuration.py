@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -151,7 +152,7 @@ def _objects(
     path = named or (host.objects if host.objects.is_dir() else None)
     if path is None:
         return None
-    if source is not None and path.resolve() == source.path.resolve():
+    if source is not None and os.path.realpath(path) == os.path.realpath(source.path):
         raise UsageError(
             f"{path} cannot be the directory of manifests and of objects: give ConfigMaps and Secrets one of their own"
         )

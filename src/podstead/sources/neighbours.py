@@ -80,7 +80,7 @@ class Neighbours:
             try:
                 found = await threads.run(path, partial(_places, path))
             except OSError:
-                continue  # silent, or a loop of links: the next look tries again
+                continue  # silent: the next look tries again
             for place in found:
                 places.setdefault(place, set()).add(path)
         self._names = places
@@ -132,6 +132,6 @@ class Neighbours:
 
 
 def _places(path: str) -> set[tuple[str, str]]:
-    """Return directory and name of a file, and of what it leads to where it is a link. Blocks."""
-    real = Path(path).resolve()
+    """Return directory and name of a file, and of what it leads to where it is a link; a loop leads nowhere. Blocks."""
+    real = Path(os.path.realpath(path))
     return {(str(Path(path).parent), Path(path).name), (str(real.parent), real.name)}

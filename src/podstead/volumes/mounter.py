@@ -124,7 +124,7 @@ class SystemMounter:
 
     def is_shared(self, path: Path) -> bool:
         """Look at the mount that the path's real place lies on."""
-        point = mountinfo.holding(_read(), path.resolve())
+        point = mountinfo.holding(_read(), Path(os.path.realpath(path)))
         return point is not None and point.shared
 
 

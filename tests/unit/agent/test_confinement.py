@@ -48,6 +48,8 @@ def test_what_is_no_profile(root: Path) -> None:
     assert "is not a regular file" in refused(root, "apps")
     (root / "yaml").write_text("defaultAction: SCMP_ACT_ALLOW\n")
     assert "is not a seccomp profile in JSON" in refused(root, "yaml")
+    (root / "loop.json").symlink_to("loop.json")
+    assert "cannot be read: Too many levels of symbolic links" in refused(root, "loop.json")
     (root / "empty.json").write_text("{}")
     assert "`defaultAction`" in refused(root, "empty.json")
     (root / "large.json").write_bytes(b" " * (2 << 20))

@@ -434,6 +434,9 @@ def test_the_objects_directory_is_looked_at_as_often_and_protected_as_well(tmp_p
 def test_manifests_and_objects_do_not_share_a_directory(tmp_path: Path) -> None:
     said = refused(f"--pod-manifest-path={tmp_path}", f"--objects-dir={tmp_path}/../{tmp_path.name}")
     assert "give ConfigMaps and Secrets one of their own" in said
+    (tmp_path / "loop").symlink_to("loop")
+    settings = configured(f"--pod-manifest-path={tmp_path}", f"--objects-dir={tmp_path}/loop").settings
+    assert settings.objects is not None, "a loop of links is the running agent's to tell"
 
 
 def test_times_of_a_shutdown(tmp_path: Path) -> None:

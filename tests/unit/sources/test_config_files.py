@@ -158,6 +158,19 @@ async def test_a_link_is_followed_to_what_it_leads_to(watched: Watched, manifest
     await watched.until(lambda: watched.digest(link) != second)
 
 
+async def test_a_loop_of_links_keeps_nobody_else_from_being_watched(watched: Watched, manifests: Path) -> None:
+    file, loop = manifests / "a.conf", manifests / "loop.conf"
+    file.write_text("1")
+    loop.symlink_to(loop)
+    await watched.add(loop, file)
+    watched.told.clear()
+    file.write_text("2")
+    await watched.until(lambda: watched.told == [frozenset({str(file)})])
+    (manifests / "new").write_text("mended")
+    (manifests / "new").rename(loop)
+    await watched.until(lambda: watched.told[1:] == [frozenset({str(loop)})])
+
+
 async def test_what_is_no_small_file_is_told_apart_by_its_stat(
     watched: Watched, manifests: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

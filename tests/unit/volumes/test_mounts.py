@@ -7,6 +7,7 @@ from pathlib import Path
 from podstead.k8s import core_v1 as v1
 from podstead.state.runtime import Mount
 from podstead.volumes import mountinfo
+from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.mountinfo import MountPoint
 from podstead.volumes.mounts import ContainerFiles, Prepared, SubPaths, mounts_for
 
@@ -108,3 +109,8 @@ def test_a_path_lies_on_the_deepest_mount() -> None:
         "/a/b c/d/e": True,
     }
     assert mountinfo.holding((), Path("/")) is None
+
+
+def test_a_loop_of_links_lies_on_some_mount(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert SystemMounter().is_shared(tmp_path / "loop") == SystemMounter().is_shared(tmp_path)
