@@ -212,6 +212,13 @@ async def test_a_log_is_reopened_while_the_container_runs(subject: Subject) -> N
         await subject.client.reopen_log(container)
 
 
+async def test_what_a_container_writes_is_measured(subject: Subject) -> None:
+    _, container = await subject.run_pod()
+    assert (await subject.client.layer_use(container)).used_bytes >= 0
+    with pytest.raises(NotFoundFault):
+        await subject.client.layer_use(UNKNOWN)
+
+
 async def test_resources_change_in_place(subject: Subject) -> None:
     _, container = await subject.run_pod()
     values = CgroupValues(shares=512, quota=50_000, period=100_000, memory_limit=64 << 20)

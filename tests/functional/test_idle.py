@@ -7,7 +7,14 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.config import LogSettings, RuntimeSettings, SourceSettings, UpkeepSettings
+from podstead.config import (
+    EvictionSettings,
+    ImageGCSettings,
+    LogSettings,
+    RuntimeSettings,
+    SourceSettings,
+    UpkeepSettings,
+)
 from podstead.daemon import agent, housekeeping, runtime
 from tests.functional.manifests import manifest
 from tests.functional.node import SimulatedNode
@@ -31,7 +38,11 @@ def hurry(node: SimulatedNode, monkeypatch: pytest.MonkeyPatch) -> None:
         node.settings,
         source=replace(source, check_seconds=source.check_seconds / FASTER, absence_seconds=0.1),
         runtime=replace(node.settings.runtime, relist_seconds=RuntimeSettings().relist_seconds / FASTER),
-        upkeep=UpkeepSettings(logs=LogSettings(look_seconds=LogSettings().look_seconds / FASTER)),
+        upkeep=UpkeepSettings(
+            logs=LogSettings(look_seconds=LogSettings().look_seconds / FASTER),
+            images=ImageGCSettings(period_seconds=ImageGCSettings().period_seconds / FASTER),
+            eviction=EvictionSettings(look_seconds=EvictionSettings().look_seconds / FASTER),
+        ),
     )
     for module, names in (
         (agent, ("REMEMBER_SECONDS", "LOOP_RESTART_SECONDS")),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gzip
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import ImageGCSettings, LogSettings, UpkeepSettings
+from podstead.config import Amount, EvictionSettings, ImageGCSettings, LogSettings, Threshold, UpkeepSettings
 from podstead.containerd.oci_image import ImageFile
+from podstead.k8s.signals import Signal
 from tests.support.agent import OWN, agent_under_test
 from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
 from tests.support.instance import apart
-from tests.support.manifests import is_running, manifest
+from tests.support.manifests import OBEYING, condition, container_status, is_running, manifest
 from tests.support.nodes import cri_client
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ def tended(settings: Settings) -> Settings:
     logs = LogSettings(max_bytes=64 << 10, max_files=ROTATIONS + 10, look_seconds=0.2)
     # Every file system in use is too full for these.
     images = ImageGCSettings(high_percent=1, low_percent=0, min_age_seconds=0.5, period_seconds=0.5)
-    return replace(settings, upkeep=UpkeepSettings(logs=logs, images=images))
+    eviction = EvictionSettings(thresholds=(), transition_seconds=1.0, look_seconds=0.3)
+    return replace(settings, upkeep=UpkeepSettings(logs=logs, images=images, eviction=eviction))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,70 @@ def test_an_image_that_no_pod_needs_goes(agent: AgentUnderTest, tmp_path: Path) 
     assert {NEEDED, BUSYBOX_IMAGE} <= held
     assert any("pause" in tag for tag in held)
     assert is_running(agent.pod("web"))
+
+
+@contextmanager
+def short_of_memory(agent: AgentUnderTest) -> Iterator[None]:
+    """Let an agent run for which no machine has enough memory; the one before comes back after it."""
+    before = agent.settings
+    memory = Threshold(signal=Signal.MEMORY, amount=Amount(fraction=0.999))
+    eviction = replace(before.upkeep.eviction, thresholds=(memory,))
+    agent.stop()
+    agent.settings = replace(before, upkeep=replace(before.upkeep, eviction=eviction))
+    agent.start()
+    try:
+        yield
+    finally:
+        agent.stop()
+        agent.settings = before
+        agent.start()
+
+
+def test_a_pod_goes_for_want_of_memory_and_comes_back_and_the_critical_stays(agent: AgentUnderTest) -> None:
+    agent.write("low.yaml", manifest("low", hostNetwork=False))
+    agent.write("mysql.yaml", manifest("mysql", priorityClassName="system-cluster-critical"))
+    first, mysql = agent.wait_running("low"), agent.wait_running("mysql")
+    container = agent.container_id("mysql")
+    with short_of_memory(agent):
+        gone = agent.wait_pod(
+            "low", lambda p: p["status"].get("reason") == "Evicted" and p["status"]["phase"] == "Failed"
+        )
+        agent.wait("nothing of it is left", lambda: not agent.sandboxes("low"))
+        assert gone["status"]["message"].startswith("The node was low on resource: memory. Threshold quantity:")
+        assert condition(agent.pod("low"), "DisruptionTarget") == "True"
+        agent.write("late.yaml", manifest("late"))
+        agent.wait_pod("late", lambda p: p["status"].get("reason") == "MemoryPressure")
+        node = agent.wait(
+            "the node says so", lambda: condition(agent.api.get("/api/v1/nodes/node1"), "MemoryPressure") == "True", 15
+        )
+        assert node
+        assert agent.events("Evicted", "low")
+        assert agent.events("EvictionThresholdMet", "node1")
+    back = agent.wait_running("low", 20)
+    agent.wait_running("late")
+    assert back["metadata"]["uid"] != first["metadata"]["uid"]
+    assert container_status(back)["restartCount"] == 0
+    assert agent.container_id("mysql") == container
+    assert agent.pod("mysql")["metadata"]["uid"] == mysql["metadata"]["uid"]
+
+
+def test_pods_that_store_more_than_they_said_go(agent: AgentUnderTest) -> None:
+    volumes = [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]
+    write = f"dd if=/dev/zero of=/v/file bs=1M count=3; {OBEYING}"
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v"}], "command": ["sh", "-c", write]}
+    agent.write("volume.yaml", manifest("volume", volumes=volumes, container=mount))
+    write = f"dd if=/dev/zero of=/file bs=1M count=3; {OBEYING}"
+    limit = {"resources": {"limits": {"ephemeral-storage": "1Mi"}}, "command": ["sh", "-c", write]}
+    agent.write("layer.yaml", manifest("layer", container=limit))
+    agent.write(
+        "modest.yaml", manifest("modest", volumes=volumes, container={**mount, "command": ["sh", "-c", OBEYING]})
+    )
+    agent.wait("both go", lambda: all(agent.events("Evicted", name) for name in ("volume", "layer")), 30)
+
+    assert agent.events("Evicted", "volume")[0]["message"] == 'Usage of EmptyDir volume "v" exceeds the limit "1Mi".'
+    assert "total limit of containers 1Mi" in agent.events("Evicted", "layer")[0]["message"]
+    assert is_running(agent.pod("modest"))
+    assert not agent.events("Evicted", "modest")
 
 
 def imported_behind_its_back(agent: AgentUnderTest, archive: Path) -> None:

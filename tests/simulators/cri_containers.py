@@ -152,6 +152,11 @@ class ContainerService:
         self.find(request.container_id).config.linux.resources.MergeFrom(request.linux)
         return pb.UpdateContainerResourcesResponse()
 
+    async def stats(self, request: pb.ContainerStatsRequest) -> pb.ContainerStatsResponse:
+        """ContainerStats: of what is measured only the writable layer."""
+        written = pb.UInt64Value(value=self.find(request.container_id).written_bytes)
+        return pb.ContainerStatsResponse(stats=pb.ContainerStats(writable_layer=pb.FilesystemUsage(used_bytes=written)))
+
     async def reopen_log(self, request: pb.ReopenContainerLogRequest) -> pb.ReopenContainerLogResponse:
         """ReopenContainerLog."""
         container = self.find(request.container_id)

@@ -196,6 +196,7 @@ class SimulatedRuntime:
             methods.LIST_CONTAINERS: containers.list,
             methods.CONTAINER_STATUS: containers.status,
             methods.UPDATE_RESOURCES: containers.update,
+            methods.CONTAINER_STATS: containers.stats,
             methods.REOPEN_LOG: containers.reopen_log,
             methods.EXEC_SYNC: containers.exec_sync,
             methods.EXEC: containers.exec,

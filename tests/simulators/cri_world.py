@@ -73,6 +73,8 @@ class SimulatedContainer:
     """The timeout of each StopContainer, in seconds."""
     log: ContainerLog | None = None
     """Its log while it runs."""
+    written_bytes: int = 0
+    """What it has written over its image."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

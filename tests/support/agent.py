@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podstead.config import (
+    EvictionSettings,
     NodeSettings,
     RestartSettings,
     RuntimeSettings,
     Settings,
     SourceSettings,
+    UpkeepSettings,
     paths_for,
 )
 from tests.support.blocking_api import LocalAPI
@@ -288,6 +290,8 @@ def settings_for(root: Path, manifests: Path, node: str = NODE) -> Settings:
         node=NodeSettings(name=node),
         runtime=RuntimeSettings(),
         restart=QUICK_RESTARTS,
+        # How full this machine is must decide no test.
+        upkeep=UpkeepSettings(eviction=EvictionSettings(thresholds=())),
         verbosity=2,
     )
 

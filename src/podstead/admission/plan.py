@@ -10,6 +10,7 @@ Numbered as in the code; each step sees what the steps before it hold.
     the content that they replace. What does not fit, or would take a port from a program of the node, waits and leaves
     the old content where it is.
     What must start after others waits for them with its room held.
+    What was evicted holds nothing once it is gone; like new pods, its edit waits while the node is short of something.
 (4) In (2) and (3) a critical pod that lacks nothing but room takes that of lower ones, once its images are there.
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.admission import abilities, placement, ports, preemption, room, sysctls
+from podstead.admission import abilities, eviction, placement, ports, preemption, room, sysctls
 from podstead.admission.order import StartOrder
 from podstead.admission.values import Decision, NodeFacts, NodePlan, NodePod
 from podstead.k8s.qos import effective_priority
@@ -87,9 +88,12 @@ class _Planner:
             self._ending.append(replace(present, occupies=True, terminating=True))
             return
         self._held[pod.key] = replace(present, occupies=True, stopping=pod.preempted)
-        self._decisions[pod.key] = Decision()
+        self._decisions[pod.key] = _leaving(pod)
 
     def _place_effective(self, pod: NodePod, content: v1.Pod) -> None:
+        if pod.evicted:
+            self._decisions[pod.key] = _leaving(pod)
+            return
         ask = self._holding(pod, content)
         blocked = self._make_room(pod, content, ask) or self._order.awaited(pod)
         self._decisions[pod.key] = Decision(
@@ -100,7 +104,8 @@ class _Planner:
         ask = self._holding(pod, content)
         held = [port for old in (pod.effective, *pod.leaving) if old is not None for port in ports.host_ports(old)]
         blocked = (
-            sysctls.forbidden(content, self._node.allowed_unsafe_sysctls)
+            eviction.refused(content, self._node.pressure, runs=pod.effective is not None and not pod.evicted)
+            or sysctls.forbidden(content, self._node.allowed_unsafe_sysctls)
             or abilities.lacking(content, self._node.abilities)
             or placement.misplaced(content, self._node)
             or ports.stolen(content, held, self._node.listening)
@@ -155,6 +160,12 @@ class _Planner:
     def _hold(self, ask: Holding) -> None:
         old = self._held.get(ask.key)
         self._held[ask.key] = ask if old is None else ask.beside(old)
+
+
+def _leaving(pod: NodePod) -> Decision:
+    if not pod.evicted:
+        return Decision()
+    return Decision(blocked=Blocked(reason=eviction.EVICTED, message=pod.evicted), preempted=True)
 
 
 def _candidate_rank(pod: NodePod) -> Rank:

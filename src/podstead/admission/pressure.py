@@ -67,11 +67,6 @@ def observe(
     return PressureState(met=met, seen=seen)
 
 
-def remembered(conditions: Mapping[Pressure, float]) -> PressureState:
-    """Return the state of an agent that has just started and finds pods that went for these conditions, and when."""
-    return PressureState(seen=conditions)
-
-
 def told(threshold: Threshold, measured: Measured) -> str:
     """Return in words what is left and what should be."""
     least = threshold.amount.of(measured.capacity)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from podstead.admission.ports import HostPort
     from podstead.identity import PodKey
     from podstead.k8s import core_v1 as v1
+    from podstead.k8s.signals import Pressure
     from podstead.state.desired import Blocked
 
 
@@ -28,6 +29,7 @@ class NodePod:
     before said: it is stopping for another, or waits to come back. `images_present` concerns the content that asks.
     `created_at` is Unix seconds. `started` says that it has been there since the agent or the machine began: its place
     in the order of starts lies behind it. `ready` is what others wait for: it is ready, or has done its work.
+    `evicted` says why the effective content must not run until the node has room again; empty for one that may.
     """
 
     key: PodKey
@@ -41,6 +43,7 @@ class NodePod:
     preempted: bool = False
     started: bool = False
     ready: bool = False
+    evicted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class NodeFacts:
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     listening: frozenset[HostPort] = frozenset()
     abilities: Abilities = field(default_factory=Abilities)
+    pressure: frozenset[Pressure] = frozenset()
+    """What the node is short of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,7 @@ class Decision:
 
     `blocked` says why what asks must wait, and is None when it may start (or nothing asks and what runs goes on).
     `preempted` says that the effective content must not run. Both are set for a pod that makes room and for one that
-    has none to come back to; `preempted` alone is a pod whose candidate fits where its effective content does not.
+    has none to come back to, or that was evicted; `preempted` alone is a pod whose candidate fits where its effective content does not.
     """
 
     blocked: Blocked | None = None

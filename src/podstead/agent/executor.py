@@ -112,7 +112,7 @@ class Executor:
             case StopSandbox():
                 await self._stopper.stop_sandbox(step, session)
             case RemoveSandbox():
-                await self._stopper.remove_sandbox(step)
+                await self._stopper.remove_sandbox(step, session)
             case FinishIncarnation():
                 await self._stopper.finish(session)
             case _:

@@ -118,17 +118,25 @@ class PodMirror:
             self._prober.results(session.uid),
             session.history,
             actions,
-            self._shown.get(session.uid),
+            self._same_object(session),
             node,
             now,
         )
         if pod is not None and not session.stray and self._shown.get(session.uid) != pod:
             was_ready = self.ready(session.uid)
+            if self._same_object(session) is None and session.uid in self._shown:
+                self._objects.delete_pod(session.key.namespace, session.key.name)
             self._shown[session.uid] = pod
             self._objects.put_pod(pod)
             if self.ready(session.uid) and not was_ready:
                 self.on_room()
         return self.ready(session.uid)
+
+    def _same_object(self, session: PodSession) -> v1.Pod | None:
+        """Return what was shown of a pod, None where the API shows it as another object from now on."""
+        shown = self._shown.get(session.uid)
+        same = shown is not None and shown.metadata.uid == (session.record.api_uid or session.uid)
+        return shown if same else None
 
     def ended(self, session: PodSession) -> None:
         """Take an incarnation that has ended from view."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from podstead.k8s.volumes import keeps_up
 from podstead.manifest.gate import deadline_seconds
-from podstead.reconcile.memory import after_promotion
+from podstead.reconcile.memory import after_promotion, after_return
 from podstead.state import updates
 from podstead.state.records import RollbackReason
 
@@ -36,6 +37,7 @@ class Promotions:
                 return  # the manifest has changed meanwhile: the next plan knows
             revision = session.revision(step.revision)
             gated = revision is not None and deadline_seconds(revision.pod) is not None
+            evicted = session.record.evicted is not None
             now = self._means.clock.now()
             ready = session.was_ready if session.was_ready == session.record.effective else None
             record = session.record
@@ -43,8 +45,12 @@ class Promotions:
                 await self._means.home.reset(session.uid)
                 session.prepared.clear()
                 record = updates.run_anew(record, now)
-            await self._take(session, updates.promoted(record, step.revision, now, gated=gated, ready=ready))
-        self._means.remember(session, after_promotion(step, session.history))
+            record = updates.promoted(record, step.revision, now, gated=gated, ready=ready)
+            if evicted:  # the object that the API shows has failed, and this is another one
+                record = updates.returned(record, str(uuid4()), now)
+            await self._take(session, record)
+        history = after_return(session.history) if evicted else session.history
+        self._means.remember(session, after_promotion(step, history))
         self._means.tell(session, "RevisionPromoted", f"Revision {step.revision} is effective")
 
     async def note(self, step: NoteProgress, session: PodSession) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.admission.eviction import EVICTED
 from podstead.admission.order import AWAITING
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.ports import host_ports
@@ -96,9 +97,11 @@ class NodeRoom:
     def _tell(self, session: PodSession, decision: Decision) -> None:
         blocked = decision.blocked
         if blocked is not None and session.blocked != blocked:
+            told = blocked.reason == EVICTED  # when it was decided
             reason = "Preempting" if blocked.reason == PREEMPTED and not session.preempted else blocked.reason
             is_trouble = blocked.reason != AWAITING
-            self._recorder.event(session.key, session.uid, reason, blocked.message, warning=is_trouble)
+            if not told:
+                self._recorder.event(session.key, session.uid, reason, blocked.message, warning=is_trouble)
         session.blocked, session.preempted = blocked, decision.preempted
         self._table.wake(session.uid)
 
@@ -120,6 +123,7 @@ class NodeRoom:
             preempted=session.preempted or session.record.stopped,
             started=session.appeared or alive,
             ready=self._is_ready(session.uid),
+            evicted=session.record.evicted.message if session.record.evicted is not None else "",
         )
 
 

@@ -115,8 +115,11 @@ class Stopper:
         self._means.remember(session, after_sandbox_stop(session.history))
         await self._stop(step.id)
 
-    async def remove_sandbox(self, step: RemoveSandbox) -> None:
-        """Remove a sandbox, stopped first."""
+    async def remove_sandbox(self, step: RemoveSandbox, session: PodSession) -> None:
+        """Remove a sandbox, stopped first, and before it the pod's volumes where the step wants their room back."""
+        if step.reset_volumes:
+            await self._means.home.reset(session.uid)
+            session.prepared.clear()
         await self._stop(step.id)
         await gone_is_fine(self._means.runtime.remove_sandbox(step.id))
 

@@ -35,7 +35,7 @@ class CgroupTree:
 
     def __init__(self, root: str, hierarchies: Hierarchies) -> None:
         self.root = check_root(root)
-        self._hierarchies = hierarchies
+        self.hierarchies = hierarchies
 
     def prepare(self) -> None:
         """Make the root and the QoS classes; BestEffort pods together get the least CPU weight.
@@ -59,18 +59,18 @@ class CgroupTree:
         """
         parts = self._parts(path)
         missing = []
-        for tree in self._hierarchies.trees:
+        for tree in self.hierarchies.trees:
             # A v2 tree beside v1 controllers limits nothing; its own controllers are the host's business.
-            if not tree.unified or self._hierarchies.version == 2:
+            if not tree.unified or self.hierarchies.version == 2:
                 self._make(tree, parts)
-        if self._hierarchies.version == 1:
+        if self.hierarchies.version == 1:
             for file in v1_files(values, pids_limit):
-                owner = self._hierarchies.of(file.controller)
+                owner = self.hierarchies.of(file.controller)
                 if owner is None:
                     missing.append(file.controller)
                 else:
                     self._write(owner.mount.joinpath(*parts) / file.name, file.text)
-        elif (unified := self._hierarchies.unified) is not None:
+        elif (unified := self.hierarchies.unified) is not None:
             directory = unified.mount.joinpath(*parts)
             enabled = _words(directory / "cgroup.controllers")
             for file in v2_files(values, pids_limit):
@@ -93,7 +93,7 @@ class CgroupTree:
         parts = self._parts(path, root_too=True)
         deadline = time.monotonic() + REMOVE_SECONDS
         while True:
-            busy = [tree for tree in self._hierarchies.trees if not _remove_tree(tree.mount.joinpath(*parts))]
+            busy = [tree for tree in self.hierarchies.trees if not _remove_tree(tree.mount.joinpath(*parts))]
             if not busy:
                 return True
             if time.monotonic() >= deadline:
@@ -108,7 +108,7 @@ class CgroupTree:
         """
         parts = self._parts(path, root_too=True)
         found: set[int] = set()
-        for tree in self._hierarchies.trees:
+        for tree in self.hierarchies.trees:
             for file in tree.mount.joinpath(*parts).rglob("cgroup.procs"):
                 found.update(int(word) for word in _words(file))
         return tuple(sorted(found))
@@ -116,7 +116,7 @@ class CgroupTree:
     def pod_paths(self) -> tuple[str, ...]:
         """Return every pod's cgroup below the root, also one that is left in a single hierarchy only."""
         found: set[str] = set()
-        for tree in self._hierarchies.trees:
+        for tree in self.hierarchies.trees:
             top = tree.mount / self.root.lstrip("/")
             for level in ("pod*", "burstable/pod*", "besteffort/pod*"):
                 found.update(f"/{one.relative_to(tree.mount)}" for one in top.glob(level) if one.is_dir())

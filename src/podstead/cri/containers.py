@@ -11,7 +11,7 @@ from podstead.cri.calls import Calls
 from podstead.cri.resources import cgroup_resources
 from podstead.cri.sandboxes import selector
 from podstead.identity import ContainerID
-from podstead.state.runtime import ExecResult
+from podstead.state.runtime import ExecResult, LayerUse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,13 @@ class ContainerCalls(Calls):
         """Make the runtime open the log file anew after a rotation; refused for a container that has ended."""
         request = pb.ReopenContainerLogRequest(container_id=container)
         await self._call(methods.REOPEN_LOG, request, f"reopen the log of container {container}")
+
+    async def layer_use(self, container: ContainerID) -> LayerUse:
+        """Return what a container has written into its own layer, as the runtime last measured it (every 10 s)."""
+        request = pb.ContainerStatsRequest(container_id=container)
+        reply = await self._call(methods.CONTAINER_STATS, request, f"measure container {container}")
+        layer = reply.stats.writable_layer
+        return LayerUse(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
 
     async def update_resources(self, container: ContainerID, values: CgroupValues) -> None:
         """Change CPU and memory of a running container in place."""

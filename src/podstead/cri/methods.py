@@ -92,6 +92,7 @@ CONTAINER_STATUS = Unary(RUNTIME + "ContainerStatus", pb.ContainerStatusRequest,
 UPDATE_RESOURCES = Unary(
     RUNTIME + "UpdateContainerResources", pb.UpdateContainerResourcesRequest, pb.UpdateContainerResourcesResponse
 )
+CONTAINER_STATS = Unary(RUNTIME + "ContainerStats", pb.ContainerStatsRequest, pb.ContainerStatsResponse)
 REOPEN_LOG = Unary(RUNTIME + "ReopenContainerLog", pb.ReopenContainerLogRequest, pb.ReopenContainerLogResponse)
 
 EXEC_SYNC = Unary(RUNTIME + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse, "ExecError")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.daemon.abilities import abilities
-from podstead.daemon.node import NodeView, node_object
+from podstead.daemon.node import NodeView, node_object, pressure_conditions
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.annotations import CONFIG_FILES
 from podstead.k8s.labels import MENDS, RUNTIME_CLASSES
@@ -91,6 +91,11 @@ class Housekeeping:
             since=rfc3339(ground.instance.created_at),
             annotations=dict(self._annotations(able)),
             abilities=able,
+            pressure=pressure_conditions(
+                parts.upkeep.pressure.shortage,
+                ground.stores.objects.get(NODES, "", ground.settings.node.name),
+                rfc3339(ground.clock.now().wall),
+            ),
         )
         ground.stores.objects.put(NODES, node_object(view, ground.machine, info, pairs, rfc3339(self._changed)))
 
@@ -172,6 +177,10 @@ class Housekeeping:
             found.append(Problem(reason="NodeNameChanged", message=text, advice=advice))
         if (trouble := ground.stores.database.problem or ground.stores.versions.problem) is not None:
             found.append(Problem(reason="HistoryNotWritable", message=trouble, advice="free disk space"))
+        shortage = self._parts.upkeep.pressure.shortage
+        for condition in sorted(shortage.conditions):
+            text = "; ".join(shortage.of(condition))
+            found.append(Problem(reason=condition.value, message=text, advice="podstead get pods; podstead get events"))
         return found
 
     def _configuration_problems(self) -> Iterator[Problem]:

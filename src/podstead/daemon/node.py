@@ -13,12 +13,14 @@ from podstead import __version__
 from podstead.clock import read_boot_id
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import quantity
+from podstead.k8s.signals import Pressure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from podstead.admission.abilities import Abilities
     from podstead.state.runtime import HandlerFeatures, RuntimeInfo
+    from podstead.upkeep.pressure import Shortage
 
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
@@ -86,6 +88,37 @@ class NodeView:
     """When the instance was made, RFC 3339."""
     annotations: Mapping[str, str]
     abilities: Abilities
+    pressure: Sequence[v1.NodeCondition] = ()
+    """The conditions of what the node may be short of."""
+
+
+PRESSURE_REASONS = {
+    Pressure.MEMORY: ("KubeletHasSufficientMemory", "KubeletHasInsufficientMemory"),
+    Pressure.DISK: ("KubeletHasNoDiskPressure", "KubeletHasDiskPressure"),
+    Pressure.PID: ("KubeletHasSufficientPID", "KubeletHasInsufficientPID"),
+}
+"""The kubelet's words for enough and too little."""
+
+
+def pressure_conditions(shortage: Shortage, previous: v1.Node | None, now: str) -> tuple[v1.NodeCondition, ...]:
+    """Return the pressure conditions; their times move only when they change. `now` is RFC 3339."""
+    status = previous.status if previous is not None else None
+    before = {c.type: c for c in status.conditions} if status is not None else {}
+    found = []
+    for condition, reasons in PRESSURE_REASONS.items():
+        has = condition in shortage.conditions
+        truth = "True" if has else "False"
+        old = before.get(condition.value)
+        found.append(
+            v1.NodeCondition(
+                type=condition.value,
+                status=truth,
+                reason=reasons[has],
+                message="; ".join(shortage.of(condition)) or None,
+                last_transition_time=old.last_transition_time if old is not None and old.status == truth else now,
+            )
+        )
+    return tuple(found)
 
 
 def node_object(
@@ -126,7 +159,7 @@ def node_object(
         status=v1.NodeStatus(
             capacity=capacity,
             allocatable=capacity,
-            conditions=tuple(conditions),
+            conditions=(*conditions, *view.pressure),
             addresses=(*addresses, v1.NodeAddress(type="Hostname", address=view.name)),
             features=v1.NodeFeatures(supplemental_groups_policy=view.abilities.strict_groups),
             runtime_handlers=tuple(_handler(one) for one in view.abilities.handlers),

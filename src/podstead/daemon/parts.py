@@ -11,7 +11,6 @@ from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts as RoomFacts
 from podstead.agent.closing import NodeClosing
 from podstead.agent.executor import Executor
-from podstead.agent.home import PodHomes
 from podstead.agent.hooks import Hooks
 from podstead.agent.incarnations import Incarnations
 from podstead.agent.means import Means
@@ -40,7 +39,7 @@ from podstead.daemon.objects import build_configuration, build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
 from podstead.daemon.tending import build_upkeep
-from podstead.daemon.volumes import mount_abilities, pod_volumes
+from podstead.daemon.volumes import pod_volumes
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
 from podstead.network.listeners import listeners
@@ -49,7 +48,6 @@ from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.state.probes import Outcome
-from podstead.state.runtime_classes import RuntimeClasses
 from podstead.state.sources import is_url
 from podstead.status.generate import NodeIdentity
 from podstead.store.facts import DIRECTORY
@@ -148,9 +146,10 @@ def build_parts(ground: Ground) -> Parts:
     board = Board(table, recorder)
     objects = build_objects(ground, configured, table)
     directory = _directory(ground, table)
-    room = NodeRoom(table, _room_facts(ground), pleg.view, mirror.ready, recorder)
+    room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, recorder)
     sync = _sync(ground, directory, room, table, shelf, board)
     gone: set[PodKey] = set()
+    upkeep.pressure.on_change = poke = room.judge if sync is None else sync.poke
 
     def ended(session: PodSession) -> None:
         gone.add(session.key)
@@ -158,8 +157,7 @@ def build_parts(ground: Ground) -> Parts:
         pleg.forget(session.uid)
         memory.forget(session.uid)
         objects.loop.poke()
-        if sync is not None:
-            sync.poke()
+        poke()
 
     table.on_end = ended
     if sync is not None:
@@ -222,13 +220,11 @@ def _workers(
 def _executor(
     ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, configured: Configuration, upkeep: Upkeep
 ) -> Executor:
-    recorder, classes = ground.recorder, RuntimeClasses(classes=ground.settings.runtime.classes)
+    recorder = ground.recorder
     means = Means(
         runtime=ground.connection.client,
         images=puller,
-        home=PodHomes(
-            volumes, ground.cgroups, classes.with_overhead, partial(mount_abilities, ground), upkeep.logs.forget
-        ),
+        home=upkeep.homes,
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
         clock=ground.clock,
@@ -302,7 +298,7 @@ def _request_facts(ground: Ground) -> RequestFacts:
     )
 
 
-def _room_facts(ground: Ground) -> Callable[[bool], RoomFacts]:
+def _room_facts(ground: Ground, upkeep: Upkeep) -> Callable[[bool], RoomFacts]:
     """Return the node's facts, with those who listen on it when they are asked for."""
     node = ground.settings.node
     facts = RoomFacts(
@@ -314,7 +310,7 @@ def _room_facts(ground: Ground) -> Callable[[bool], RoomFacts]:
     )
 
     def now(ports: bool) -> RoomFacts:
-        able = replace(facts, abilities=abilities(ground))
+        able = replace(facts, abilities=abilities(ground), pressure=upkeep.pressure.shortage.conditions)
         if not ports:
             return able
         listening = frozenset(HostPort(one.port, one.protocol, one.address) for one in listeners())

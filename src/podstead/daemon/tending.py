@@ -1,23 +1,30 @@
-"""Joins the upkeep of the node to the pods: builds its loops, and gives them the pods as they want to see them."""
+"""Builds the upkeep of the node: its loops, and what they can do about a shortage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from podstead.agent.evictions import Evictions
+from podstead.agent.home import PodHomes
 from podstead.agent.naming import PodNaming
 from podstead.daemon.image_needs import NeededImages
-from podstead.k8s.containers import all_containers
-from podstead.state.updates import in_use
+from podstead.daemon.keeping import StoreBooks
+from podstead.daemon.node_pods import CgroupMeter, LoggingPods, RoomPods
+from podstead.daemon.volumes import mount_abilities
+from podstead.errors import RuntimeFault
+from podstead.state.runtime_classes import RuntimeClasses
 from podstead.upkeep.images import ImageKeeper
+from podstead.upkeep.limits import LimitKeeper
 from podstead.upkeep.logs import LogKeeper
-from podstead.upkeep.ports import LoggingPod
+from podstead.upkeep.meter import PodMeter
+from podstead.upkeep.pressure import PressureKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from podstead.agent.pleg import Pleg
-    from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
     from podstead.daemon.parts import Ground
     from podstead.identity import PodUID
@@ -26,17 +33,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """What keeps the node fit for its pods."""
+    """What keeps the node fit for its pods, and what pods have on it."""
 
+    homes: PodHomes
     logs: LogKeeper
     images: ImageKeeper
     needs: NeededImages
     naming: PodNaming
+    pressure: PressureKeeper
+    limits: LimitKeeper
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """The loops by name."""
-        return {"logs": self.logs.run, "images": self.images.run, "names": self.naming.run}
+        return {
+            "logs": self.logs.run,
+            "images": self.images.run,
+            "names": self.naming.run,
+            "pressure": self.pressure.run,
+            "limits": self.limits.run,
+        }
 
     def changed(self, uid: PodUID) -> None:
         """Note that the view of a pod has changed."""
@@ -46,11 +62,19 @@ class Upkeep:
 
 def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volumes: PodVolumes) -> Upkeep:
     """Build the loops; nothing runs yet."""
-    settings, client, clock = ground.settings, ground.connection.client, ground.clock
+    settings, client, clock, recorder = ground.settings, ground.connection.client, ground.clock, ground.recorder
+    eviction, pods, use = settings.upkeep.eviction, RoomPods(table, pleg), CgroupMeter(ground.cgroups)
+    logs = LogKeeper(LoggingPods(table, pleg), client, settings.paths, settings.upkeep.logs, clock)
     needs = NeededImages(ground, table, pleg)
+    images = ImageKeeper(client, needs, ground.signals, settings.upkeep.images, recorder, clock)
+    meter = PodMeter(volumes, client, settings.paths, use.memory, use.processes)
+    books = StoreBooks(ground.stores.records, ground.stores.history, clock)
+    evictions = Evictions(table, books, recorder, clock)
+    reclaim = Reclaim(ground, pods, pleg, images, logs)
     return Upkeep(
-        logs=LogKeeper(_LoggingPods(table, pleg), client, settings.paths, settings.upkeep.logs, clock),
-        images=ImageKeeper(client, needs, ground.signals, settings.upkeep.images, ground.recorder, clock),
+        homes=_homes(ground, volumes, logs),
+        logs=logs,
+        images=images,
         needs=needs,
         naming=PodNaming(
             lambda: table().sessions(),
@@ -60,27 +84,34 @@ def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volu
             clock,
             serving=settings.node.pod_names,
         ),
+        pressure=PressureKeeper(ground.signals, pods, meter, evictions, reclaim.run, eviction, recorder, clock),
+        limits=LimitKeeper(pods, meter, evictions, recorder, eviction, clock),
     )
 
 
-class _LoggingPods:
-    """The pods of the table, for the keeper of logs."""
+def _homes(ground: Ground, volumes: PodVolumes, logs: LogKeeper) -> PodHomes:
+    whole = RuntimeClasses(classes=ground.settings.runtime.classes).with_overhead
+    return PodHomes(volumes, ground.cgroups, whole, partial(mount_abilities, ground), logs.forget)
 
-    def __init__(self, table: Callable[[], PodTable], pleg: Pleg) -> None:
-        self._table = table
+
+class Reclaim:
+    """Gives disk space back that costs nobody anything: images and records without use, logs of what has ended."""
+
+    def __init__(self, ground: Ground, pods: RoomPods, pleg: Pleg, images: ImageKeeper, logs: LogKeeper) -> None:
+        self._ground = ground
+        self._pods = pods
         self._pleg = pleg
+        self._images = images
+        self._logs = logs
 
-    def all(self) -> Iterator[LoggingPod]:
-        """Yield every incarnation that has not ended."""
-        return (self._pod(session) for session in self._table().sessions())
-
-    def one(self, uid: PodUID) -> LoggingPod | None:
-        """Return an incarnation, None when it has ended."""
-        session = self._table().by_uid(uid)
-        return self._pod(session) if session is not None else None
-
-    def _pod(self, session: PodSession) -> LoggingPod:
-        view, record = self._pleg.view(session.uid), session.record
-        may_run = [session.revision(identifier) for identifier in in_use(record)]
-        names = frozenset(c.name for r in may_run if r is not None for c in all_containers(r.pod.spec))
-        return LoggingPod(key=session.key, uid=session.uid, containers=view.containers, names=names, fresh=view.fresh)
+    async def run(self) -> None:
+        """Do all of it; what fails is told to the log, and the rest is done."""
+        client = self._ground.connection.client
+        try:
+            for uid, container in self._pods.earlier_records():
+                await client.remove_container(container)
+                await self._pleg.refresh(uid)
+            await self._images.free_all()
+        except RuntimeFault as fault:
+            self._ground.log.warning("cannot give disk space back: %s", fault)
+        await self._logs.reclaim()

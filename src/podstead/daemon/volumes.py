@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from podstead.cri.transport import socket_path
 from podstead.daemon.abilities import abilities
 from podstead.daemon.node import allocatable_texts
+from podstead.errors import PodsteadError
 from podstead.k8s.containers import find_container
 from podstead.k8s.volumes import used_volumes, uses
 from podstead.state.observed import ContainerState
@@ -54,6 +55,7 @@ class VolumeKeeper:
     def __init__(self, ground: Ground, parts: Parts) -> None:
         self._clock = ground.clock
         self._volumes = parts.volumes
+        self._homes = parts.upkeep.homes
         self._table = parts.table
         self._pleg = parts.pleg
         self._tidied: dict[PodUID, tuple[v1.Volume, ...]] = {}
@@ -68,10 +70,17 @@ class VolumeKeeper:
                     await self._tidy(session)
 
     async def _drop_leftovers(self) -> None:
-        """Remove what is left of incarnations that ended while no agent could remove it."""
+        """Remove what is left of incarnations that ended while no agent could remove it: logs and cgroups too.
+
+        A pod's directory is the mark by which everything else of its uid is known to be ours (foundation 1); it goes last.
+        """
         for uid in await self._volumes.leftovers(lambda uid: self._table.by_uid(uid) is not None):
-            trouble = await self._volumes.teardown(uid)
-            log.warning("what pod %s left on the node %s", uid, trouble.message if trouble else "was removed")
+            try:
+                await self._homes.teardown(uid)
+            except (PodsteadError, ValueError) as error:
+                log.warning("what pod %s left on the node stays: %s", uid, error)
+            else:
+                log.warning("what pod %s left on the node was removed", uid)
 
     async def _tidy(self, session: PodSession) -> None:
         """Remove the volumes that no content in force or waiting uses and no running container, when those change."""

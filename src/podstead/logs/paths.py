@@ -16,6 +16,10 @@ UNFINISHED = ".tmp"
 LINK_NAME_LIMIT = 251
 """Longest name of a link without its suffix: file systems take 255 bytes, `.log` is four of them."""
 
+SPARED_ATTEMPTS = 2
+"""Attempts of a container whose logs stay whatever the runtime says: the one that is being made may not be in a list yet,
+and `logs --previous` works also where the runtime has lost its records."""
+
 _FILE = re.compile(r"(?P<attempt>[0-9]+)\.log(?:\.(?P<stamp>[0-9]{8}-[0-9]{6})(?P<compressed>\.gz)?)?")
 
 
@@ -88,20 +92,22 @@ def attempt_files(names: Iterable[str], attempt: int) -> list[LogFile]:
 
 
 def forgotten(
-    listed: Mapping[str, Collection[str]], recorded: Mapping[str, Collection[int]], names: Collection[str]
+    listed: Mapping[str, Collection[str]],
+    recorded: Mapping[str, Collection[int]],
+    names: Collection[str],
+    spare: int = SPARED_ATTEMPTS,
 ) -> list[str]:
     """Return what nobody can ask for any more of a pod's log directory: containers' directories, and files in them.
 
     `listed` are the file names by container, `recorded` the attempts of which the runtime has a record, `names` the
-    containers of the revisions that the pod may run. The two newest attempts always stay: the one that is being made
-    may not be in a list yet, and `logs --previous` works also where the runtime has lost its records.
+    containers of the revisions that the pod may run. So many of the newest attempts stay in any case.
     """
     gone = []
     for container, files in listed.items():
         if container not in names and container not in recorded:
             gone.append(container)
             continue
-        kept = {*recorded.get(container, ()), *attempts(files)[:2]}
+        kept = {*recorded.get(container, ()), *attempts(files)[:spare]}
         found = {name: log_file(name.removesuffix(UNFINISHED)) for name in files}
         gone += [f"{container}/{name}" for name, file in found.items() if file is not None and file.attempt not in kept]
     return gone

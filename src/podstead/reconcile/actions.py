@@ -219,9 +219,10 @@ class StopSandbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveSandbox:
-    """Remove a stopped sandbox and its records."""
+    """Remove a stopped sandbox and its records; with `reset_volumes` the pod's emptyDirs are emptied first."""
 
     id: SandboxID
+    reset_volumes: bool = False
 
     @property
     def key(self) -> str:

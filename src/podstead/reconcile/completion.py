@@ -54,7 +54,7 @@ def deadline(desired: DesiredPod, now: Instant) -> float | None:
     """
     revision, record = desired.effective, desired.record
     seconds = revision.pod.spec.active_deadline_seconds if revision else None
-    if seconds is None or record.start_time is None:
+    if seconds is None or record.start_time is None or record.evicted is not None:
         return None
     return now.boot - active_seconds(record, now) + seconds
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.state.observed import ContainerState
+from podstead.state.records import ContainerHistory, PodHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from podstead.clock import Instant
     from podstead.reconcile.actions import Promote, RemoveContainer, RunSandbox, StartContainer, StopContainer
     from podstead.state.observed import ObservedContainer
-    from podstead.state.records import ContainerHistory, PodHistory
 
 
 def after_start(step: StartContainer, history: ContainerHistory, now: Instant) -> ContainerHistory:
@@ -68,6 +68,14 @@ def after_promotion(step: Promote, history: PodHistory) -> PodHistory:
         if name in step.renews
     }
     return replace(history, containers={**history.containers, **renewed}) if renewed else history
+
+
+def after_return(history: PodHistory) -> PodHistory:
+    """Return the memory of a pod that begins as from new: only attempts go on, as none is used twice (foundation 14)."""
+    containers = {
+        name: ContainerHistory(last_attempt=memory.last_attempt) for name, memory in history.containers.items()
+    }
+    return PodHistory(sandbox_attempt=history.sandbox_attempt, containers=containers)
 
 
 def after_exits(containers: Iterable[ObservedContainer], history: PodHistory) -> PodHistory:

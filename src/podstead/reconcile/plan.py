@@ -18,12 +18,13 @@ from podstead.reconcile.candidate import plan_candidate
 from podstead.reconcile.changes import Drift
 from podstead.reconcile.completion import conclusion, deadline, past_deadline, plan_ended
 from podstead.reconcile.containers import ContainerPass
+from podstead.reconcile.eviction import plan_making_way
 from podstead.reconcile.order import plan_containers, plan_without_sandbox
 from podstead.reconcile.readiness import plan_ahead, plan_readiness, plan_upkeep
 from podstead.reconcile.resize import with_resize
 from podstead.reconcile.sandbox import current_sandbox, fit, plan_leftovers, plan_new_sandbox
 from podstead.reconcile.stopping import plan_stopped
-from podstead.reconcile.termination import grace_seconds, plan_preemption, plan_termination
+from podstead.reconcile.termination import grace_seconds, plan_termination
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
@@ -71,12 +72,12 @@ def _plan_wanted(
     settings: RestartSettings,
 ) -> PodActions:
     if desired.preempted and (desired.candidate is None or desired.blocked is not None):
-        return plan_preemption(desired, observed, now)
+        return plan_making_way(desired, observed, now)
     edit = plan_candidate(desired, observed, now)
     if any(isinstance(step, Promote) for step in edit.steps) or desired.effective is None:
         return edit
     if desired.preempted:  # an edit that fits is on its way where the effective content does not
-        return edit.beside(plan_preemption(desired, observed, now))
+        return edit.beside(plan_making_way(desired, observed, now))
     each = ContainerPass(
         desired=desired,
         effective=desired.effective,

@@ -74,6 +74,21 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Eviction:
+    """The pod went because the node ran short of `signal`, or by a limit of its own where that is empty.
+
+    `at` is Unix seconds, `since` the boot-clock second of the boot `boot_id`; what runs of it has `grace_seconds` to end.
+    """
+
+    signal: str
+    message: str
+    at: float
+    boot_id: str
+    since: float
+    grace_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodRecord:
     """Class A state of one incarnation, durable before its effect (foundation 15 and 21).
 
@@ -100,6 +115,8 @@ class PodRecord:
     """`metadata.uid` of the API object: apart from `uid`, as a mirror object may be deleted and come back."""
     stopped: bool = False
     """Root wants nothing of it to run; its record, volumes and logs stay."""
+    evicted: Eviction | None = None
+    """Nothing of it runs until the node has room again, or its file says something else."""
     rollback: Rollback | None = None
     progress: Progress | None = None
     """Set while a health-gated revision is effective and was not ready yet."""

@@ -116,6 +116,14 @@ class ImageFileSystem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerUse:
+    """What a container has written over its image."""
+
+    used_bytes: int = 0
+    inodes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
     """The outcome of a command run in a container; outputs are cut to 10 KiB."""
 

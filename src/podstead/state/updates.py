@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from podstead.clock import Instant
     from podstead.identity import RevisionID
-    from podstead.state.records import Completion, PodRecord
+    from podstead.state.records import Completion, Eviction, PodRecord
 
 KEPT_TURNS = 10
 """Revisions that were effective and are remembered; Deployments keep as many (spec.revisionHistoryLimit)."""
@@ -43,6 +43,7 @@ def promoted(
         last_ready=ready or record.last_ready,
         progress=begun(now) if gated else None,
         turns=took_turn(record.turns, revision, now.wall),
+        evicted=None,
     )
 
 
@@ -59,6 +60,16 @@ def concluded(record: PodRecord, completion: Completion) -> PodRecord:
 def run_anew(record: PodRecord, now: Instant) -> PodRecord:
     """Return the record of a pod that runs again after its end, if it had come to it: its time begins anew."""
     return record if record.completion is None else replace(_timed(record, now), completion=None)
+
+
+def evicted(record: PodRecord, eviction: Eviction) -> PodRecord:
+    """Return the record once the pod has to go for want of room on the node."""
+    return replace(record, evicted=eviction)
+
+
+def returned(record: PodRecord, api_uid: str, now: Instant) -> PodRecord:
+    """Return the record once an evicted pod may come back: as another object of the API, since the first has failed."""
+    return replace(_timed(record, now), evicted=None, api_uid=api_uid)
 
 
 def begun(now: Instant) -> Progress:

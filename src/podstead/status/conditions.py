@@ -60,6 +60,9 @@ def pod_conditions(
         Condition(type="ContainersReady", status=readiness is None, **_why(readiness)),
         Condition(type="PodScheduled", status=True),
     ]
+    if desired.record.evicted is not None:
+        why = desired.record.evicted.message
+        out.append(Condition(type="DisruptionTarget", status=True, reason="TerminationByKubelet", message=why))
     if desired.candidate is not None:
         stuck = actions.stuck
         out.append(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.admission.eviction import EVICTED
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels
 from podstead.k8s.qos import qos_class
+from podstead.reconcile.actions import Waiting
 from podstead.state.inputs import newer_configuration
 from podstead.state.sources import is_url
 from podstead.status.conditions import pod_conditions, stamp
@@ -56,9 +58,13 @@ def generate_pod(
     statuses = tuple(
         container_status(c, observed, probes, history.of(c.name), actions, node.runtime) for c in spec.containers
     )
+    evicted = desired.record.evicted
+    if evicted is not None:  # what is gone is not waiting to be started
+        statuses = tuple(s for s in statuses if observed.newest(s.name) is not None)
     phase = pod_phase(statuses, spec.restart_policy) if desired.effective else "Pending"
     if (desired.preempted or desired.record.stopped) and not any(s.state and s.state.running for s in statuses):
-        phase = "Pending"  # it made room and waits to come back (foundation 18), or was stopped
+        # It made room and waits to come back (foundation 18), or was stopped; an evicted one has failed, as anywhere.
+        phase = "Failed" if evicted is not None and not desired.record.stopped else "Pending"
     sandbox = next((s for s in observed.sandboxes if s.ready), None)
     ips = (node.ip,) if spec.host_network and sandbox else sandbox.ips if sandbox else ()
     conditions = pod_conditions(
@@ -70,7 +76,7 @@ def generate_pod(
         newer=newer_configuration(desired, observed),
     )
     before = previous.status.conditions if previous and previous.status else ()
-    stuck = actions.stuck if phase == "Pending" or desired.preempted or desired.record.stopped else None
+    stuck = _trouble(desired, actions, phase)
     status = v1.PodStatus(
         phase=phase,
         reason=stuck.reason if stuck else None,
@@ -91,6 +97,13 @@ def generate_pod(
         spec=spec,
         status=status,
     )
+
+
+def _trouble(desired: DesiredPod, actions: PodActions, phase: str) -> Waiting | None:
+    """Return why the pod as a whole is not what it should be."""
+    if desired.record.evicted is not None:
+        return Waiting(reason=EVICTED, message=desired.record.evicted.message)
+    return actions.stuck if phase == "Pending" or desired.preempted or desired.record.stopped else None
 
 
 def _metadata(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.identity import PodKey, PodUID, RevisionID
-from podstead.state.records import Claim, Completion, PodRecord, Progress, Rollback, RollbackReason, Turn
+from podstead.state.records import Claim, Completion, Eviction, PodRecord, Progress, Rollback, RollbackReason, Turn
 from podstead.store import files
 from podstead.store.schema import CorruptError, CorruptFile, Schema
 
@@ -50,6 +50,17 @@ class StoredCompletion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     message: str = ""
 
 
+class StoredEviction(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a pod went, as the record's file has it."""
+
+    signal: str
+    message: str
+    at: float
+    boot_id: str
+    since: float
+    grace_seconds: int = 0
+
+
 class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A record as the file has it; times are Unix seconds."""
 
@@ -66,6 +77,7 @@ class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     start_time: float | None = None
     api_uid: str = ""
     stopped: bool = False
+    evicted: StoredEviction | None = None
     rollback: StoredRollback | None = None
     progress: StoredProgress | None = None
     turns: tuple[StoredTurn, ...] = ()
@@ -160,6 +172,7 @@ def _stored(record: PodRecord) -> StoredRecord:
         start_time=record.start_time,
         api_uid=record.api_uid,
         stopped=record.stopped,
+        evicted=msgspec.convert(record.evicted, StoredEviction | None, from_attributes=True),
         rollback=msgspec.convert(record.rollback, StoredRollback | None, from_attributes=True),
         progress=msgspec.convert(record.progress, StoredProgress | None, from_attributes=True),
         turns=msgspec.convert(record.turns, tuple[StoredTurn, ...], from_attributes=True),
@@ -183,6 +196,7 @@ def _record(stored: StoredRecord) -> PodRecord:
         start_time=stored.start_time,
         api_uid=stored.api_uid,
         stopped=stored.stopped,
+        evicted=None if stored.evicted is None else Eviction(**msgspec.structs.asdict(stored.evicted)),
         rollback=_rollback(stored.rollback),
         progress=None if stored.progress is None else Progress(**msgspec.structs.asdict(stored.progress)),
         turns=tuple(Turn(revision=RevisionID(t.revision), at=t.at, failed=t.failed) for t in stored.turns),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from podstead.errors import RuntimeFault
 from podstead.logs import cleanup, rotation
 from podstead.logs.links import LogLinks
-from podstead.logs.paths import forgotten, link_name, log_directory, log_path
+from podstead.logs.paths import SPARED_ATTEMPTS, forgotten, link_name, log_directory, log_path
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ class LogKeeper:
             await asyncio.to_thread(self._settle_links, uid, {})
         await asyncio.to_thread(cleanup.remove_pod, self._pod_logs, uid)
 
+    async def reclaim(self) -> None:
+        """Remove the logs of all but the last attempt of each container: the disk is short of room."""
+        for pod in list(self._pods.all()):
+            if pod.fresh:
+                await self._clear(pod, spare=1)
+
     async def run(self) -> None:
         """Work for ever; the pods of earlier agents are known by now."""
         pods = list(self._pods.all())
@@ -120,6 +126,10 @@ class LogKeeper:
         wanted = {link_name(pod.key, c.name, c.id): str(self._path(pod, c)) for c in linked}
         async with self._changing:
             await asyncio.to_thread(self._settle_links, pod.uid, wanted)
+        await self._clear(pod)
+
+    async def _clear(self, pod: LoggingPod, spare: int = SPARED_ATTEMPTS) -> None:
+        """Remove the files that nobody can ask for any more."""
         directory = log_directory(self._pod_logs, pod.key, pod.uid)
         listed = await asyncio.to_thread(cleanup.list_pod, directory)
         # Asked for after the list: whatever is in it, and may come to life, is known by now.
@@ -128,8 +138,9 @@ class LogKeeper:
             return
         recorded: dict[str, list[int]] = {}
         for container in now.containers:
-            recorded.setdefault(container.name, []).append(container.attempt)
-        if gone := forgotten(listed, recorded, now.names):
+            if spare == SPARED_ATTEMPTS or container.state is not ContainerState.EXITED:
+                recorded.setdefault(container.name, []).append(container.attempt)
+        if gone := forgotten(listed, recorded, now.names, spare):
             await asyncio.to_thread(cleanup.remove_logs, directory, gone)
 
     def _settle_links(self, uid: PodUID, wanted: dict[str, str]) -> None:

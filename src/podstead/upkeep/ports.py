@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from podstead.identity import ContainerID, PodKey, PodUID
+    from podstead.k8s import core_v1 as v1
     from podstead.state.observed import ObservedContainer
-    from podstead.state.runtime import Image
+    from podstead.state.records import Eviction
+    from podstead.state.runtime import Image, LayerUse
+    from podstead.volumes.usage import VolumeUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +82,81 @@ class ImageNeeds(Protocol):
         ...
 
 
+class PodRecorder(Protocol):
+    """Where events about pods go. Never blocks and never raises."""
+
+    def event(self, key: PodKey, uid: PodUID, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record one event."""
+        ...
+
+
 class NodeRecorder(Protocol):
     """Where events about the node go. Never blocks and never raises."""
 
     def node_event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record one event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningPod:
+    """A pod of which something runs and that is not going already, with what its effective revision says."""
+
+    key: PodKey
+    uid: PodUID
+    pod: v1.Pod
+    containers: tuple[ObservedContainer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictedPod:
+    """A pod that went; `created_at` is Unix seconds."""
+
+    uid: PodUID
+    pod: v1.Pod
+    created_at: float
+    eviction: Eviction
+
+
+class NodePods(Protocol):
+    """The pods of this node as far as its room is concerned."""
+
+    def running(self) -> list[RunningPod]:
+        """Return the pods that could go."""
+        ...
+
+    def evicted(self) -> list[EvictedPod]:
+        """Return the pods that went and wait to come back."""
+        ...
+
+    def is_gone(self, uid: PodUID) -> bool:
+        """Return whether nothing of a pod runs any more."""
+        ...
+
+
+class Evictor(Protocol):
+    """Carries evictions out."""
+
+    async def evict(self, uid: PodUID, eviction: Eviction) -> bool:
+        """Let a pod go; False when it is going already, or has gone."""
+        ...
+
+    async def bring_back(self, uid: PodUID) -> None:
+        """Let an evicted pod come back; raises PodsteadError where that cannot be written down."""
+        ...
+
+
+class VolumeMeter(Protocol):
+    """Measures volumes."""
+
+    async def usage(self, pod: v1.Pod, uid: PodUID, *, all_of_them: bool = False) -> tuple[VolumeUsage, ...]:
+        """Return what the emptyDirs on disk hold."""
+        ...
+
+
+class LayerMeter(Protocol):
+    """Measures containers' own layers; raises RuntimeFault."""
+
+    async def layer_use(self, container: ContainerID) -> LayerUse:
+        """Return what a container has written over its image."""
         ...

@@ -49,7 +49,16 @@ def measure(directory: Path) -> int:
     du(1) counts a file with several names once and goes as deep as directories go. Entries that vanish meanwhile are
     no fault. Raises OSError where nothing can be told.
     """
-    command = ["du", "-s", "-k", "-x", str(directory)]
+    return _du("-k", directory) << 10
+
+
+def count_inodes(directory: Path) -> int:
+    """Return how many files and directories there are, the directory itself among them; as `measure` does it."""
+    return _du("--inodes", directory)
+
+
+def _du(what: str, directory: Path) -> int:
+    command = ["du", "-s", "-x", what, str(directory)]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=MEASURE_SECONDS, check=False, stdin=subprocess.DEVNULL
@@ -59,4 +68,4 @@ def measure(directory: Path) -> int:
     first = done.stdout.split(b"\t", 1)[0]
     if not first.isdigit():
         raise OSError(done.stderr.decode("utf-8", "replace").strip() or f"du ended with {done.returncode}")
-    return int(first) << 10
+    return int(first)

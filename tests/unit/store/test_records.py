@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podstead.identity import PodKey, PodUID, RevisionID
-from podstead.state.records import Claim, Completion, PodRecord, Progress, Rollback, RollbackReason, Turn
+from podstead.state.records import Claim, Completion, Eviction, PodRecord, Progress, Rollback, RollbackReason, Turn
 from podstead.store import files
 from podstead.store.records import RecordStore, StoredRecord
 
@@ -36,6 +36,7 @@ FULL = PodRecord(
     api_uid="66666666",
     stopped=True,
     rollback=Rollback(passed_over=RevisionID("dd"), reason=RollbackReason.PROGRESS_DEADLINE, at=3.5),
+    evicted=Eviction(signal="memory.available", message="m", at=3.5, boot_id="boot", since=2.5, grace_seconds=1),
     progress=Progress(boot_id="boot", since=4.5, expired=True),
     turns=(Turn(revision=RevisionID("dd"), at=5.5, failed=True), Turn(revision=RevisionID("aa"), at=6.5)),
     replaced={"main": 3},

@@ -31,6 +31,7 @@ def _status(node: v1.Node) -> str:
     words = ["Ready" if c.status == "True" else "NotReady" for c in conditions if c.type == "Ready"] or ["Unknown"]
     if any(c.type == "Degraded" and c.status == "True" for c in conditions):
         words.append("Degraded")
+    words += [c.type for c in conditions if c.type.endswith("Pressure") and c.status == "True"]
     if node.spec is not None and node.spec.unschedulable:
         words.append("SchedulingDisabled")
     return ",".join(words)
