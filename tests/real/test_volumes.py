@@ -94,15 +94,19 @@ async def test_a_bind_mount_left_behind_is_never_entered(place: Path) -> None:
 
 
 async def test_a_bind_mount_of_a_protected_directory_is_refused(place: Path) -> None:
-    manifests, alias = place / "manifests", place / "alias"
+    manifests, alias, part = place / "manifests", place / "alias", place / "others/part"
     (manifests / "deep").mkdir(parents=True)
-    alias.mkdir()
-    subprocess.run(["mount", "--bind", str(manifests), str(alias)], check=True)
+    for shown, at in ((manifests, alias), (manifests / "deep", part)):
+        at.mkdir(parents=True)
+        subprocess.run(["mount", "--bind", str(shown), str(at)], check=True)
     home = PodVolumes(paths_for(place / "root"), SystemMounter(), replace(NODE, protected=(manifests,)))
-    for path in (alias, alias / "deep"):
+    for path in (alias, alias / "deep", part, part.parent):
         refused = await home.prepare(pod(v1.Volume(name="h", host_path=v1.HostPathVolumeSource(path=str(path)))), UID)
-        assert isinstance(refused, VolumeTrouble)
+        assert isinstance(refused, VolumeTrouble), path
         assert "which no pod may mount" in refused.message
+    (place / "free").mkdir()
+    free = v1.HostPathVolumeSource(path=str(place / "free"))
+    assert isinstance(await home.prepare(pod(v1.Volume(name="h", host_path=free)), UID), Prepared)
 
 
 def test_mount_and_umount_say_why_they_fail(place: Path) -> None:

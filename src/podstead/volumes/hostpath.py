@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from podstead.k8s import core_v1 as v1
+    from podstead.volumes.mounter import Mounter
 
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644
@@ -32,11 +33,13 @@ _KINDS = {
 }
 
 
-def prepare(volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Path]) -> Ready | VolumeTrouble:
+def prepare(
+    volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Path], mounter: Mounter
+) -> Ready | VolumeTrouble:
     """Check a hostPath and return its real path, made if its type says so.
 
     `protected` are real paths (the manifest directory, the agent's root): a volume that is, holds or lies in one of
-    them is refused, read-only or not. The path returned has no links left in it, so what was checked is what is
+    them, by name or by what bind mounts show, is refused, read-only or not. The path returned has no links left in it, so what was checked is what is
     mounted. The empty type checks nothing.
     """
     begin = f"cannot mount volume {volume!r}"
@@ -45,7 +48,7 @@ def prepare(volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Pa
         return VolumeTrouble(message=f"{begin}: hostPath {source.path!r} must be absolute and without '..'")
     try:
         path = written.resolve()
-        barred = next((p for p in protected if overlaps(path, p)), None)
+        barred = next((p for p in protected if reaches(path, p, mounter)), None)
         if barred is not None:
             said = f"hostPath {source.path!r} reaches {barred}, which no pod may mount: choose another path"
             return VolumeTrouble(message=f"{begin}: {said}")
@@ -57,6 +60,11 @@ def prepare(volume: str, source: v1.HostPathVolumeSource, protected: Sequence[Pa
     except RuntimeError:  # what pathlib raises for a loop of links
         why = "it is a loop of symbolic links"
     return VolumeTrouble(message=f"{begin}: hostPath {source.path!r}: {why}")
+
+
+def reaches(path: Path, protected: Path, mounter: Mounter) -> bool:
+    """Return whether a mount of a real path would show something of a protected one, or what holds it."""
+    return overlaps(path, protected) or mounter.shows(path, protected)
 
 
 def overlaps(path: Path, protected: Path) -> bool:

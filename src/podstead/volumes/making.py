@@ -77,7 +77,7 @@ class PodMaker:
     def _volume(self, volume: v1.Volume) -> Ready | VolumeTrouble:
         if volume.host_path is not None:
             protected = [path.resolve() for path in self.node.protected]
-            return hostpath.prepare(volume.name, volume.host_path, protected)
+            return hostpath.prepare(volume.name, volume.host_path, protected, self.mounter)
         place = layout.place_of(volume)
         if place is None:
             return VolumeTrouble(message=f"cannot make volume {volume.name!r}: its kind is not supported")

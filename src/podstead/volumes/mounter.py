@@ -67,6 +67,13 @@ class Mounter(Protocol):
         """Return the mounts at and below a real path, the last made first."""
         ...
 
+    def shows(self, path: Path, other: Path) -> bool:
+        """Return whether a mount of a real path would show another, a part of it, or what holds it.
+
+        What is mounted below the path comes along; a bind mount is what it shows.
+        """
+        ...
+
     def is_shared(self, path: Path) -> bool:
         """Return whether mounts made below a path are passed on to other mount namespaces."""
         ...
@@ -121,6 +128,12 @@ class SystemMounter:
     def mount_points(self, path: Path) -> tuple[MountPoint, ...]:
         """Read them of this process."""
         return mountinfo.below(_read(), path)
+
+    def shows(self, path: Path, other: Path) -> bool:
+        """Compare where in their file systems the paths lie, and what is mounted below the first."""
+        points = _read()
+        place = mountinfo.origin(points, other)
+        return place is not None and any(place.overlaps(one) for one in mountinfo.origins(points, path))
 
     def is_shared(self, path: Path) -> bool:
         """Look at the mount that the path's real place lies on."""

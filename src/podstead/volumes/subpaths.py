@@ -65,7 +65,7 @@ def bind(root: Path, sub_path: str, target: Path, mounter: Mounter, *, make: boo
     found = open_beneath(root, sub_path, make=make)
     try:
         real = Path(f"/proc/self/fd/{found}").readlink()
-        if any(hostpath.overlaps(real, path) for path in barred):
+        if any(hostpath.reaches(real, path, mounter) for path in barred):
             raise SubPathError("it reaches a path that no pod may mount")
         _place(target, directory=stat.S_ISDIR(os.fstat(found).st_mode), mounter=mounter)
         mounter.bind(found, target)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from podstead.k8s import core_v1 as v1
 from podstead.state.runtime import Mount
 from podstead.volumes import mountinfo
@@ -94,9 +96,42 @@ MOUNTINFO = (
 
 def test_mountinfo_is_read_with_its_escapes() -> None:
     assert mountinfo.below(mountinfo.parse(MOUNTINFO), Path("/a/b c")) == (
-        MountPoint(Path("/a/b c/d"), "nfs4", shared=True),
-        MountPoint(Path("/a/b c"), "tmpfs"),
+        MountPoint(Path("/a/b c/d"), "nfs4", shared=True, device="0:5", root=Path("/x")),
+        MountPoint(Path("/a/b c"), "tmpfs", device="0:5"),
     )
+
+
+BINDS = (
+    "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+    "2 1 8:1 /var/agent/state /mnt/part rw - ext4 /dev/sda rw\n"
+    "3 1 8:1 /srv/web /mnt/web rw - ext4 /dev/sda rw\n"
+    "4 1 8:1 / /mnt/disk rw - ext4 /dev/sda rw\n"
+    "5 1 0:9 /var/agent /mnt/other rw - tmpfs tmpfs rw\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [
+        ("/mnt/part", True),  # a bind mount of a part of it
+        ("/mnt/part/records", True),
+        ("/mnt", True),  # what is mounted below comes along
+        ("/mnt/disk", True),  # the file system that it lies in, a second time
+        ("/mnt/disk/var", True),
+        ("/mnt/disk/srv", False),
+        ("/mnt/web", False),
+        ("/mnt/other", False),  # the same path in another file system
+        ("/srv", False),
+        ("/var", True),
+        ("/var/agent/x", True),
+        ("/var/agents", False),
+    ],
+)
+def test_a_path_is_what_it_shows(path: str, reached: bool) -> None:
+    points = mountinfo.parse(BINDS)
+    agent = mountinfo.origin(points, Path("/var/agent"))
+    assert agent is not None
+    assert any(agent.overlaps(one) for one in mountinfo.origins(points, Path(path))) is reached
 
 
 def test_a_path_lies_on_the_deepest_mount() -> None:

@@ -77,6 +77,9 @@ class MountTable:
     def mount_points(self, path: Path) -> tuple[MountPoint, ...]:
         return tuple(reversed([p for p in self.points if p.path == path or path in p.path.parents]))
 
+    def shows(self, path: Path, other: Path) -> bool:
+        return any(path in (place, *place.parents) and shown == other for place, shown in self.bound.items())
+
     def is_shared(self, path: Path) -> bool:
         return any(path == place or place in path.parents for place in self.shared)
 
