@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podstead.daemon import volumes
-from podstead.volumes import atomic
+from podstead.volumes import atomic, hugepages
 from podstead.volumes.mounter import SystemMounter
 from tests.functional.manifests import OTHER_IMAGE, manifest
 from tests.functional.test_objects import ObjectNode, config_map
@@ -218,3 +218,23 @@ async def test_what_a_forgotten_pod_left_is_removed_at_the_next_start(node: Obje
     await node.start()
     await node.until("it is removed", lambda: not left.exists())
     assert (mine / "volumes/kubernetes.io~empty-dir/data").is_dir()
+
+
+async def test_a_pod_waits_for_huge_pages_that_others_have(
+    node: ObjectNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hugepages, "SYSTEM", tmp_path)
+    (tmp_path / "hugepages-2048kB").mkdir()
+    (tmp_path / "hugepages-2048kB/nr_hugepages").write_text("3")
+
+    def pod(name: str) -> str:
+        return manifest(name, container={"resources": {"limits": {"hugepages-2Mi": "4Mi", "memory": "64Mi"}}})
+
+    node.write("one.yaml", pod("one"))
+    await node.running_pod("one")
+    node.write("two.yaml", pod("two"))
+    await node.until("the other waits", lambda: node.events("OutOfhugepages-2Mi"))
+    (said,) = node.events("OutOfhugepages-2Mi")
+    assert said == "the pod requests 4Mi of hugepages-2Mi, 2Mi of the node's 6Mi are free"
+    node.remove("one.yaml")
+    await node.running_pod("two")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from podstead.admission.ports import NODE_PORTS, HostPort, host_ports
 from podstead.k8s.qos import effective_priority
-from podstead.k8s.resources import CPU, EPHEMERAL_STORAGE, MEMORY, pod_requests
+from podstead.k8s.resources import CPU, EPHEMERAL_STORAGE, HUGEPAGES_PREFIX, MEMORY, pod_requests
 from podstead.state.desired import Blocked
 
 if TYPE_CHECKING:
@@ -111,6 +111,6 @@ def _amount(resource: str, thousandths: int) -> str:
     if resource == CPU:
         return f"{thousandths}m"
     value = thousandths / MILLI
-    if resource in {MEMORY, EPHEMERAL_STORAGE}:
+    if resource in {MEMORY, EPHEMERAL_STORAGE} or resource.startswith(HUGEPAGES_PREFIX):
         return f"{value / 2**20:.4g}Mi" if value < 10_000 * 2**20 else f"{value / 2**30:.4g}Gi"
     return f"{value:.6g}"

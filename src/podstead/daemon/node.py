@@ -13,7 +13,9 @@ from podstead import __version__
 from podstead.clock import read_boot_id
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import quantity
+from podstead.k8s.resources import HUGEPAGES_PREFIX
 from podstead.k8s.signals import Pressure
+from podstead.volumes import hugepages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +73,12 @@ def allocatable(machine: Machine) -> dict[str, Fraction]:
     return {"cpu": Fraction(machine.cpus), "memory": Fraction(machine.memory_bytes)}
 
 
+def huge_pages() -> dict[str, Fraction]:
+    """Return the bytes of huge pages that the node has set aside by now, as resources: `hugepages-2Mi`."""
+    held = hugepages.pages().items()
+    return {f"{HUGEPAGES_PREFIX}{quantity.render(size, quantity.Style.BINARY)}": Fraction(size * n) for size, n in held}
+
+
 def allocatable_texts(machine: Machine) -> dict[str, str]:
     """Return the same as quantities."""
     return {name: quantity.render(amount, quantity.Style.BINARY) for name, amount in allocatable(machine).items()}
@@ -121,11 +129,17 @@ def pressure_conditions(shortage: Shortage, previous: v1.Node | None, now: str) 
     return tuple(found)
 
 
+def _capacity(view: NodeView, machine: Machine) -> dict[str, str]:
+    pages = {name: quantity.render(amount, quantity.Style.BINARY) for name, amount in huge_pages().items()}
+    memory = f"{machine.memory_bytes // 1024}Ki"
+    return {"cpu": str(machine.cpus), "memory": memory, "pods": str(view.max_pods), **pages}
+
+
 def node_object(
     view: NodeView, machine: Machine, runtime: RuntimeInfo | None, problems: Sequence[tuple[str, str]], changed: str
 ) -> v1.Node:
     """Return the Node; `problems` are (reason, sentence) of what is wrong, `changed` when that last changed."""
-    capacity = {"cpu": str(machine.cpus), "memory": f"{machine.memory_bytes // 1024}Ki", "pods": str(view.max_pods)}
+    capacity = _capacity(view, machine)
     reason, message = problems[0] if problems else ("AgentReady", "the agent keeps this node's static pods")
     ready = runtime is not None and runtime.ready
     conditions = [

@@ -34,7 +34,7 @@ from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
 from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
-from podstead.daemon.node import allocatable, allocatable_texts, node_labels
+from podstead.daemon.node import allocatable, allocatable_texts, huge_pages, node_labels
 from podstead.daemon.objects import build_configuration, build_objects
 from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
 from podstead.daemon.runtime import seccomp_root
@@ -310,7 +310,12 @@ def _room_facts(ground: Ground, upkeep: Upkeep) -> Callable[[bool], RoomFacts]:
     )
 
     def now(ports: bool) -> RoomFacts:
-        able = replace(facts, abilities=abilities(ground), pressure=upkeep.pressure.shortage.conditions)
+        able = replace(
+            facts,
+            abilities=abilities(ground),
+            pressure=upkeep.pressure.shortage.conditions,
+            allocatable={**facts.allocatable, **huge_pages()},
+        )
         if not ports:
             return able
         listening = frozenset(HostPort(one.port, one.protocol, one.address) for one in listeners())

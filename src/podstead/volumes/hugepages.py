@@ -8,10 +8,10 @@ SYSTEM = Path("/sys/kernel/mm/hugepages")
 """One directory a page size the kernel knows: `hugepages-2048kB`."""
 
 
-def pages(system: Path = SYSTEM) -> dict[int, int]:
+def pages() -> dict[int, int]:
     """Return how many pages of each size in bytes the node has set aside."""
     found = {}
-    for directory in system.glob("hugepages-*kB"):
+    for directory in SYSTEM.glob("hugepages-*kB"):
         try:
             count = int((directory / "nr_hugepages").read_text(encoding="ascii"))
         except (OSError, ValueError):

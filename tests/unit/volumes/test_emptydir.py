@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.daemon.node import huge_pages
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.volumes import huge_page_size
 from podstead.volumes import hugepages, layout
@@ -127,10 +128,13 @@ def sizes_of_node(directory: Path, **counts: int) -> Path:
     return directory
 
 
-def test_the_node_says_what_pages_it_has_set_aside(tmp_path: Path) -> None:
+def test_the_node_says_what_pages_it_has_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hugepages, "SYSTEM", tmp_path / "none")
+    assert hugepages.pages() == {}
+    monkeypatch.setattr(hugepages, "SYSTEM", sizes_of_node(tmp_path, k2048=3, k1048576=0))
     (tmp_path / "hugepages-64kB").mkdir()
-    assert hugepages.pages(sizes_of_node(tmp_path, k2048=3, k1048576=0)) == {2 << 20: 3, 1 << 30: 0}
-    assert hugepages.pages(tmp_path / "none") == {}
+    assert hugepages.pages() == {2 << 20: 3, 1 << 30: 0}
+    assert huge_pages() == {"hugepages-2Mi": 6 << 20, "hugepages-1Gi": 0}
 
 
 @pytest.mark.parametrize(
@@ -159,9 +163,9 @@ def test_pages_need_a_limit_of_their_size(medium: str, limits: list[str], said: 
 async def test_huge_pages_are_mounted_where_the_node_has_them(
     home: PodVolumes, table: MountTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hugepages.pages, "__defaults__", (sizes_of_node(tmp_path, k2048=0, k1048576=1),))
+    monkeypatch.setattr(hugepages, "SYSTEM", sizes_of_node(tmp_path, k2048=0, k1048576=1))
     message = await trouble(home, with_pages("HugePages", "2Mi"))
-    assert "write how many into /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages" in message
+    assert f"write how many into {tmp_path}/hugepages-2048kB/nr_hugepages" in message
     assert "has no huge pages of 67108864 bytes" in await trouble(home, with_pages("HugePages", "64Mi"))
     path = (await prepared(home, with_pages("HugePages-1Gi", "1Gi", size="1Gi"))).volumes["e"]
     assert (table.pages[path], table.options[path]) == (1 << 30, (1 << 30, 0o777, None))
