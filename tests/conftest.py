@@ -15,7 +15,8 @@ settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes docs/conformance.md."""
+    """Add the options that write down what real runs show: docs/conformance.md, the restart table's observations."""
+    parser.addoption("--restart-table", action="store_true", help="write down what edits restarted in this run")
     parser.addoption("--conformance", action="store_true", help="write docs/conformance.md from this run's outcomes")
 
 

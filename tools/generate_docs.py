@@ -5,16 +5,20 @@ Run with `make generate`. A test compares the committed files with a fresh run.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from podstead.cli.reference import markdown as command_reference
 from podstead.manifest.restart_table import as_markdown
 
 ROOT = Path(__file__).parent.parent
+OBSERVED = ROOT / "tests" / "golden" / "restart_observed.json"
 INTRODUCTION = """\
 # What an edit restarts
 
 Generated from `podstead.manifest.restart_table` by `make generate`; do not edit. A field without a row counts as `pod`.
+*Seen* is what restarted when `tests/real/test_restart_table.py` made such an edit of a pod with the containers main and side on a
+real containerd; a row without it was not tried there. `make generate` follows `pytest tests/real/test_restart_table.py --restart-table`.
 
 - `nothing`: no process is touched; what runs agrees already, or takes the value up when a container next starts.
 - `prober`: the next probes follow the new content; no process is touched.
@@ -32,7 +36,8 @@ OOM protection (by priority class) restarts every container, and another QoS cla
 def documents() -> dict[Path, str]:
     """Return the text of every generated document by its path."""
     return {
-        ROOT / "docs" / "restart-table.md": INTRODUCTION + as_markdown(),
+        ROOT / "docs" / "restart-table.md": INTRODUCTION
+        + as_markdown(json.loads(OBSERVED.read_text(encoding="utf-8"))),
         ROOT / "docs" / "cli.md": command_reference(),
     }
 

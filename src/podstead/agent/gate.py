@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.reconcile.progress import is_paused, is_settled, plan_progress
@@ -27,5 +26,4 @@ def gated(session: PodSession, observed: ObservedPod, actions: PodActions, now: 
         session.resumed_at = now.boot
     session.paused = paused
     more = plan_progress(desired, observed, now, ready_since=session.ready_since, resumed_at=session.resumed_at)
-    moments = [moment for moment in (actions.requeue_at, more.requeue_at) if moment is not None]
-    return replace(actions, steps=(*actions.steps, *more.steps), requeue_at=min(moments, default=None))
+    return actions.beside(more)

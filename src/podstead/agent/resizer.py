@@ -12,8 +12,7 @@ from podstead.k8s.resources import container_values
 if TYPE_CHECKING:
     from podstead.agent.means import Means
     from podstead.agent.session import PodSession
-    from podstead.identity import ContainerID
-    from podstead.reconcile.actions import ResizePod
+    from podstead.reconcile.actions import ResizePod, RunningContainer
     from podstead.state.records import Revision
 
 
@@ -28,24 +27,27 @@ class Resizer:
         means, revision = self._means, revision_of(session, step.revision)
         means.remember(session, replace(session.history, resized_sandbox=step.attempt))
         await means.home.ready_cgroup(revision, session.uid, beside=tuple(session.revisions.values()))
-        for name, container in step.containers:
-            if not await self._resize(name, container, revision, session):
+        for container in step.containers:
+            if not await self._resize(container, revision, session):
                 return
         await means.home.ready_cgroup(revision, session.uid)
         session.resized = revision.id
         means.tell(session, "Resized", f"Resources are those of revision {revision.id}, changed in place")
 
-    async def _resize(self, name: str, container: ContainerID, revision: Revision, session: PodSession) -> bool:
-        values = container_values(revision.pod, spec_of(revision, name))
+    async def _resize(self, container: RunningContainer, revision: Revision, session: PodSession) -> bool:
+        values = container_values(revision.pod, spec_of(revision, container.name))
+        memory = session.history.of(container.name)
+        memory = replace(memory, resized_attempt=container.attempt, resized_by=revision.id)
+        self._means.remember_container(session, container.name, memory)
         try:
-            await self._means.runtime.update_resources(container, values)
+            await self._means.runtime.update_resources(container.id, values)
         except NotFoundFault:
             return True  # it has ended, and the next one starts with them
         except RuntimeFault as fault:
             if fault.transient:
                 raise
             session.unresizable.add(revision.id)
-            text = f"Resources of container {name} cannot be changed in place, it is restarted: {fault}"
+            text = f"Resources of container {container.name} cannot be changed in place, it is restarted: {fault}"
             self._means.tell(session, "ResizeFailed", text, warning=True)
             return False
         return True

@@ -147,6 +147,11 @@ class PodSession:
             preempted=self.preempted,
             in_place=record.effective not in self.unresizable,
             resized=self.resized,
+            resized_by={
+                name: (memory.resized_attempt, memory.resized_by)
+                for name, memory in self.history.containers.items()
+                if memory.resized_by is not None
+            },
             grace_limit=self.grace_limit,
             inputs=self.inputs,
         )

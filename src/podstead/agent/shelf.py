@@ -95,7 +95,7 @@ class RevisionShelf:
 
     async def fill(self, session: PodSession, named: Iterable[RevisionID | None]) -> None:
         """Bring into the session the revisions that its record and its runtime objects name."""
-        for identifier in {*in_use(session.record), *named}:
+        for identifier in {*in_use(session.record), *_given(session), *named}:
             if identifier is None or identifier in session.revisions:
                 continue
             found = await self.load(session.key, identifier)
@@ -143,11 +143,17 @@ class RevisionShelf:
         """Forget revisions that nothing names any more; in memory also those that are kept on disk for a rollback."""
         async with self.changing:
             record = session.record
-            keep = {*in_use(record), *named}
+            keep = {*in_use(record), *_given(session), *named}
             session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
             session.prepared = {i: p for i, p in session.prepared.items() if i in keep}
             session.pulled = {(image, i) for image, i in session.pulled if i in keep}
             await self._files.prune(session.key, {*keep, *(turn.revision for turn in record.turns)})
+
+
+def _given(session: PodSession) -> set[RevisionID]:
+    """Return the revisions whose resources containers were given in place."""
+    found = {memory.resized_by for memory in session.history.containers.values()}
+    return {revision for revision in found if revision is not None}
 
 
 def revision_of(found: ManifestPod, file: str, owner: str, seen_at: float) -> Revision:

@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Effect(StrEnum):
@@ -269,8 +273,14 @@ def effect_of(pattern: str) -> Effect:
     return Effect.POD if rule is None else rule.effect
 
 
-def as_markdown() -> str:
-    """Return the table for the documentation, one row a line, ending with a newline."""
-    lines = ["| field | an edit restarts | note |", "|---|---|---|"]
-    lines += [f"| `{rule.path}` | {rule.effect} | {rule.why} |" for rule in RESTART_TABLE]
+def as_markdown(seen: Mapping[str, str]) -> str:
+    """Return the table for the documentation, one row a line, ending with a newline.
+
+    `seen` is what an edit was observed to restart, by path, with a remark in brackets where a path has several.
+    """
+    lines = ["| field | an edit restarts | seen | note |", "|---|---|---|---|"]
+    for rule in RESTART_TABLE:
+        found = [(name, what) for name, what in seen.items() if name.partition(" (")[0] == rule.path]
+        texts = (f"{what}{name.removeprefix(rule.path)}" for name, what in found)
+        lines.append(f"| `{rule.path}` | {rule.effect} | {'; '.join(texts)} | {rule.why} |")
     return "\n".join(lines) + "\n"

@@ -171,15 +171,24 @@ class RunPreStop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningContainer:
+    """A running container that a step concerns."""
+
+    id: ContainerID
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResizePod:
-    """Give the pod's cgroup and these running containers, by name and id, the resources of `revision` in place.
+    """Give the pod's cgroup and these containers the resources of `revision` in place.
 
     `attempt` is that of the sandbox.
     """
 
     revision: RevisionID
     attempt: int
-    containers: tuple[tuple[str, ContainerID], ...]
+    containers: tuple[RunningContainer, ...]
 
     @property
     def key(self) -> str:

@@ -46,6 +46,16 @@ class Drift:
         return self.is_outdated(container) or is_replaced(self.desired.record, container)
 
     def is_outdated(self, container: ObservedContainer) -> bool:
-        """Return whether this container must be replaced to match the effective revision."""
+        """Return whether this container must be replaced to match the effective revision.
+
+        One whose resources were changed in place differs from it by those that it has now, too.
+        """
         whole, names = self._since(container.revision)
-        return whole or container.name in names
+        _, since = self._since(given_by(self.desired, container))
+        return whole or container.name in names | since
+
+
+def given_by(desired: DesiredPod, container: ObservedContainer) -> RevisionID | None:
+    """Return the revision whose resources a container has: the one that made it, or a later one, in place."""
+    resized = desired.resized_by.get(container.name)
+    return resized[1] if resized is not None and resized[0] == container.attempt else container.revision

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from podstead.k8s.containers import standing_containers
 from podstead.k8s.resources import pod_values
 from podstead.manifest.compare import compare
-from podstead.reconcile.actions import ResizePod, StartContainer, StopContainer
+from podstead.reconcile.actions import ResizePod, RunningContainer, StartContainer, StopContainer
+from podstead.reconcile.changes import given_by
 from podstead.reconcile.sandbox import current_sandbox
 from podstead.state.observed import ContainerState
 
@@ -43,7 +44,11 @@ def with_resize(desired: DesiredPod, observed: ObservedPod, history: PodHistory,
     step = ResizePod(
         revision=effective.id,
         attempt=sandbox.attempt,
-        containers=tuple((c.name, c.id) for c in running if c.name in present) if desired.in_place else (),
+        containers=tuple(
+            RunningContainer(id=c.id, name=c.name, attempt=c.attempt)
+            for c in running
+            if c.name in present and desired.in_place
+        ),
     )
     kept = tuple(one for one in actions.steps if not isinstance(one, StartContainer))
     return replace(actions, steps=(*kept, step))
@@ -56,7 +61,8 @@ def _pod_differs(desired: DesiredPod, effective: Revision, sandbox: ObservedSand
 
 
 def _differs(desired: DesiredPod, effective: Revision, container: ObservedContainer) -> bool:
-    made = desired.revisions.get(container.revision) if container.revision else None
+    given = given_by(desired, container)
+    made = desired.revisions.get(given) if given else None
     if made is None or made.id == effective.id:
         return False
     return container.name in compare(made.pod, effective.pod).resize

@@ -42,5 +42,7 @@ class DesiredPod:
     """Whether the runtime may still change the resources of the effective revision's containers in place."""
     resized: RevisionID | None = None
     """The revision whose resources everything that runs was given since the agent started."""
+    resized_by: Mapping[str, tuple[int, RevisionID]] = field(default_factory=dict)
+    """By container: the attempt whose resources were changed in place, and the revision that it has them of."""
     inputs: Mapping[str, Inputs] = field(default_factory=dict)
     """What each container of the effective revision would be started with now, as far as it has any inputs."""

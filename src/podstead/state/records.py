@@ -165,6 +165,9 @@ class ContainerHistory:
     exit_code: int = 0
     post_started_attempt: int = -1
     """The highest attempt whose postStart hook has ended well."""
+    resized_attempt: int = -1
+    resized_by: RevisionID | None = None
+    """The attempt whose resources were, or were about to be, changed in place, and the revision it has them of."""
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None

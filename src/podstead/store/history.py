@@ -48,6 +48,8 @@ class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     exit_attempt: int = -1
     exit_code: int = 0
     post_started_attempt: int = -1
+    resized_attempt: int = -1
+    resized_by: RevisionID | None = None
     restart_count: int = 0
     backoff_level: int = 0
     advanced_at: float | None = None

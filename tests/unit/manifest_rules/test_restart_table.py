@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec.structs import fields
 
 from podstead.k8s import core_v1 as v1
 from podstead.manifest.restart_table import RESTART_TABLE, Effect, as_markdown, effect_of, rule_of
+from tests.support.edits import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +82,18 @@ def test_a_subtree_row_covers_lists_and_structs_below_it() -> None:
 
 
 def test_the_table_as_markdown() -> None:
-    lines = as_markdown().splitlines()
+    seen = {"spec.containers[].image": "container main", "spec.dnsPolicy": "pod", "spec.dnsPolicy (again)": "pod"}
+    lines = as_markdown(seen).splitlines()
     assert len(lines) == 2 + len(RESTART_TABLE)
-    assert all(line.count("|") == 4 for line in lines)
-    assert "| `spec.containers[].image` | container |  |" in lines
+    assert all(line.count("|") == 5 for line in lines)
+    assert "| `spec.containers[].image` | container | container main |  |" in lines
+    assert "| `spec.dnsPolicy` | pod | pod; pod (again) | set when the sandbox is made |" in lines
+
+
+def test_what_was_seen_is_of_the_table() -> None:
+    """Every observation is of a row, and every effect that a row can have was seen."""
+    seen = json.loads(OBSERVED.read_text(encoding="utf-8"))
+    paths = {name.partition(" (")[0] for name in seen}
+    assert paths <= {rule.path for rule in RESTART_TABLE}
+    assert {effect_of(path) for path in paths} == set(Effect) - {Effect.REFUSED}
+    assert len(paths) >= 40

@@ -42,7 +42,7 @@ def test_other_limits_stop_nothing() -> None:
     world.candidate = R2
     world.settle()
     (step,) = resizes(world)
-    assert (step.revision, step.containers) == (R2.id, (("a", "a-0"), ("b", "b-0")))
+    assert (step.revision, [c.id for c in step.containers]) == (R2.id, ["a-0", "b-0"])
     assert world.running() == {"a": 0, "b": 0}
     assert not any(isinstance(one, StopContainer | StartContainer | RunSandbox) for one in world.log)
 
@@ -92,3 +92,18 @@ def test_more_than_the_node_has_waits() -> None:
     assert not resizes(world)
     assert actions.stuck is not None
     assert actions.stuck.reason == "OutOfcpu"
+
+
+def test_less_than_it_has_now_restarts_it_whatever_made_it() -> None:
+    """64Mi made it, 128Mi it was given in place: 96Mi is less, also for an agent that comes after."""
+    world = running()
+    world.candidate = revision("r2", limited("1", "128Mi"))
+    world.settle()
+    assert world.running() == {"a": 0, "b": 0}
+    world.resized, world.candidate = None, revision("r3", limited("1", "96Mi"))
+    world.settle()
+    assert world.running() == {"a": 1, "b": 0}
+    assert world.plan().steps == ()
+    world.candidate = revision("r4", limited("1", "112Mi", image="img:1"))
+    world.settle()
+    assert world.running() == {"a": 1, "b": 0}, "what another attempt was given counts no more"

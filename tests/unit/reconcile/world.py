@@ -216,6 +216,9 @@ class World:
             preempted=self.preempted,
             resized=self.resized,
             in_place=self.in_place,
+            resized_by={
+                n: (m.resized_attempt, m.resized_by) for n, m in self.history.containers.items() if m.resized_by
+            },
             inputs=dict(self.inputs),
         )
 
@@ -345,6 +348,9 @@ class World:
             case ResizePod():
                 self.resized = step.revision
                 self.history = replace(self.history, resized_sandbox=step.attempt)
+                for one in step.containers:
+                    memory = replace(self.history.of(one.name), resized_attempt=one.attempt, resized_by=step.revision)
+                    self._remember(one.name, memory)
             case NoteProgress() | FallBack():
                 raise AssertionError("these come from the gate")
 

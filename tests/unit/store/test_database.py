@@ -29,6 +29,7 @@ HISTORY = PodHistory(
     sandbox_level=2,
     sandbox_made_at=3.5,
     sandbox_boot_id="boot",
+    resized_sandbox=2,
     containers={
         "mysql": ContainerHistory(
             last_attempt=7,
@@ -39,6 +40,8 @@ HISTORY = PodHistory(
             exit_attempt=6,
             exit_code=42,
             post_started_attempt=4,
+            resized_attempt=3,
+            resized_by=RevisionID("bb"),
             restart_count=4,
             backoff_level=3,
             advanced_at=2.5,
