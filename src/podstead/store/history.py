@@ -37,7 +37,7 @@ class Intent:
     at: float
 
 
-class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One container's memory as the database has it; unknown keys of a newer version are passed over."""
 
     last_attempt: int = -1
@@ -56,7 +56,7 @@ class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     boot_id: str = ""
 
 
-class StoredHistory(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class StoredHistory(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One incarnation's memory as the database has it."""
 
     sandbox_attempt: int = -1
