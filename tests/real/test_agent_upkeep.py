@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from podstead.config import Amount, EvictionSettings, ImageGCSettings, LogSettings, Threshold, UpkeepSettings
 from podstead.containerd.oci_image import ImageFile
+from podstead.containerd.process import MAX_LOG_BYTES
 from podstead.k8s.signals import Signal
 from tests.support.agent import OWN, agent_under_test
 from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
@@ -197,3 +199,10 @@ def imported_behind_its_back(agent: AgentUnderTest, archive: Path) -> None:
 def _text(path: Path) -> str:
     data = path.read_bytes()
     return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+
+
+def test_the_private_containerd_s_own_log_is_cut_while_it_runs(agent: AgentUnderTest) -> None:
+    log = agent.settings.paths.containerd / "containerd.log"
+    os.truncate(log, MAX_LOG_BYTES + 1)  # a hole: nothing is written
+
+    agent.wait("the log is small again", lambda: log.stat().st_size < MAX_LOG_BYTES, 30)

@@ -241,8 +241,3 @@ async def _beside(noting: Coroutine[None, None, None], work: Awaitable[Result]) 
         return await work
     finally:
         await noted
-
-
-def _as(fault: RuntimeFault, reason: str, container: v1.Container) -> RuntimeFault:
-    """Return the fault under the waiting reason of the stage it came from; transient ones keep being so."""
-    return RuntimeFault(without_values(str(fault), container), transient=fault.transient, reason=reason)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import platform
-import stat
 import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -121,34 +119,6 @@ def layer_from_files(files: Iterable[ImageFile]) -> bytes:
     return buffer.getvalue()
 
 
-def write_layer_from_tree(root: Path, target: BinaryIO) -> None:
-    """Write a layer of everything below `root` with its owners and modes; times are 1970, order is by name.
-
-    Sockets are left out; a set of hard links becomes one file and links. Device nodes and FIFOs are kept.
-    """
-    inodes: dict[tuple[int, int], str] = {}
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, path in _walk(root):
-            status = path.lstat()
-            if stat.S_ISSOCK(status.st_mode):
-                continue
-            entry = tar.gettarinfo(str(path), arcname=name)
-            entry.mtime = 0
-            entry.uname = entry.gname = ""
-            key = (status.st_dev, status.st_ino)
-            if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-                # tarfile's own notion of hard links depends on what it saw before; ours on the sorted order only.
-                entry.type, entry.linkname, entry.size = tarfile.REGTYPE, "", status.st_size
-                if key in inodes:
-                    entry.type, entry.linkname, entry.size = tarfile.LNKTYPE, inodes[key], 0
-                inodes.setdefault(key, name)
-            if entry.type == tarfile.REGTYPE:
-                with path.open("rb") as stream:
-                    tar.addfile(entry, stream)
-            else:
-                tar.addfile(entry)
-
-
 def write_image(target: Path, *, layer: BinaryIO, config: ImageConfig, names: tuple[str, ...]) -> BuiltImage:
     """Write an OCI archive with one layer (a seekable, uncompressed tar) under the given full names, or under none.
 
@@ -196,15 +166,6 @@ def write_image(target: Path, *, layer: BinaryIO, config: ImageConfig, names: tu
         manifest_digest=f"sha256:{hashlib.sha256(manifest_bytes).hexdigest()}",
         names=names,
     )
-
-
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield (name in the layer, path) of everything below `root`, each directory before its content, by name."""
-    for entry in sorted(os.scandir(root), key=lambda one: one.name):
-        path = root / entry.name
-        yield entry.name, path
-        if entry.is_dir(follow_symlinks=False):
-            yield from ((f"{entry.name}/{name}", below) for name, below in _walk(path))
 
 
 def _parents(path: str, seen: set[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -256,8 +257,10 @@ class PrivateContainerd:
         )
 
     def _trim_log(self) -> None:
-        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
-            os.truncate(self.log, 0)
+        # One that is gone was removed by root: containerd writes on into nothing, and a restart makes another.
+        with contextlib.suppress(FileNotFoundError):
+            if self.log.stat().st_size > MAX_LOG_BYTES:
+                os.truncate(self.log, 0)
 
     def _stop(self) -> None:
         paths = self._settings.paths

@@ -68,6 +68,8 @@ class Housekeeping:
             address, state.address = state.address, (await asyncio.to_thread(find_node_ip)).ip
             if address != state.address:
                 parts.upkeep.naming.changed()
+        if ground.connection.private is not None:
+            await ground.connection.private.trim_log()
         await ground.stores.versions.reserve()
         await self._note_ready()
         await self._tidy_revisions()

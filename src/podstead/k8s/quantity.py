@@ -73,11 +73,6 @@ def value(text: str) -> int:
     return math.ceil(parse(text))
 
 
-def milli_value(text: str) -> int:
-    """Return the amount in thousandths (CPU millicores), rounded up. Raises QuantityError."""
-    return math.ceil(parse(text) * 1000)
-
-
 def style(text: str) -> Style:
     """Return the family of the text's suffix; a bare number is decimal."""
     return Style.BINARY if text[-2:] in _BINARY else Style.DECIMAL

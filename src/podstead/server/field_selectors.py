@@ -48,7 +48,6 @@ EVENT_FIELDS = frozenset(
         "type",
     }
 )
-NAME_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
 
 ApiObject = v1.Pod | v1.Node | v1.Event | v1.Namespace
 """What the API serves as objects."""

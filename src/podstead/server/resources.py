@@ -125,11 +125,3 @@ class Selection:
             return True
         values = fields.fields_of(item)
         return all(term.matches(values) for term in self.fields)
-
-    def ever_matches(self, item: ApiObject) -> bool:
-        """Return False when what never changes of an object, its name and namespace, keeps it out for good."""
-        meta = meta_of(item)
-        if self.namespace and meta.namespace != self.namespace:
-            return False
-        values = {"metadata.name": meta.name or "", "metadata.namespace": meta.namespace or ""}
-        return all(term.matches(values) for term in self.fields if term.field in fields.NAME_FIELDS)

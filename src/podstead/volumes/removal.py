@@ -34,18 +34,6 @@ def remove_tree(path: Path) -> None:
     path.rmdir()
 
 
-def empty_tree(path: Path) -> None:
-    """Remove everything in a directory and keep the directory itself; raises as `remove_tree` does."""
-    try:
-        top = os.open(path, _OPEN_DIRECTORY)
-    except FileNotFoundError:
-        return
-    try:
-        _empty(top, _mount_id(top), path)
-    finally:
-        os.close(top)
-
-
 def remove_entry(directory: int, name: str, path: Path) -> None:
     """Remove whatever has this name in an open directory, whose `path` is for messages; nothing if there is nothing."""
     try:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from podstead.containerd.oci_image import (
     ImageFile,
     layer_from_files,
     write_image,
-    write_layer_from_tree,
 )
 from podstead.containerd.pause import build_pause_image, is_dynamic, pause_image_name
 from podstead.errors import OperatorError
@@ -77,36 +75,6 @@ def test_every_digest_in_an_archive_is_that_of_its_blob(tmp_path: Path) -> None:
         "Labels": {"a": "b"},
     }
     assert document["os"] == "linux"
-
-
-def test_a_tree_becomes_a_layer_with_links_and_modes(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    (root / "b").mkdir(parents=True)
-    (root / "b" / "file").write_text("content")
-    (root / "b" / "file").chmod(0o4750)
-    os.link(root / "b" / "file", root / "a-hard-link")
-    (root / "c").symlink_to("b/file")
-    os.mkfifo(root / "fifo")
-    layers = []
-    for _ in range(2):
-        buffer = io.BytesIO()
-        write_layer_from_tree(root, buffer)
-        layers.append(buffer.getvalue())
-        os.utime(root / "b" / "file", (5, 5))  # times must not show
-    assert layers[0] == layers[1]
-    with tarfile.open(fileobj=io.BytesIO(layers[0])) as tar:
-        kinds = {member.name: (member.type, member.linkname) for member in tar}
-        assert kinds == {
-            "a-hard-link": (tarfile.REGTYPE, ""),
-            "b": (tarfile.DIRTYPE, ""),
-            "b/file": (tarfile.LNKTYPE, "a-hard-link"),
-            "c": (tarfile.SYMTYPE, "b/file"),
-            "fifo": (tarfile.FIFOTYPE, ""),
-        }
-        assert tar.getmember("a-hard-link").mode == 0o4750
-        extracted = tar.extractfile("b/file")
-        assert extracted is not None
-        assert extracted.read() == b"content"
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

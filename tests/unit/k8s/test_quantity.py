@@ -64,7 +64,6 @@ def test_texts_that_are_no_quantity(text: str, hint: str) -> None:
 
 def test_values_round_up() -> None:
     assert quantity.value("1500m") == 2
-    assert quantity.milli_value("0.1m") == 1
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,6 @@ class ProgressLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     object: v1.Status | None = None
 
 
-class _Carrier(msgspec.Struct, frozen=True, kw_only=True):
-    """A report's name as an object's metadata, for Table rows."""
-
-    metadata: v1.ObjectMeta
-
-
 def decode_body(request: Request, kind: type[Body]) -> Body:
     """Return a JSON body as a value; raises `ApiError` 400 that names the field, or 415."""
     content_type = request.header("content-type").partition(";")[0].strip()
