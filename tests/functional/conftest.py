@@ -35,9 +35,10 @@ async def runtime(root: Path) -> AsyncIterator[SimulatedRuntime]:
 
 @pytest.fixture
 async def node(root: Path, runtime: SimulatedRuntime) -> AsyncIterator[SimulatedNode]:
-    """A node whose agent has been started."""
+    """A node whose agent has had its first look: at what is written from now on it need not wait for a writer's end."""
     made = SimulatedNode(root, runtime)
     await made.start()
+    await made.until("the first look", lambda: made.parts.sync is not None and made.parts.sync.looked)
     yield made
     if made.present:
         await made.stop()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FASTER = 30.0
 MINUTE = 60.0 / FASTER
-PODS = 5
+PODS = 20
 
 
 def hurry(node: SimulatedNode, monkeypatch: pytest.MonkeyPatch) -> None:

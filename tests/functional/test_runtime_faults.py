@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.agent import starter
 from podstead.cri.errors import CallError, Code
 from tests.functional.manifests import OTHER_IMAGE, manifest
 from tests.simulators.cri_faults import Fault
@@ -63,10 +64,12 @@ async def test_what_is_gone_when_its_pod_ends(node: SimulatedNode, method: str) 
 
 
 @pytest.mark.parametrize("method", ["RunPodSandbox", "CreateContainer"])
-async def test_a_name_that_stays_reserved(node: SimulatedNode, method: str) -> None:
+async def test_a_name_that_stays_reserved(node: SimulatedNode, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starter, "RESERVED_LOOKS_SECONDS", (0.05, 0.1, 0.2))
     node.runtime.faults.add(Fault.NAME_RESERVED, method=method)
     node.write("web.yaml", manifest("web"))
     await node.running_pod("web", 14.0)
+    assert not node.runtime.faults.pending
     node.check()
 
 

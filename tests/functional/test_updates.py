@@ -162,9 +162,10 @@ async def test_a_first_revision_has_nothing_to_go_back_to(node: SimulatedNode) -
     node.write("web.yaml", gated(IMAGE))
     await node.until("said", lambda: node.events("ProgressDeadlineExceeded"))
     assert "no other was ready before it" in node.events("ProgressDeadlineExceeded")[0]
+    await node.until("shown", lambda: (late := condition(node, "podstead.io/Progressing")) and late.status == "False")
     late = condition(node, "podstead.io/Progressing")
     assert late is not None
-    assert (late.status, late.reason) == ("False", "ProgressDeadlineExceeded")
+    assert late.reason == "ProgressDeadlineExceeded"
     (container,) = node.alive("web")
     await crashed(node)
     health = Health(node, *health.healthy)
