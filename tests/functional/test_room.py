@@ -164,6 +164,7 @@ async def test_nothing_is_remembered_of_pods_that_ended(node: SimulatedNode) -> 
     assert not node.parts.prober._pods
     assert not node.parts.memory._written
     assert not node.ground.stores.history.load_all()
+    await node.until("the logs are nobody's", lambda: not node.parts.upkeep.logs._settled)
 
 
 async def test_a_container_that_crashes_for_ever_leaves_a_bounded_memory(node: SimulatedNode) -> None:

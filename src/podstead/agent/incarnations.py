@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from podstead.agent.session import PodSession
@@ -23,7 +23,7 @@ from podstead.state.records import Claim, PodRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from podstead.agent.ports import Recorder
+    from podstead.agent.ports import Recorder, RecordFiles
     from podstead.agent.room import NodeRoom
     from podstead.agent.shelf import RevisionShelf
     from podstead.agent.table import PodTable
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
     from podstead.state.sources import ManifestFile
 
 log = logging.getLogger(__name__)
-
-
-class RecordFiles(Protocol):
-    """Durable records."""
-
-    async def put(self, *records: PodRecord) -> None:
-        """Write a batch durably; raises PodsteadError when it cannot."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from podstead.agent.targets import probe_targets
 from podstead.k8s.configuration import restarts_on_change
 from podstead.k8s.readiness import has_done_its_work, is_ready
 from podstead.reconcile.actions import FallBack, Promote, PullImage, StopSandbox
-from podstead.state.inputs import newer_configuration
+from podstead.state.newer import newer_configuration
 from podstead.status.generate import generate_pod
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ class LocalObjects:
     def __init__(self) -> None:
         self._held: Mapping[ObjectKey, HeldObject] = {}
         self._former: dict[ObjectKey, LocalObject] = {}
-        """Of each object the content before the present one: containers may still have it."""
+        """Of each object there is, the content before the present one: containers may still have it."""
         self._listeners: list[Callable[[frozenset[ObjectKey]], None]] = []
 
     @property
@@ -40,7 +40,9 @@ class LocalObjects:
         """Make these the present objects; returns the names of those whose content is another, or that are new or gone."""
         before, self._held = self._held, held
         changed = frozenset(key for key in before.keys() | held.keys() if _digest(before, key) != _digest(held, key))
-        self._former.update({key: before[key].object for key in changed if key in before})
+        former = {**self._former, **{key: before[key].object for key in changed if key in before}}
+        # One that is no more was named by no pod: nothing that runs has anything of it.
+        self._former = {key: one for key, one in former.items() if key in held}
         if changed:
             for listener in self._listeners:
                 listener(changed)

@@ -11,8 +11,7 @@ from podstead.state import updates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from podstead.agent.incarnations import RecordFiles
-    from podstead.agent.ports import Recorder
+    from podstead.agent.ports import Recorder, RecordFiles
     from podstead.agent.room import NodeRoom
     from podstead.agent.session import PodSession
     from podstead.agent.shelf import RevisionShelf

@@ -113,6 +113,14 @@ class ImagePuller(Protocol):
         ...
 
 
+class RecordFiles(Protocol):
+    """Durable records."""
+
+    async def put(self, *records: PodRecord) -> None:
+        """Write a batch durably; raises PodsteadError when it cannot."""
+        ...
+
+
 class Recorder(Protocol):
     """Where events go. Never blocks and never raises."""
 

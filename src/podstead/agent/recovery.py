@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from podstead.agent.session import PodSession
 from podstead.errors import PodsteadError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from podstead.agent.pleg import Pleg
+    from podstead.agent.ports import RecordFiles
     from podstead.agent.shelf import RevisionShelf
     from podstead.agent.table import PodTable
     from podstead.agent.view import PodView
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
     from podstead.state.records import PodHistory
 
 log = logging.getLogger(__name__)
-
-
-class RecordFiles(Protocol):
-    """Durable records."""
-
-    async def put(self, *records: PodRecord) -> None:
-        """Write a batch durably."""
-        ...
 
 
 class Recovery:

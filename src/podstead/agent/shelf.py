@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.errors import PodsteadError
+from podstead.k8s.volumes import needed_images
 from podstead.manifest.read import UndecodableDocumentError, read_document
 from podstead.state.records import Revision
 from podstead.state.updates import in_use
@@ -147,6 +148,9 @@ class RevisionShelf:
             session.revisions = {i: r for i, r in session.revisions.items() if i in keep}
             session.prepared = {i: p for i, p in session.prepared.items() if i in keep}
             session.pulled = {(image, i) for image, i in session.pulled if i in keep}
+            images = {image for r in session.revisions.values() for image in needed_images(r.pod)}
+            session.images = {image: found for image, found in session.images.items() if image in images}
+            session.inspected = {image: found for image, found in session.inspected.items() if image in images}
             await self._files.prune(session.key, {*keep, *(turn.revision for turn in record.turns)})
 
 

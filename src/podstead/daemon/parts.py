@@ -155,6 +155,7 @@ def build_parts(ground: Ground) -> Parts:
         gone.add(session.key)
         mirror.ended(session)
         pleg.forget(session.uid)
+        upkeep.changed(session.uid)
         memory.forget(session.uid)
         objects.loop.poke()
         poke()

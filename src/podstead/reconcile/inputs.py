@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.k8s.configuration import restarts_on_change
-from podstead.state.inputs import newer_sources
+from podstead.state.newer import newer_sources
 
 if TYPE_CHECKING:
     from podstead.clock import Instant

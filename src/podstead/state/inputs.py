@@ -1,7 +1,7 @@
 """What a container was started with beyond its manifest, by digests: objects in its environment, files of the node.
 
-A container carries the digests of its start through every restart of the agent; compared with those of now they tell
-whether it runs with an older configuration. What is not known of either moment is no difference: doubt restarts nothing.
+A container carries the digests of its start through every restart of the agent; compared with those of now
+(`state.newer`) they tell whether it runs with an older configuration.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ import msgspec
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.configuration import config_files
-from podstead.state.observed import ContainerState
+from podstead.k8s.containers import all_containers
 from podstead.state.references import config_map, environment_references, secret, volume_references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from podstead.identity import PodUID
-    from podstead.state.desired import DesiredPod
     from podstead.state.objects import LocalObject, ObjectKey, ObjectLookup
-    from podstead.state.observed import ObservedContainer, ObservedPod
 
 Inputs = tuple[tuple[str, str], ...]
 """Sources and the digests of what they gave, sorted: `Secret default/db`, `/opt/app/app.conf`."""
@@ -66,7 +64,7 @@ def decode_inputs(text: str) -> Inputs:
 
 def has_inputs(pod: v1.Pod) -> bool:
     """Return whether a pod may have any at all; most have none."""
-    environments = (c for c in (*pod.spec.init_containers, *pod.spec.containers) if c.env or c.env_from)
+    environments = (c for c in all_containers(pod.spec) if c.env or c.env_from)
     return bool(
         config_files(pod)
         or any(environment_references(c, "") for c in environments)
@@ -113,16 +111,3 @@ def _digest(parts: Iterable[bytes]) -> str:
         content.update(len(part).to_bytes(8))
         content.update(part)
     return content.hexdigest()[:DIGITS]
-
-
-def newer_sources(desired: DesiredPod, container: ObservedContainer) -> tuple[str, ...]:
-    """Return the sources of which there is a newer content now than the container was started with."""
-    started: Mapping[str, str] = dict(container.inputs)
-    now = desired.inputs.get(container.name, ())
-    return tuple(source for source, digest in now if digest != ABSENT and started.get(source, digest) != digest)
-
-
-def newer_configuration(desired: DesiredPod, observed: ObservedPod) -> dict[str, tuple[str, ...]]:
-    """Return the running containers with an older configuration, each with the sources that have changed."""
-    running = (c for c in observed.containers if c.state is ContainerState.RUNNING)
-    return {c.name: sources for c in running if (sources := newer_sources(desired, c))}

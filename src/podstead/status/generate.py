@@ -12,7 +12,7 @@ from podstead.k8s import core_v1 as v1
 from podstead.k8s import labels
 from podstead.k8s.qos import qos_class
 from podstead.reconcile.actions import Waiting
-from podstead.state.inputs import newer_configuration
+from podstead.state.newer import newer_configuration
 from podstead.state.sources import is_url
 from podstead.status.conditions import pod_conditions, stamp
 from podstead.status.containers import container_status

@@ -8,6 +8,7 @@ from podstead.agent.session import PodSession
 from podstead.agent.shelf import RevisionShelf
 from podstead.daemon.keeping import RevisionFiles
 from podstead.identity import PodKey, PodUID, RevisionID
+from podstead.k8s.volumes import needed_images
 from podstead.manifest.compare import compare
 from podstead.manifest.read import read_manifest
 from podstead.state.records import Claim, PodRecord, Revision
@@ -80,10 +81,12 @@ async def test_what_is_named_is_never_pruned(tmp_path: Path) -> None:
     effective, candidate, last_ready, of_container = (r.id for r in many[:4])
     pod = session(effective, candidate, last_ready)
     pod.revisions = {r.id: r for r in many}
+    pod.images = {image: "sha256:1" for r in many for image in needed_images(r.pod)}
 
     await shelf.tidy(pod, [of_container])
 
     left = {r.id for r in await store.list(KEY)}
+    assert sorted(pod.images) == sorted(f"nginx:1.{n}" for n in range(4)), "images of other revisions are forgotten"
     named = {effective, candidate, last_ready, of_container}
     assert left == named | {r.id for r in many[-KEPT_REVISIONS:]}
     assert set(pod.revisions) == named

@@ -15,9 +15,8 @@ from podstead.state.inputs import (
     encode_inputs,
     has_inputs,
     inputs_of,
-    newer_configuration,
-    newer_sources,
 )
+from podstead.state.newer import newer_configuration, newer_sources
 from podstead.state.objects import LocalObject, ObjectKey, digest_of
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedPod
 from podstead.state.records import Claim, PodRecord
