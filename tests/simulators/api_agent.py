@@ -40,6 +40,7 @@ class SimulatedAgent:
     def __init__(self) -> None:
         self.reports: list[FileReport] = []
         self.objects: list[LocalObjectReport] = []
+        self.objects_directory = ""
         self.problems: tuple[Problem, ...] = ()
         self.ready = True
         self.held: dict[str, ImageReport] = {}
@@ -63,6 +64,7 @@ class SimulatedAgent:
             version="0.1.0",
             instance="1a2b3c4d",
             directory="/etc/manifests",
+            objects=self.objects_directory,
             ready=self.ready,
             problems=self.problems,
         )

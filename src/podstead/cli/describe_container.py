@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from podstead.cli.times import local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from podstead.cli.outline import Outline
     from podstead.k8s import core_v1 as v1
 
@@ -131,11 +129,18 @@ def _origin(variable: v1.EnvVar) -> str:
         return SET if variable.value else "<empty>"
     if source.field_ref is not None:
         return f"{SET} from {source.field_ref.field_path}"
+    if source.resource_field_ref is not None:
+        wanted = source.resource_field_ref
+        of = f" of container {wanted.container_name}" if wanted.container_name else ""
+        return f"{SET} from {wanted.resource}{of}"
+    if source.file_key_ref is not None:
+        wanted_key = source.file_key_ref
+        where = f"file '{wanted_key.path}' of volume '{wanted_key.volume_name}'"
+        return f"<set to the key '{wanted_key.key}' in {where}>{_optional(wanted_key.optional)}"
     for kind, selected in (("configMap", source.config_map_key_ref), ("secret", source.secret_key_ref)):
         if selected is not None:
             return f"<set to the key '{selected.key}' in {kind} '{selected.name}'>{_optional(selected.optional)}"
-    kinds: Iterable[str] = (name for name in source.__struct_fields__ if getattr(source, name) is not None)
-    return f"{SET} from {', '.join(kinds)}"
+    return "<empty>"
 
 
 def _port(port: v1.ContainerPort) -> str:

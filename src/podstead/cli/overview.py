@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 INSTANCE_DIGITS = 8
 _OWN_COMMAND = re.compile(r"(?:^|(?<=or: ))podstead ")
+OWN_PREFIX = "podstead.io/"
+"""Our own conditions begin with it; each that is False has something to say."""
 SHOWN = 10
 """Of pods, files and problems no more are listed: it is one screen."""
 
 
 class Status(NodeStatusReport, frozen=True, kw_only=True, rename="camel"):
-    """The node's facts, its files counted by verdict and its pods by phase."""
+    """The node's facts, its files (of manifests, of objects) counted by verdict and its pods by phase."""
 
     files: dict[str, int] = msgspec.field(default_factory=dict)
+    object_files: dict[str, int] = msgspec.field(default_factory=dict)
     pods: dict[str, int] = msgspec.field(default_factory=dict)
     pods_ready: int = 0
 
@@ -41,6 +44,7 @@ def overview(status: Status, files: Sequence[FileReport], pods: Sequence[v1.Pod]
     lines = list(_facts(status).lines())
     lines += _section("Not ready", [f"{_key(pod)}: {why}" for pod, why in waiting])
     lines += _section("Files that are not run", [_file(report) for report in refused])
+    lines += _section("Worth knowing", list(_remarks(pods)))
     lines += _section("Wrong", [f"{problem.reason}: {problem.message}" for problem in status.problems])
     advice = _advice(status, refused, [pod for pod, _ in waiting])
     if flags:
@@ -72,6 +76,14 @@ def why_not_ready(pod: v1.Pod) -> str:
     return status.phase or "Unknown"
 
 
+def _remarks(pods: Sequence[v1.Pod]) -> Iterator[str]:
+    """Yield what our own conditions say: edits that wait or went back, configuration newer than the pod."""
+    for pod in pods:
+        for condition in pod.status.conditions if pod.status else ():
+            if condition.type.startswith(OWN_PREFIX) and condition.status == "False":
+                yield f"{_key(pod)}: {condition.message or condition.reason}"
+
+
 def _sentence(container: str, reason: str, message: str | None) -> str:
     return f"container {container}: {reason}" + (f": {message}" if message else "")
 
@@ -87,7 +99,7 @@ def _facts(status: Status) -> Outline:
     watched = " and ".join(part for part in (status.directory, status.url) if part)
     outline.add("Manifests", f"{watched or 'none'}: {_counted(status.files, 'file')}")
     if status.objects:
-        outline.add("Objects", status.objects)
+        outline.add("Objects", f"{status.objects}: {_counted(status.object_files, 'file')}")
     outline.add("Pods", f"{_counted(status.pods, 'pod')}; {status.pods_ready} ready")
     return outline
 

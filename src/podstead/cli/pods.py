@@ -38,6 +38,11 @@ class Pod:
         """Where our own API has it."""
         return f"{OWN}/namespaces/{segment(self.namespace)}/pods/{segment(self.name)}"
 
+    @property
+    def words(self) -> str:
+        """How a command line names it."""
+        return self.name if self.namespace == DEFAULT_NAMESPACE else f"-n {self.namespace} {self.name}"
+
     def __str__(self) -> str:
         return f"pod {self.namespace}/{self.name}"
 

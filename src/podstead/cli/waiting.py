@@ -12,7 +12,7 @@ from podstead.cli.client import ApiRefusedError
 from podstead.cli.durations import parse_duration
 from podstead.cli.options import Option, UsageError
 from podstead.cli.output import say, tell
-from podstead.cli.overview import why_not_ready
+from podstead.cli.overview import OWN_PREFIX, why_not_ready
 from podstead.cli.resources import EVENTS, FILES
 from podstead.errors import OperatorError, PodsteadError
 from podstead.k8s import core_v1 as v1  # noqa: TC001 - msgspec resolves the annotation at run time
@@ -84,7 +84,7 @@ def wait_gone(pod: Pod, uid: str, seconds: float) -> bool:
             say(f"{pod} is gone")
             return True
         time.sleep(POLL_SECONDS)
-    tell(f"{pod} has not ended after {seconds:g} s: podstead describe pod -n {pod.namespace} {pod.name}")
+    tell(f"{pod} has not ended after {seconds:g} s: podstead describe pod {pod.words}")
     return False
 
 
@@ -102,7 +102,7 @@ def _final(pod: Pod, report: PodReport, revision: str) -> str:
     if report.stopped:
         return f"{pod} is stopped: podstead start lets it run again"
     if report.passed_over and report.passed_over == revision:
-        return f"{report.rollback}; to try it again: podstead rollback --to-revision {revision}"
+        return f"{report.rollback}; to try it again: podstead rollback {pod.words} --to-revision {revision}"
     status = pod.object().status
     if status is not None and status.phase == "Failed" and report.effective == (revision or report.effective):
         return why_not_ready(pod.object()) or "it has failed"
@@ -118,7 +118,7 @@ def _reasons(pod: Pod) -> Iterator[str]:
     if why := why_not_ready(found):
         yield printable(f"  {why}")
     for condition in found.status.conditions if found.status else ():
-        if condition.type.startswith("podstead.io/") and condition.status == "False":
+        if condition.type.startswith(OWN_PREFIX) and condition.status == "False":
             yield printable(f"  {condition.reason}: {condition.message or ''}")
     name = f"{found.metadata.namespace}/{found.metadata.name}"
     for report in decode(pod.client.get(FILES.path()), _Files).items:

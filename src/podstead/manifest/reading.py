@@ -39,6 +39,11 @@ class Message:
         place = f"{self.line}:{self.column}: " if self.line else ""
         return f"{place}{self.field + ': ' if self.field else ''}{self.message}"
 
+    def as_line(self, path: str) -> str:
+        """Return the message as compilers print it: `path:line:column: severity: field: text`."""
+        place = f":{self.line}:{self.column}" if self.line else ""
+        return f"{path}{place}: {self.severity}: {self.field + ': ' if self.field else ''}{self.message}"
+
 
 def foremost(messages: Iterable[Message]) -> tuple[Message, ...]:
     """Return the messages with the errors first: where few are shown, they must say why a file is refused."""

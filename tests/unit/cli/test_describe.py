@@ -226,6 +226,36 @@ def test_advice_names_the_agent_as_the_asker_did_and_leads_to_the_reason() -> No
     ]
 
 
+def test_status_tells_of_edits_that_are_not_in_force() -> None:
+    conditions = (
+        v1.PodCondition(type="podstead.io/FollowsFile", status="False", reason="RolledBack", message="r1 runs"),
+        v1.PodCondition(type="podstead.io/CandidateReady", status="True", message="no word"),
+        v1.PodCondition(type="Ready", status="True"),
+    )
+    pod = v1.Pod(
+        metadata=v1.ObjectMeta(name="web-node1", namespace="default"),
+        spec=v1.PodSpec(containers=()),
+        status=v1.PodStatus(phase="Running", conditions=conditions),
+    )
+    lines = overview(Status(node="node1", version="1", instance="i"), (), (pod,))
+    at = lines.index("Worth knowing:")
+    assert lines[at : at + 3] == ["Worth knowing:", "  default/web-node1: r1 runs", ""]
+
+
+def test_the_sources_of_an_environment_are_named() -> None:
+    chosen = v1.EnvVarSource(resource_field_ref=v1.ResourceFieldSelector(resource="limits.memory"))
+    other = v1.EnvVarSource(resource_field_ref=v1.ResourceFieldSelector(resource="limits.cpu", container_name="side"))
+    of_file = v1.EnvVarSource(file_key_ref=v1.FileKeySelector(key="K", path="made/env", volume_name="made"))
+    env = tuple(
+        v1.EnvVar(name=name, value_from=source) for name, source in (("M", chosen), ("C", other), ("F", of_file))
+    )
+    spec = v1.PodSpec(containers=(v1.Container(name="c", image="i", env=env),))
+    text = "\n".join(describe_pod(v1.Pod(metadata=v1.ObjectMeta(name="p"), spec=spec)).lines())
+    assert after(text, "M:") == "<set> from limits.memory"
+    assert after(text, "C:") == "<set> from limits.cpu of container side"
+    assert after(text, "F:") == "<set to the key 'K' in file 'made/env' of volume 'made'>"
+
+
 async def test_status_of_an_empty_node_says_how_to_begin(shell: Shell) -> None:
     result = await shell("status")
     assert result.out.splitlines()[-2:] == ["Next:", "  cp pod.yaml /etc/manifests/"]

@@ -74,7 +74,7 @@ async def test_diff_of_the_last_two(shell: Shell, node: Node) -> None:
     result = await shell("diff", "web")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
-    assert lines[0] == "pod default/web: revision r1 → revision r2"
+    assert lines[0] == "pod default/web-node1: revision r1 → revision r2"
     assert [line.split() for line in lines[1:3]] == [
         ["spec.containers[main].env[PASSWORD].value", "(none)", "→", "(not", "shown)", "container:", "main"],
         ["spec.containers[main].image", "web:1", "→", "web:2", "container:", "main"],
@@ -82,15 +82,15 @@ async def test_diff_of_the_last_two(shell: Shell, node: Node) -> None:
     assert lines[-1] == "restarts container main"
     assert CANARY not in result.out
     node.operations.reports[KEY] = report(effective="r1", candidate="r2")
-    assert (await shell("diff", "web")).out.splitlines()[0] == "pod default/web: revision r1 → revision r2"
+    assert (await shell("diff", "web")).out.splitlines()[0] == "pod default/web-node1: revision r1 → revision r2"
 
 
 async def test_diff_of_named_revisions_and_of_a_file(shell: Shell, node: Node, file: str) -> None:
     assert node.operations.manifests
     back = await shell("diff", "web", "--revision", "r2", "--revision=r1")
-    assert back.out.splitlines()[0] == "pod default/web: revision r2 → revision r1"
+    assert back.out.splitlines()[0] == "pod default/web-node1: revision r2 → revision r1"
     one = await shell("diff", "web", "--revision", "r1")
-    assert one.out.splitlines()[0] == "pod default/web: revision r1 → revision r2"
+    assert one.out.splitlines()[0] == "pod default/web-node1: revision r1 → revision r2"
     same = await shell("diff", "web", "--revision", "r1,r1")
     assert same.out.splitlines()[-1] == "nothing differs"
     of_file = await shell("diff", "-f", file)
@@ -175,7 +175,7 @@ async def test_apply_of_what_is_refused(shell: Shell, node: Node, file: str) -> 
     node.operations.application = Application(reason="InvalidManifest", messages=(remark,))
     result = await shell("apply", "-f", file, "--wait")
     assert result.code == 1
-    assert result.err.splitlines()[0].startswith(f"{file}:error: 3:5: spec.x: ")
+    assert result.err.splitlines()[0].startswith(f"{file}:3:5: error: spec.x: ")
     assert result.err.splitlines()[-1] == f"error: {file} is rejected (InvalidManifest): nothing was changed"
     assert all(line.isprintable() for line in result.err.splitlines())
     missing = await shell("apply", "-f", f"{file}.none")
@@ -241,7 +241,7 @@ async def test_apply_tells_why_it_is_not_ready(shell: Shell, node: Node, file: s
         (report(stopped=True, ready=False), "pod default/web-node1 is stopped: podstead start lets it run again"),
         (
             report(effective="r1", passed_over="r2", rollback="revision r2 was not ready in its time"),
-            "revision r2 was not ready in its time; to try it again: podstead rollback --to-revision r2",
+            "revision r2 was not ready in its time; to try it again: podstead rollback web-node1 --to-revision r2",
         ),
     ],
 )

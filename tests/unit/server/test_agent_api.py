@@ -77,10 +77,17 @@ async def test_status_counts_files_and_pods(node: Node) -> None:
     node.store.put(PODS, pod("a-node1"))
     got = (await node.get(f"{OWN}/status")).json()
     assert (got["node"], got["instance"], got["directory"]) == ("node1", "1a2b3c4d", "/etc/manifests")
-    assert got["files"] == {"Accepted": 1, "Rejected": 1}
+    assert (got["files"], got["objectFiles"]) == ({"Accepted": 1, "Rejected": 1}, {})
     assert (got["pods"], got["podsReady"]) == ({"Running": 1}, 0)
     assert got["problems"] == [{"reason": "DirectoryGone", "message": "gone", "advice": "podstead accept-directory"}]
     assert set(got["runtime"]) >= {"name", "version", "endpoint", "ociRuntime", "private", "ready", "networkReady"}
+
+
+async def test_status_counts_files_of_objects_apart(node: Node) -> None:
+    node.agent.objects_directory = "/etc/objects"
+    node.agent.reports = [*reports(), FileReport(path="/etc/objects/db.yaml", verdict="Rejected", reason="x")]
+    got = (await node.get(f"{OWN}/status")).json()
+    assert (got["files"], got["objectFiles"]) == ({"Accepted": 1, "Rejected": 1}, {"Rejected": 1})
 
 
 async def test_images(node: Node) -> None:

@@ -33,7 +33,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
     answer = client.send("POST", f"{OWN}/apply", read_file(path), query, YAML)
     outcome = decode(answer, Application)
     for message in outcome.messages:
-        tell(printable(f"{path}:{message.severity}: {message.placed}"))
+        tell(printable(message.as_line(path)))
     if outcome.reason:
         tell(f"error: {printable(path)} is rejected ({outcome.reason}): nothing was changed")
         return 1

@@ -63,9 +63,7 @@ def _node_name(given: Given) -> str:
 
 def _lines(one: Checked) -> Iterator[str]:
     for message in one.messages:
-        place = f":{message.line}:{message.column}" if message.line else ""
-        field = f"{message.field}: " if message.field else ""
-        yield f"{one.path}{place}: {message.severity}: {field}{message.message}"
+        yield message.as_line(one.path)
     reason = f" ({one.reason})" if one.reason else ""
     names = (*one.pods, *one.objects)
     listed = f": {', '.join(names)}" if names else ""

@@ -49,13 +49,13 @@ def run(given: Given, endpoint: Endpoint) -> int:
         for found in read_pods(path, node):
             known = Pod(client=client, namespace=found.key.namespace, name=found.key.name)
             effective = known.report().effective
-            _show(known, _stored(known, effective, node), _Side(name=path, pod=found.pod))
+            _show(_stored(known, effective, node), _Side(name=path, pod=found.pod))
         return 0
     if len(given.words) != 1:
         raise UsageError("write: podstead diff POD [--revision A [--revision B]], or podstead diff -f FILE")
     pod = pod_of(client, given, given.words[0])
     old, new = _sides(pod, [word for word in given.value("revision").split(",") if word])
-    _show(pod, _stored(pod, old, node), _stored(pod, new, node))
+    _show(_stored(pod, old, node), _stored(pod, new, node))
     return 0
 
 
@@ -82,8 +82,8 @@ def _stored(pod: Pod, revision: str, node: str) -> _Side:
     return _Side(name=f"revision {revision}", pod=read_document(data, node))
 
 
-def _show(pod: Pod, old: _Side, new: _Side) -> None:
-    say(f"{pod}: {old.name} → {new.name}")
+def _show(old: _Side, new: _Side) -> None:
+    say(f"pod {new.pod.metadata.namespace}/{new.pod.metadata.name}: {old.name} → {new.name}")
     changes = shown_changes(old.pod, new.pod)
     rows = [
         (f"  {change.path}", f"{change.before} → {change.after}" if change.before else "", change.restarts)

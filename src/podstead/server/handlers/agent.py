@@ -165,16 +165,21 @@ class AgentHandlers:
         return self._listed(request, own, printer, found)
 
     async def status(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
-        """Answer GET …/status: the agent's facts, with its files and pods counted."""
-        verdicts = collections.Counter(report.verdict for report in self._agent.files())
+        """Answer GET …/status: the agent's facts, with its files and pods counted, those of objects apart."""
+        status = self._agent.status()
+        of_objects = f"{status.objects}/" if status.objects else None
+        verdicts: dict[bool, collections.Counter[str]] = {False: collections.Counter(), True: collections.Counter()}
+        for report in self._agent.files():
+            verdicts[of_objects is not None and report.path.startswith(of_objects)][report.verdict] += 1
         phases: collections.Counter[str] = collections.Counter()
         ready = 0
         for pod in self._store.list(PODS.store_kind).items:
             phases[(pod.status.phase if pod.status else None) or "Unknown"] += 1
             ready += is_ready(pod)
-        counts = {"files": dict(verdicts), "pods": dict(phases), "podsReady": ready}
+        files_of = {"files": dict(verdicts[False]), "objectFiles": dict(verdicts[True])}
+        counts = {**files_of, "pods": dict(phases), "podsReady": ready}
         head = {"apiVersion": API_VERSION, "kind": "Status"}
-        return json_reply({**head, **msgspec.to_builtins(self._agent.status()), **counts})
+        return json_reply({**head, **msgspec.to_builtins(status), **counts})
 
     async def images(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
         """Answer GET …/images."""
