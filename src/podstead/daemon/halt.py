@@ -17,6 +17,7 @@ from podstead.containerd import locate
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.errors import NotFoundFault, OperatorError, RuntimeFault
+from podstead.logs.links import LogLinks
 from podstead.network.conflist import pod_network
 from podstead.network.host import HostNetwork
 from podstead.state.observed import ContainerState
@@ -57,13 +58,25 @@ async def end_pods(client: CRIClient, instance: str, grace_of: Callable[[PodUID]
 
 
 async def end_host(paths: Paths, private: PrivateContainerd, network: HostNetwork | None, cgroup_root: str) -> None:
-    """End the private containerd and remove its traces: mounts, bridge, rules, cgroups."""
+    """End the private containerd and remove its traces: mounts, bridge, rules, cgroups, links of logs."""
     await private.stop()
     if network is not None:
         await asyncio.to_thread(network.restore)
     await asyncio.to_thread(_unmount, paths)
+    await asyncio.to_thread(unlink_logs, paths)
     tree = CgroupTree(cgroup_root, await asyncio.to_thread(read_hierarchies))
     await asyncio.to_thread(tree.remove, cgroup_root)
+
+
+def unlink_logs(paths: Paths) -> None:
+    """Remove the links that log shippers follow to logs of our pods; the logs stay. Blocking."""
+    links = LogLinks(paths.log_links, paths.pod_logs)
+    try:
+        links.find({entry.name for entry in paths.pods.iterdir()} if paths.pods.is_dir() else set())
+        for uid in links.uids():
+            links.settle(uid, {})
+    except OSError as error:
+        log.warning("cannot remove all links of logs in %s: %s", paths.log_links, error)
 
 
 def _unmount(paths: Paths) -> None:
