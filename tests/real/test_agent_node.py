@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from podstead.cgroups.hierarchy import read_hierarchies
-from podstead.cgroups.tree import CgroupTree
 from podstead.config import RuntimeSettings
-from podstead.containerd.leftovers import shim_pids
 from podstead.cri import methods
 from podstead.cri._pb import cri_pb2 as pb
 from tests.support.agent import agent_at_rest
@@ -176,22 +171,6 @@ def test_a_shared_runtime_is_refused_or_shared_without_harm(own_agent: AgentUnde
         guest.stop()
 
 
-def pull_the_plug(agent: AgentUnderTest) -> None:
-    """End everything of an instance that a reboot ends: processes first, then what was in memory."""
-    agent.kill9()
-    pid = agent.containerd_pid()
-    assert pid is not None
-    tree = CgroupTree(agent.cgroup_root, read_hierarchies())
-    shims = shim_pids(agent.containerd.socket)
-    for victim in (pid, *shims, *tree.pids(agent.cgroup_root)):
-        try:
-            os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    agent.wait("all processes have ended", lambda: not tree.pids(agent.cgroup_root), 10)
-    agent.wait("the shims have ended", lambda: not any(Path(f"/proc/{p}/ns/net").exists() for p in shims), 10)
-
-
 def test_pods_come_back_after_a_reboot(own_agent: AgentUnderTest) -> None:
     agent = own_agent
     agent.write("host.yaml", manifest("host"))
@@ -201,8 +180,7 @@ def test_pods_come_back_after_a_reboot(own_agent: AgentUnderTest) -> None:
     agent.write("broken.yaml", "kind: Pod\nmetadata: [")
     agent.wait_file("broken.yaml", "Rejected")
 
-    pull_the_plug(agent)
-    agent.boot_id = str(uuid4())
+    agent.pull_the_plug()
     agent.start()
 
     for name, pod in before.items():

@@ -21,7 +21,10 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from podstead.cgroups.hierarchy import read_hierarchies
+from podstead.cgroups.tree import CgroupTree
 from podstead.config import (
     EvictionSettings,
     NodeSettings,
@@ -32,11 +35,12 @@ from podstead.config import (
     UpkeepSettings,
     paths_for,
 )
+from podstead.containerd.leftovers import shim_pids
 from tests.support.blocking_api import LocalAPI
 from tests.support.images import build_busybox_image
 from tests.support.instance import InstanceUnderTest
 from tests.support.manifests import is_running
-from tests.support.run_agent import AgentStart, armed_file, encode, passed_file
+from tests.support.run_agent import AgentStart, armed_file, encode, passed_file, wall_file
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -111,6 +115,33 @@ class AgentUnderTest(InstanceUnderTest):
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
+
+    def pull_the_plug(self) -> None:
+        """End everything of the instance that a reboot ends; the next agent believes to live in another boot."""
+        self.kill9()
+        pid = self.containerd_pid()
+        assert pid is not None
+        tree = CgroupTree(self.cgroup_root, read_hierarchies())
+        shims = shim_pids(self.containerd.socket)
+        for victim in (pid, *shims, *tree.pids(self.cgroup_root)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        self.wait("all processes have ended", lambda: not tree.pids(self.cgroup_root), 10)
+        self.wait("the shims have ended", lambda: not any(Path(f"/proc/{p}/ns/net").exists() for p in shims), 10)
+        self.boot_id = str(uuid4())
+
+    def step_wall_clock(self, seconds: float) -> None:
+        """Set the agent's wall clock this far from the machine's, at once."""
+        temporary = self.root / "stepping"
+        temporary.write_text(str(seconds), encoding="ascii")
+        temporary.replace(wall_file(self.root))
+
+    def rss_bytes(self) -> int:
+        """Return the agent's resident memory."""
+        assert self.process is not None
+        # With nsenter in front the agent is still this process: it executes the program in its own place.
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def restart(self) -> None:
         """Kill the agent and start it again."""

@@ -26,13 +26,20 @@ class AgentStart(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str = ""
 
 
-class OtherBootClock(SystemClock):
-    """The system's clock after a reboot that did not happen."""
+class OtherClock(SystemClock):
+    """The system's clock after a reboot that did not happen, or with a wall clock that somebody has set."""
 
     boot_id = ""
+    offset: Path
+    """Holds how many seconds the wall clock is off; absent while it is right."""
 
     def now(self) -> Instant:
-        return dataclasses.replace(super().now(), boot_id=self.boot_id)
+        real = super().now()
+        try:
+            wall = real.wall + float(self.offset.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            wall = real.wall
+        return dataclasses.replace(real, boot_id=self.boot_id or real.boot_id, wall=wall)
 
 
 def encode(start: AgentStart) -> str:
@@ -43,6 +50,11 @@ def encode(start: AgentStart) -> str:
 def armed_file(root: Path) -> Path:
     """Return the file that arms the crash points; it holds the number of the deadly one, 0 for none."""
     return root / "crash-points-armed"
+
+
+def wall_file(root: Path) -> Path:
+    """Return the file that says how many seconds the wall clock is off."""
+    return root / "wall-clock-offset"
 
 
 def passed_file(root: Path) -> Path:
@@ -61,9 +73,8 @@ def main(argument: str) -> int:
     CrashPoints(armed_file(root), passed_file(root)).install()
     # Problems of the node are shown within this time; tests wait for them.
     housekeeping.PERIOD_SECONDS = 0.5
-    if start.boot_id:
-        OtherBootClock.boot_id = start.boot_id
-        run.SystemClock = OtherBootClock  # type: ignore[attr-defined]  # the seam
+    OtherClock.boot_id, OtherClock.offset = start.boot_id, wall_file(root)
+    run.SystemClock = OtherClock  # type: ignore[attr-defined]  # the seam
     try:
         return run.run_agent(start.settings)
     except OperatorError as error:
