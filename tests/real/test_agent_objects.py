@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
 from podstead.clock import SystemClock
 from podstead.containerd.oci_image import ImageFile
 from podstead.reconcile.inputs import PAUSE_SECONDS
-from tests.real.test_agent_node import pull_the_plug
 from tests.support.agent import agent_under_test, with_objects
 from tests.support.images import build_busybox_image
 from tests.support.manifests import condition, container_status, is_running, manifest
@@ -146,8 +144,7 @@ def test_a_reboot_with_a_broken_file_brings_back_what_was_good(agent: AgentUnder
     agent.wait_running("web")
     agent.give("all.yaml", "kind: Secret\nstringData: [")
     agent.wait_file("all.yaml", "Rejected")
-    pull_the_plug(agent)
-    agent.boot_id = str(uuid4())
+    agent.pull_the_plug()
     agent.start()
     agent.wait_running("web", 30.0)
     assert agent.exec("web", "sh", "-c", "echo $PASSWORD $MODE") == "s3cret prod\n"
