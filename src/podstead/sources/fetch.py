@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from podstead.k8s.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import IO
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 OK, NOT_MODIFIED = 200, 304
 CHUNK_BYTES = 64 << 10
+MAX_QUOTED = 200
+"""Characters of what a server sent (a status line of 64 KiB) that a message repeats."""
 
 
 class FetchError(OSError):
@@ -102,11 +106,23 @@ def _reason(error: object) -> str:
         return "the server does not answer in time"
     if isinstance(error, OSError) and error.strerror:
         return f"the server cannot be reached: {error.strerror}"
-    return f"the server cannot be reached: {error}"
+    return f"the server cannot be reached: {printable(str(error))[:MAX_QUOTED]}"
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects with more care than urllib: configured headers stay with their host, TLS is never given up."""
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage
+    ) -> object:
+        """Follow a redirect of any status, if it leads to a URL at all."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:
+            fp.close()
+            raise FetchError("the server redirects to what is no URL") from None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(  # urllib's signature
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,3 +97,27 @@ def test_a_redirect_to_another_scheme_is_not_followed(server: ManifestServer, ta
     server.answer = Answer(status=302, headers={"Location": target})
     assert refused(server.url())
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("target", ["http://[::1", "http://127.0.0.1:no/", "http://127.0.0.1:99999/"])
+def test_a_redirect_to_what_is_no_url_is_not_followed(server: ManifestServer, target: str) -> None:
+    server.answer = Answer(status=302, headers={"Location": target})
+    assert refused(server.url())
+    assert len(server.asked) == 1
+
+
+def test_what_a_server_says_instead_of_http_is_shown_escaped_and_cut() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 99999 \x1b[31mPods are fine" + b"!" * 5000 + b"\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = refused(f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        thread.join()
+    assert said.isprintable()
+    assert len(said) < 300
