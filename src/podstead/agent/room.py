@@ -111,9 +111,11 @@ class NodeRoom:
         alive = any(s.ready for s in view.sandboxes) or any(c.state is ContainerState.RUNNING for c in view.containers)
         asks = desired.candidate or desired.effective
         images = needed_images(asks.pod) if asks else ()
+        # A pod that has ended takes nothing of the node any more, and waits for nothing but an edit.
+        holds = alive or session.record.completion is None
         return NodePod(
             key=session.key,
-            effective=desired.effective.pod if desired.effective else None,
+            effective=desired.effective.pod if desired.effective and holds else None,
             candidate=desired.candidate.pod if desired.candidate and not session.record.stopped else None,
             created_at=session.record.created_at,
             occupies=alive or bool(session.flights),

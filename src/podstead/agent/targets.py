@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import standing_containers
 from podstead.reconcile.hooks import post_start_pending
 from podstead.state.observed import ContainerState
 from podstead.state.probes import ProbeKind, ProbeTarget
@@ -27,16 +28,18 @@ def probe_targets(
 ) -> tuple[ProbeTarget, ...]:
     """Return the probes to run now: those of the effective revision, for each container past its postStart hook.
 
+    Liveness of a pod that ends is asked no more, for nobody is restarted then; readiness is, and tells who may still be
+    sent to it (spec/kubelet-static-pods.md 4.1).
     They dial the pod's address from the node's network (foundation 20); with host networking that is the node's own.
     `hidden` tells of a container what no message of its probes may show.
     """
     revision = session.revision(session.record.effective)
-    if revision is None or session.record.terminating:
+    if revision is None:
         return ()
-    spec = revision.pod.spec
+    spec, ends = revision.pod.spec, session.record.terminating or session.stopping_since is not None
     host = (node_ip or LOOPBACK) if spec.host_network else _pod_ip(observed)
     out: list[ProbeTarget] = []
-    for container in spec.containers:
+    for container in standing_containers(spec):
         found = observed.newest(container.name)
         if found is None or found.state is not ContainerState.RUNNING:
             continue
@@ -44,7 +47,7 @@ def probe_targets(
             continue
         secrets = (*hidden(container, session.key.namespace), *session.file_values.get(container.name, ()))
         out += _of(container, found, session, host, secrets, now)
-    return tuple(out)
+    return tuple(target for target in out if not (ends and target.kind is ProbeKind.LIVENESS))
 
 
 def _of(

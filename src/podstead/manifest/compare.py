@@ -5,12 +5,12 @@ Both pods have been decoded and defaulted by the same code; neither hash nor sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from podstead.k8s import apparmor, qos, resources
 from podstead.k8s import core_v1 as v1
-from podstead.k8s.containers import find_container
+from podstead.k8s.containers import find_container, is_sidecar, standing_containers
 from podstead.k8s.volumes import uses
 from podstead.manifest.differences import Difference, differences
 from podstead.manifest.resizing import resize_effect
@@ -79,6 +79,8 @@ def compare(old: v1.Pod, new: v1.Pod) -> Changes:
 
     Beyond the table's rows:
 
+    - a change of a sidecar's own is that of any container: it runs beside the others, and nothing waits for it any more
+      that has begun. A change of an init container that has done its work lets it be done again, in a new sandbox.
     - a changed volume restarts the containers that mount it. It restarts the pod when an init container mounts it,
       because the new volume must be initialised again, and when each of several containers does, so that no two of
       them ever run with the old and the new volume side by side. A single container is just restarted, for there is
@@ -109,13 +111,15 @@ def _concerned_by(found: Iterable[FieldChange], *effects: Effect) -> frozenset[s
 
 
 def _names(pod: v1.Pod) -> frozenset[str]:
-    return frozenset(container.name for container in pod.spec.containers)
+    """Return the containers that can be restarted by themselves."""
+    return frozenset(container.name for container in standing_containers(pod.spec))
 
 
 def _field_changes(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
     """Yield one change for each differing field, by its row and the narrowing that the row tells of."""
     host_network = bool(old.spec.host_network) and bool(new.spec.host_network)
-    for difference in differences(old, new):
+    for found in differences(old, new):
+        difference = _as_of_any_container(found, old, new)
         effect = effect_of(difference.pattern)
         concerned: frozenset[str] = frozenset()
         if difference.pattern.endswith((".ports[].hostPort", ".ports[].hostIP")):
@@ -129,8 +133,20 @@ def _field_changes(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
         elif difference.path.startswith(f"metadata.annotations[{apparmor.ANNOTATION}"):
             name = difference.path.removesuffix("]").rpartition("/")[2]
             concerned = frozenset({name}) & _names(old) & _names(new)
-            effect = Effect.CONTAINER if concerned else effect
+            plain = any(init.name == name for init in new.spec.init_containers) and not concerned
+            effect = Effect.CONTAINER if concerned else Effect.POD if plain else effect
         yield FieldChange(path=difference.path, effect=effect, containers=concerned)
+
+
+def _as_of_any_container(difference: Difference, old: v1.Pod, new: v1.Pod) -> Difference:
+    """Return a difference within a sidecar as the one of a regular container that it amounts to."""
+    inside = difference.pattern.removeprefix("spec.initContainers[]")
+    if not inside.startswith("."):
+        return difference
+    both = (find_container(pod.spec, difference.keys[0]) for pod in (old, new))
+    if not all(one is not None and is_sidecar(one) for one in both):
+        return difference
+    return replace(difference, pattern=f"spec.containers[]{inside}")
 
 
 def _concerned(
@@ -140,7 +156,8 @@ def _concerned(
     if difference.pattern.startswith("spec.volumes[]"):
         return _volume_effect(difference.keys[0], old, new)
     if difference.pattern.startswith("spec.hostAliases"):
-        names = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if not _has_own_hosts_file(c))
+        standing = (c for pod in (old, new) for c in standing_containers(pod.spec))
+        names = frozenset(c.name for c in standing if not _has_own_hosts_file(c))
         return (Effect.CONTAINER, names) if names else (Effect.NOTHING, names)
     if effect_of(difference.pattern) is Effect.RESIZE:
         before, after = (find_container(pod.spec, difference.keys[0]) for pod in (old, new))
@@ -154,9 +171,10 @@ def _concerned(
 
 def _volume_effect(volume: str, old: v1.Pod, new: v1.Pod) -> tuple[Effect, frozenset[str]]:
     """Return what a changed volume restarts; `compare` tells the reasons."""
-    if any(uses(init, volume) for pod in (old, new) for init in pod.spec.init_containers):
+    init = (c for pod in (old, new) for c in pod.spec.init_containers if not is_sidecar(c))
+    if any(uses(container, volume) for container in init):
         return Effect.POD, frozenset()
-    users = frozenset(c.name for pod in (old, new) for c in pod.spec.containers if uses(c, volume))
+    users = frozenset(c.name for pod in (old, new) for c in standing_containers(pod.spec) if uses(c, volume))
     if not users:
         return Effect.NOTHING, users
     if len(users) > 1 and users >= _names(old) | _names(new):
@@ -180,14 +198,17 @@ def _consequences(old: v1.Pod, new: v1.Pod) -> Iterator[FieldChange]:
     old_class, new_class = qos.qos_class(old), qos.qos_class(new)
     if old_class != new_class:
         yield FieldChange(path="status.qosClass", effect=Effect.POD)
-    for container in new.spec.containers:
-        if container.name in _names(old):
+    for kind, containers in (("containers", new.spec.containers), ("initContainers", new.spec.init_containers)):
+        for container in containers:
+            if find_container(old.spec, container.name) is None:
+                continue
+            alone = container.name in _names(old) & _names(new)
             for place in _stale_env(old, new, container):
-                path = f"spec.containers[{container.name}].{place}"
-                yield FieldChange(path=path, effect=Effect.CONTAINER, containers=frozenset({container.name}))
-    for init in new.spec.init_containers:
-        for place in _stale_env(old, new, init):
-            yield FieldChange(path=f"spec.initContainers[{init.name}].{place}", effect=Effect.POD)
+                yield FieldChange(
+                    path=f"spec.{kind}[{container.name}].{place}",
+                    effect=Effect.CONTAINER if alone else Effect.POD,
+                    containers=frozenset({container.name} if alone else ()),
+                )
 
 
 def _stale_env(old: v1.Pod, new: v1.Pod, container: v1.Container) -> Iterator[str]:

@@ -116,20 +116,27 @@ _CONTAINERS = (
     *_rows("spec.containers[].", Effect.REFUSED, "volumeDevices.**", "needs API objects"),
 )
 
+_ANEW = "the pod is initialised anew; a sidecar's: as that of any container"
+
 _INIT_CONTAINERS = (
     Rule(path="spec.initContainers[]", effect=Effect.POD, why="added, removed or moved: the pod is initialised anew"),
     *_rows(
         "spec.initContainers[].",
         Effect.POD,
-        "name args command env.** envFrom.** image lifecycle.postStart.** resources.** restartPolicy securityContext.** stdin"
-        " stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts.** workingDir",
-        "the pod is initialised anew",
+        "name args command env.** envFrom.** image lifecycle.postStart.** resources.** securityContext.** stdin stdinOnce"
+        " terminationMessagePath terminationMessagePolicy tty volumeMounts.** workingDir",
+        _ANEW,
     ),
     *_rows(
         "spec.initContainers[].",
         Effect.PROBER,
         "livenessProbe.** readinessProbe.** startupProbe.**",
         "sidecars only",
+    ),
+    Rule(
+        path="spec.initContainers[].restartPolicy",
+        effect=Effect.POD,
+        why="what is a sidecar and what is not: the pod is initialised anew",
     ),
     *_rows("spec.initContainers[].ports[].", Effect.PROBER, "containerPort name protocol"),
     *_rows(
@@ -148,7 +155,7 @@ _INIT_CONTAINERS = (
     *_rows("spec.initContainers[].", Effect.REFUSED, "volumeDevices.**", "needs API objects"),
 )
 
-_SHARED = "the containers that mount it; the pod if an init container or every one of several containers does"
+_SHARED = "the containers that mount it; the pod if an init container or every one of several others does"
 _VOLUMES = (
     Rule(path="spec.volumes[]", effect=Effect.CONTAINER, why=_SHARED),
     Rule(path="spec.volumes[].name", effect=Effect.CONTAINER, why=_SHARED),

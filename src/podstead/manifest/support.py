@@ -91,12 +91,10 @@ RULES: dict[str, Rule] = {
     "ObjectMeta.resourceVersion": _ignored(_SERVER_OWNED),
     "ObjectMeta.selfLink": _ignored(_SERVER_OWNED),
     "ObjectMeta.uid": _ignored("the node gives UIDs itself"),
-    "PodSpec.activeDeadlineSeconds": _refused("deadlines of pods (activeDeadlineSeconds)"),
     "PodSpec.affinity": _ignored("there is only this node to run on"),
     "PodSpec.automountServiceAccountToken": _ignored("no token is mounted, there is no API server", (False,)),
     "PodSpec.ephemeralContainers": _refused("ephemeral containers"),
     "PodSpec.evictionResponders": _ignored("nothing here evicts pods by request"),
-    "PodSpec.initContainers": _refused("init containers and sidecars"),
     "PodSpec.preemptionPolicy": _ignored("only system-critical pods preempt here", ("PreemptLowerPriority",)),
     "PodSpec.readinessGates": _refused_for("nobody on a node of its own meets the gates: the pod would never be ready"),
     "PodSpec.resourceClaims": _REFERENCE,
@@ -114,8 +112,6 @@ RULES: dict[str, Rule] = {
     "LifecycleHandler.tcpSocket": Rule(
         outcome=Outcome.REFUSED, text="no node can run a tcpSocket hook: write httpGet or exec"
     ),
-    "Container.restartPolicy": _refused("restart policies of single containers"),
-    "Container.restartPolicyRules": _refused("restart rules of single containers"),
     "Container.volumeDevices": _refused("block devices as volumes"),
     "GRPCAction.mode": _refused("modes of gRPC probes"),
     "HTTPGetAction.protocol": _refused("protocols of HTTP probes"),
@@ -138,16 +134,19 @@ HONOURED: dict[str, str] = {
     "Pod": "apiVersion kind metadata spec",
     "ObjectMeta": "annotations labels name namespace",
     "PodSpec": (
-        "containers dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostUsers hostname"
-        " hostnameOverride imagePullSecrets nodeName nodeSelector os overhead priority priorityClassName resources restartPolicy"
+        "activeDeadlineSeconds containers dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostUsers"
+        " hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector os overhead priority priorityClassName"
+        " resources restartPolicy"
         " runtimeClassName securityContext setHostnameAsFQDN shareProcessNamespace subdomain"
         " terminationGracePeriodSeconds volumes"
     ),
     "Container": (
         "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy resources"
-        " securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
+        " restartPolicy restartPolicyRules securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
     ),
     "ContainerResizePolicy": "resourceName restartPolicy",
+    "ContainerRestartRule": "action exitCodes",
+    "ContainerRestartRuleOnExitCodes": "operator values",
     "ContainerPort": "containerPort hostIP hostPort name protocol",
     "EnvVar": "name value valueFrom",
     "EnvVarSource": "configMapKeyRef fieldRef fileKeyRef resourceFieldRef secretKeyRef",

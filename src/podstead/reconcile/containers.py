@@ -86,6 +86,7 @@ class ContainerPass:
         found = self.observed.newest(spec.name)
         if self.is_starting(spec):
             out.unfinished = True
+            self.begin(spec.name, sandbox, out)
             return
         if found is None:
             self._missing(spec, sandbox, out)
@@ -107,6 +108,12 @@ class ContainerPass:
     def is_starting(self, spec: v1.Container) -> bool:
         """Return whether a start of this container is under way."""
         return f"container:{spec.name}" in self.observed.in_flight
+
+    def begin(self, name: str, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
+        """Say that a container is about to start where only another sandbox has a record of it."""
+        found = self.observed.newest(name)
+        if found is not None and (sandbox is None or found.sandbox_id != sandbox.id):
+            out.waiting.setdefault(name, Waiting(reason="ContainerCreating"))
 
     def _missing(self, spec: v1.Container, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
         """Start a container without a record, unless it has ended and its record was removed behind our back."""
@@ -294,6 +301,7 @@ class ContainerPass:
             out.later(failure.retry_at)
             return
         out.starts.append(step)
+        self.begin(name, sandbox, out)
         if out.hook_of:
             text = f"waits for the postStart hook of container {out.hook_of}"
             out.held[name] = Waiting(reason="ContainerCreating", message=text)

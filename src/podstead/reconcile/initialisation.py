@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s.containers import is_sidecar
 from podstead.k8s.restart_rules import Restart
+from podstead.reconcile.actions import Waiting
 from podstead.reconcile.hooks import is_started
 from podstead.reconcile.termination import grace_seconds
 from podstead.state.observed import ContainerState
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
     from podstead.reconcile.containers import ContainerPass, ContainerPlan
     from podstead.state.observed import ObservedContainer, ObservedSandbox
+
+
+INITIALISING = Waiting(reason="PodInitializing")
 
 
 def is_initialised(each: ContainerPass, sandbox: ObservedSandbox) -> bool:
@@ -40,6 +44,7 @@ def plan_initialisation(each: ContainerPass, sandbox: ObservedSandbox, out: Cont
             through = index < front or _run_to_its_end(each, spec, sandbox, out)
         if not through and index >= front:
             out.ahead += init[index + 1 :]
+            out.waiting |= dict.fromkeys((c.name for c in init[index + 1 :]), INITIALISING)
             return False
     return True
 
@@ -54,6 +59,7 @@ def _run_to_its_end(each: ContainerPass, spec: v1.Container, sandbox: ObservedSa
     found = each.observed.newest(spec.name)
     if each.is_starting(spec):
         out.unfinished = True
+        each.begin(spec.name, sandbox, out)
     elif found is None:
         each.start_lost(spec.name, sandbox, out)
     elif found.state is ContainerState.CREATED:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.k8s.containers import all_containers, standing_containers
-from podstead.reconcile.actions import RemoveContainer
+from podstead.reconcile.actions import RemoveContainer, Waiting
 from podstead.reconcile.completion import RECORDS_KEPT
 from podstead.reconcile.containers import ContainerPlan
-from podstead.reconcile.initialisation import is_initialised, plan_initialisation
+from podstead.reconcile.initialisation import INITIALISING, is_initialised, plan_initialisation
 from podstead.reconcile.restart_all import plan_restart_of_all
 from podstead.reconcile.termination import grace_seconds, stop_all
 from podstead.state.observed import ContainerState
@@ -27,8 +27,10 @@ def plan_containers(each: ContainerPass, sandbox: ObservedSandbox) -> ContainerP
     out = ContainerPlan()
     if plan_restart_of_all(each, sandbox, out):
         return out
-    if not each.effective.pod.spec.init_containers or not _is_unfinished(each, sandbox):
-        _plan_regular(each, sandbox, out)
+    regular = ContainerPlan()
+    _plan_regular(each, sandbox, regular)
+    if not each.effective.pod.spec.init_containers or not regular.unfinished:
+        out = regular
     elif is_initialised(each, sandbox):
         for container in standing_containers(each.effective.pod.spec):
             each.one(container, sandbox, out)
@@ -37,6 +39,7 @@ def plan_containers(each: ContainerPass, sandbox: ObservedSandbox) -> ContainerP
     else:
         out.unfinished = not out.failed_init
         out.ahead += each.effective.pod.spec.containers
+        out.waiting |= dict.fromkeys((*(s.name for s in regular.starts), *regular.waiting), INITIALISING)
     _leave_over(each, out)
     return out
 
@@ -46,20 +49,16 @@ def plan_without_sandbox(each: ContainerPass) -> ContainerPlan:
     out = ContainerPlan()
     _plan_regular(each, None, out)
     if out.unfinished:
-        out.ahead += each.effective.pod.spec.init_containers
+        init = each.effective.pod.spec.init_containers
+        out.ahead += init
+        waiting = INITIALISING if init else Waiting(reason="ContainerCreating")
+        out.waiting |= dict.fromkeys((*(c.name for c in init), *(s.name for s in out.starts)), waiting)
     return out
 
 
 def _plan_regular(each: ContainerPass, sandbox: ObservedSandbox | None, out: ContainerPlan) -> None:
     for container in each.effective.pod.spec.containers:
         each.one(container, sandbox, out)
-
-
-def _is_unfinished(each: ContainerPass, sandbox: ObservedSandbox) -> bool:
-    """Return whether a regular container runs, or starts sooner or later: the others are there for them."""
-    found = ContainerPlan()
-    _plan_regular(each, sandbox, found)
-    return found.unfinished
 
 
 def _leave_over(each: ContainerPass, out: ContainerPlan) -> None:

@@ -103,7 +103,8 @@ def _plan_without_sandbox(each: ContainerPass) -> PodActions:
         each.desired, each.effective, each.observed, each.history, each.drift, each.now, each.settings
     )
     # Images and volumes are made ready beside the sandbox, not after it.
-    return made.beside(_readiness_of(wanted, each)) if _only_starts(made) else made
+    beside = _readiness_of(wanted, each) if _only_starts(made) else PodActions()
+    return made.beside(beside).beside(PodActions(waiting=wanted.waiting))
 
 
 def _plan_in_sandbox(each: ContainerPass, sandbox: ObservedSandbox) -> PodActions:
@@ -120,7 +121,7 @@ def _plan_in_sandbox(each: ContainerPass, sandbox: ObservedSandbox) -> PodAction
     own = PodActions(
         steps=now_steps, waiting=plan.waiting, requeue_at=plan.requeue_at, restarting_all=plan.restarting_all
     )
-    waits = own.beside(replace(ready, steps=())).beside(PodActions(waiting=plan.held))
+    waits = replace(ready, steps=()).beside(own).beside(PodActions(waiting=plan.held))
     return waits.beside(plan_upkeep(each.effective, each.observed, each.now))
 
 

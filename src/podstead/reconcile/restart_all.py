@@ -48,16 +48,25 @@ def _causes(each: ContainerPass, sandbox: ObservedSandbox) -> list[ObservedConta
             continue
         if each.drift.container(found) or each.returns(found) or each.after(spec, found) is not Restart.ALL:
             continue
-        if each.is_due(found, ContainerPlan()):
+        if _is_cleared(found, each) or each.is_due(found, ContainerPlan()):
             causes.append(found)
     return causes
+
+
+def _is_cleared(found: ObservedContainer, each: ContainerPass) -> bool:
+    """Return whether the removal of this record is noted already; what is left of it is done, whatever the back-off."""
+    return each.history.of(found.name).cleared_attempt == found.attempt
 
 
 def _remove_causes(causes: list[ObservedContainer], each: ContainerPass) -> list[RemoveContainer]:
     """Return the removal of the last records, those of regular containers before those of init containers."""
     regular = {c.name for c in each.effective.pod.spec.containers}
     return [
-        _remove(c, each, crash_level(c, each.history.of(c.name), each.settings, each.now))
+        _remove(
+            c,
+            each,
+            None if _is_cleared(c, each) else crash_level(c, each.history.of(c.name), each.settings, each.now),
+        )
         for c in [c for c in causes if c.name in regular] or causes
     ]
 

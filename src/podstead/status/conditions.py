@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.containers import is_sidecar, standing_containers
 from podstead.state.records import RollbackReason
 from podstead.status.phase import TERMINAL
 from podstead.status.times import rfc3339
@@ -40,28 +41,33 @@ class Condition:
 
 def pod_conditions(
     phase: str,
-    statuses: Sequence[v1.ContainerStatus],
+    spec: v1.PodSpec,
+    statuses: Mapping[str, v1.ContainerStatus],
     desired: DesiredPod,
     actions: PodActions,
     *,
     sandbox_ready: bool,
     newer: Mapping[str, Sequence[str]],
 ) -> tuple[Condition, ...]:
-    """Return today's conditions in the order in which kubectl describes them.
+    """Return today's conditions in the order in which kubectl describes them; `statuses` is by container.
 
     `newer` are the containers with an older configuration, each with what has changed.
     """
-    unready = [s.name for s in statuses if not s.ready]
-    readiness = _readiness(phase, unready)
+    readiness = _readiness(phase, [c.name for c in standing_containers(spec) if not statuses[c.name].ready])
     out = [
         Condition(type="PodReadyToStartContainers", status=sandbox_ready),
-        Condition(type="Initialized", status=True),
+        _initialised(phase, spec, statuses),
         Condition(type="Ready", status=readiness is None, **_why(readiness)),
         Condition(type="ContainersReady", status=readiness is None, **_why(readiness)),
         Condition(type="PodScheduled", status=True),
     ]
-    if desired.record.evicted is not None:
-        why = desired.record.evicted.message
+    if actions.restarting_all:
+        text = "every container is cleared away, to start over from the first init container"
+        reason = "RestartAllContainersStarted"
+        out.append(Condition(type="AllContainersRestarting", status=True, reason=reason, message=text))
+    if desired.record.evicted is not None or desired.preempted:
+        evicted = desired.record.evicted
+        why = evicted.message if evicted is not None else "the pod makes room for one of higher priority"
         out.append(Condition(type="DisruptionTarget", status=True, reason="TerminationByKubelet", message=why))
     if desired.candidate is not None:
         stuck = actions.stuck
@@ -74,6 +80,24 @@ def pod_conditions(
             )
         )
     return (*out, *_configuration_condition(newer), *_update_conditions(desired.record))
+
+
+def _initialised(phase: str, spec: v1.PodSpec, statuses: Mapping[str, v1.ContainerStatus]) -> Condition:
+    """Return whether init containers have done their work and sidecars are through, or had been when a regular one ran."""
+    if phase == "Succeeded":
+        return Condition(type="Initialized", status=True, reason="PodCompleted")
+    through = {
+        c.name: statuses[c.name].started if is_sidecar(c) else statuses[c.name].ready for c in spec.init_containers
+    }
+    left = [name for name, done in through.items() if not done]
+    if not left or any(_has_run(statuses[c.name]) for c in spec.containers):
+        return Condition(type="Initialized", status=True)
+    message = f"containers with incomplete status: [{' '.join(left)}]"
+    return Condition(type="Initialized", status=False, reason="ContainersNotInitialized", message=message)
+
+
+def _has_run(status: v1.ContainerStatus) -> bool:
+    return status.state is not None and status.state.waiting is None
 
 
 def _configuration_condition(newer: Mapping[str, Sequence[str]]) -> Iterator[Condition]:

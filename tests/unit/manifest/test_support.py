@@ -52,9 +52,12 @@ def test_what_is_said_has_words() -> None:
 @pytest.mark.parametrize(
     ("container", "spec", "field"),
     [
-        ("", "initContainers: [{name: i, image: x}]\n", "spec.initContainers"),
-        ("restartPolicy: Always\n", "", "spec.containers[0].restartPolicy"),
-        ("", "activeDeadlineSeconds: 5\n", "spec.activeDeadlineSeconds"),
+        ("livenessProbe: {grpc: {port: 1, mode: x}}\n", "", "spec.containers[0].livenessProbe.grpc.mode"),
+        (
+            "readinessProbe: {httpGet: {port: 1, protocol: x}}\n",
+            "",
+            "spec.containers[0].readinessProbe.httpGet.protocol",
+        ),
     ],
 )
 def test_what_would_change_what_runs_is_refused_by_name(container: str, spec: str, field: str) -> None:

@@ -158,6 +158,7 @@ POD: list[tuple[str, object]] = [
     ("spec.hostUsers", False),
     ("spec.resources", {"limits": {"cpu": "1"}}),
     ("spec.initContainers", [{"name": "init", "image": "busybox"}]),
+    ("spec.initContainers", [{"name": "side", "image": "busybox", "restartPolicy": "Always"}]),
     (f"{WEB}.ports.0.hostPort", 8081),
     (f"{WEB}.ports.0.containerPort", 8000),
     (f"{WEB}.ports.0", REMOVE),
@@ -232,6 +233,50 @@ def test_a_volume_that_an_init_container_fills_restarts_the_pod() -> None:
     with_init = edited(MYSQL, ("spec.initContainers", init))
     assert changes(with_init, ("spec.volumes.0.hostPath.path", "/opt/other")).pod
     assert not changes(with_init, ("spec.volumes.1.hostPath.path", "/opt/other")).pod
+
+
+INIT = "spec.initContainers"
+SIDE = {"name": "side", "image": "busybox:1", "restartPolicy": "Always"}
+WITH_INIT = edited(PAIR, (INIT, [{"name": "init", "image": "busybox:1"}, SIDE]))
+
+
+@pytest.mark.parametrize(
+    ("edit", "pod", "containers", "prober"),
+    [
+        ((f"{INIT}.0.image", "busybox:2"), True, set(), False),
+        ((f"{INIT}.1.image", "busybox:2"), False, {"side"}, False),
+        ((f"{INIT}.1.command", ["x"]), False, {"side"}, False),
+        ((f"{INIT}.1.resources", {"requests": {"ephemeral-storage": "1Gi"}}), False, set(), False),
+        ((f"{INIT}.1.livenessProbe", {"tcpSocket": {"port": 80}}), False, set(), True),
+        ((f"{INIT}.1.restartPolicy", REMOVE), True, set(), False),
+        ((f"{INIT}.0.restartPolicy", "Always"), True, set(), False),
+        ((f"{INIT}.1.restartPolicyRules", []), False, set(), False),
+        ((f"{INIT}.1", REMOVE), True, set(), False),
+        (("spec.activeDeadlineSeconds", 60), False, set(), False),
+        (("spec.hostAliases", [{"ip": "10.0.0.1", "hostnames": ["x"]}]), False, {"side", "web", "log"}, False),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_an_edit_of_a_pod_with_an_init_container_and_a_sidecar(
+    edit: tuple[str, object], pod: bool, containers: set[str], prober: bool
+) -> None:
+    """A sidecar's own change is that of any container; what initialises the pod is done again with all of it."""
+    found = changes(WITH_INIT, edit)
+    assert (found.pod, found.prober) == (pod, prober), found.fields
+    assert pod or found.containers == containers
+
+
+def test_a_sidecars_resources_change_in_place_as_any_containers() -> None:
+    limited = edited(WITH_INIT, (f"{INIT}.1.resources", {"limits": {"memory": "10Mi"}}))
+    found = changes(limited, (f"{INIT}.1.resources.limits.memory", "20Mi"))
+    assert (found.pod, found.containers, found.resize) == (False, frozenset(), frozenset({"side"}))
+
+
+def test_a_sidecar_that_reads_a_changed_label_restarts_alone() -> None:
+    source = {"fieldRef": {"fieldPath": "metadata.labels['role']"}}
+    content = edited(WITH_INIT, (f"{INIT}.1.env", [{"name": "ROLE", "valueFrom": source}]))
+    found = changes(content, ("metadata.labels.role", "new"))
+    assert (found.pod, found.containers) == (False, frozenset({"side"}))
 
 
 def test_a_volume_that_only_env_reads_belongs_to_its_container() -> None:

@@ -150,19 +150,23 @@ class Fate(Enum):
     NOT_DONE = "it failed, and nothing came of it"
     REPLY_LOST = "it was done, and seems to have failed"
     DIED_BEFORE = "the agent died before it"
+    NOTED = "it was noted, and the agent lives and has not come to it"
+    DIED_NOTED = "it was noted, and the agent died before it"
     DIED_AFTER = "the agent died after it, and what it noted of it is lost"
 
 
 def suffer(world: World, step: Step, fate: Fate) -> None:
     """Let a step meet its fate. What lives only in memory is gone with the agent."""
     noted = world.history
+    if fate in {Fate.NOTED, Fate.DIED_NOTED}:
+        world.history = world.after(step)
     if fate in {Fate.DONE, Fate.REPLY_LOST, Fate.DIED_AFTER}:
         world.act(step)
     if fate in {Fate.NOT_DONE, Fate.REPLY_LOST}:
         world.failures[step.key] = TaskFailure(reason="Failed", message="", since=world.now, retry_at=world.now + 1)
     if fate is Fate.DIED_AFTER and not isinstance(step, StopContainer):  # a stop's note is in time: it takes seconds
         world.history = noted
-    if fate in {Fate.DIED_BEFORE, Fate.DIED_AFTER}:
+    if fate in {Fate.DIED_BEFORE, Fate.DIED_AFTER, Fate.DIED_NOTED}:
         world.agent_dies()
 
 

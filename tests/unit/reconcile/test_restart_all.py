@@ -81,3 +81,16 @@ def test_an_init_containers_rule_starts_over_too(policy: str) -> None:
     world.settle()
     assert world.running() == {"s": 1, "web": 0}
     assert world.history.of("i").restart_count == 1
+
+
+def test_a_removal_that_is_noted_and_under_way_is_not_given_up() -> None:
+    """The note advances the crash curve: it must not make the pod wait with half of its records gone."""
+    world = world_of()
+    world.crash("main", code=88)
+    while [c.name for c in world.containers] != ["main"]:
+        world.act(world.plan().steps[0])
+    (last,) = world.plan().steps
+    world.history = world.after(last)
+    assert [type(step) for step in world.plan().steps] == [RemoveContainer]
+    world.settle()
+    assert world.running() == {"s": 1, "main": 1, "beside": 1}

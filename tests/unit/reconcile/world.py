@@ -455,6 +455,23 @@ class World:
             assert found.state is not ContainerState.RUNNING, "a sandbox was ended under a running container"
         self.sandboxes = [replace(s, ready=False) if s.id == identifier else s for s in self.sandboxes]
 
+    def after(self, step: Step) -> PodHistory:
+        """Return what is noted of a step, without doing it."""
+        trial = replace(
+            self,
+            sandboxes=list(self.sandboxes),
+            containers=list(self.containers),
+            images=dict(self.images),
+            pulled=set(self.pulled),
+            prepared=set(self.prepared),
+            failures=dict(self.failures),
+            others=list(self.others),
+            pre_stopped=set(self.pre_stopped),
+            log=[],
+        )
+        trial.act(step)
+        return trial.history
+
     def agent_dies(self) -> None:
         """Forget what lives only in the agent's memory."""
         self.prepared.clear()
