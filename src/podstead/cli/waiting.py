@@ -128,5 +128,9 @@ def _reasons(pod: Pod) -> Iterator[str]:
     uid = found.metadata.annotations.get("kubernetes.io/config.hash", "")
     events = decode(pod.client.get(EVENTS.path(pod.namespace)), _Events).items
     warnings = [e for e in events if e.type == "Warning" and e.involved_object.uid == uid]
-    for event in sorted(warnings, key=lambda e: e.last_timestamp or "")[-SHOWN_EVENTS:]:
+    # What a container waits for is in its events too, under every reason that it had.
+    latest = {
+        e.message: e for e in sorted(warnings, key=lambda e: e.last_timestamp or "") if (e.message or "") not in why
+    }
+    for event in list(latest.values())[-SHOWN_EVENTS:]:
         yield printable(f"  {event.reason}: {event.message}")

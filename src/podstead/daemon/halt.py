@@ -54,7 +54,7 @@ async def end_pods(client: CRIClient, instance: str, grace_of: Callable[[PodUID]
             await _gone_is_fine(client.remove_sandbox(sandbox_id))  # type: ignore[arg-type]  # ids are strings here
 
     await asyncio.gather(*(remove(s.id) for s in sandboxes))
-    yield f"removed {len(sandboxes)} pods from the runtime"
+    yield f"removed {len(sandboxes)} pod{'' if len(sandboxes) == 1 else 's'} from the runtime"
 
 
 async def end_host(paths: Paths, private: PrivateContainerd, network: HostNetwork | None, cgroup_root: str) -> None:

@@ -219,6 +219,8 @@ async def test_apply_tells_why_it_is_not_ready(shell: Shell, node: Node, file: s
     unhealthy = event("web-node1.1", "Readiness probe failed: connection refused", namespace="default")
     about = msgspec.structs.replace(unhealthy.involved_object, uid="hash-web-node1")
     node.store.put(EVENTS, msgspec.structs.replace(unhealthy, involved_object=about, type="Warning"))
+    told = event("web-node1.2", "no such image", namespace="default")
+    node.store.put(EVENTS, msgspec.structs.replace(told, involved_object=about, type="Warning"))
     remark = Message(line=1, column=1, field="", severity=Severity.ERROR, message="is broken")
     node.agent.reports = [
         FileReport(path="/m/web.yaml", verdict="Rejected", reason="Invalid", messages=(remark,), pods=(KEY,))
