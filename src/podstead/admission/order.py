@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.manifest.start_after import start_after
 from podstead.state.desired import Blocked
-from podstead.state.start_order import circle
+from podstead.state.start_order import circle, entangled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ class StartOrder:
         self._there = {pod.key: pod for pod in pods if not pod.terminating}
         contents = ((pod.key, pod.effective or pod.candidate) for pod in self._there.values())
         self._waits = {key: start_after(content) for key, content in contents if content is not None}
+        self._tangle = entangled(self._waits)
 
     def awaited(self, pod: NodePod) -> Blocked | None:
         """Return why a pod must not start yet.
@@ -45,7 +46,9 @@ class StartOrder:
         return key in self._there and self._there[key].ready
 
     def _leads(self, key: PodKey, pod: NodePod) -> bool:
-        return key in circle(pod.key, {**self._waits, pod.key: (key,)})
+        if pod.key not in self._tangle or key not in self._tangle:
+            return False
+        return key in circle(pod.key, {**self._tangle, pod.key: (key,)})
 
     def _said(self, key: PodKey) -> str:
         return f"pod {key}, which is not ready" if key in self._there else f"pod {key}, which is not on this node"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from podstead.admission.order import AWAITING
@@ -70,3 +71,11 @@ def test_an_edit_of_a_running_pod_waits_for_nobody() -> None:
 def test_pods_in_a_circle_do_not_keep_each_other_down() -> None:
     a, b, c = (restarting(f"{x}-n", named(f"{x}-n", y)) for x, y in (("a", "b"), ("b", "a"), ("c", "a")))
     assert said(a, b, c) == {"a-n": "", "b-n": "", "c-n": "starts after pod default/a-n, which is not ready"}
+
+
+def test_a_plan_of_300_pods_that_each_wait_for_16_costs_little() -> None:
+    pods = [new(f"p{i}", *(f"p{i - back}" for back in range(1, 17) if i >= back)) for i in range(300)]
+    began = time.process_time()
+    waits = said(*pods)
+    assert time.process_time() - began < 0.8, "it was 2.7 s, at each change of any pod, on the loop that probes run on"
+    assert [name for name, why in waits.items() if not why] == ["p0-n"]
