@@ -19,10 +19,11 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.client import CRIClient
 from podstead.cri.events import ExitSource
 from podstead.daemon.agent import Agent
+from podstead.daemon.ground import Ground
 from podstead.daemon.node import Machine
 from podstead.daemon.node_state import NodeState
 from podstead.daemon.operations import build_operations
-from podstead.daemon.parts import Ground, build_parts
+from podstead.daemon.parts import build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeConnection, RuntimeSetup, cri_facts
 from podstead.daemon.stores import Stores

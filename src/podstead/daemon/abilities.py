@@ -9,7 +9,7 @@ from podstead.state.runtime import HandlerFeatures
 from podstead.state.runtime_classes import RuntimeClasses, with_handlers
 
 if TYPE_CHECKING:
-    from podstead.daemon.parts import Ground
+    from podstead.daemon.ground import Ground
 
 
 def abilities(ground: Ground) -> Abilities:

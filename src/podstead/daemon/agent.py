@@ -18,6 +18,7 @@ from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
 from podstead.daemon.front import AgentFront
+from podstead.daemon.ground import Ground
 from podstead.daemon.heap import keep_small
 from podstead.daemon.housekeeping import Housekeeping
 from podstead.daemon.image_needs import image_directory
@@ -27,7 +28,7 @@ from podstead.daemon.node_state import NodeState
 from podstead.daemon.objects import load_objects
 from podstead.daemon.operations import build_operations
 from podstead.daemon.ownership import check_runtime
-from podstead.daemon.parts import Ground, build_parts
+from podstead.daemon.parts import build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
@@ -194,7 +195,7 @@ class Agent:
             "adoption": lambda: self._adopt(parts),
             "objects": parts.objects.loop.run,
             "config-files": parts.objects.files.run,
-            "volumes": VolumeKeeper(ground, parts).run,
+            "volumes": VolumeKeeper(self._clock, parts.volumes, parts.upkeep.homes, parts.table, parts.pleg).run,
             **parts.upkeep.loops,
         }
         if parts.sync is not None:

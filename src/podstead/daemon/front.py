@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from podstead.agent.session import PodSession
-    from podstead.daemon.parts import Ground, Parts
+    from podstead.daemon.ground import Ground
+    from podstead.daemon.parts import Parts
     from podstead.server.port import ExecRequest, FileReport, LogRequest
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from podstead.admission.abilities import Abilities
-    from podstead.daemon.parts import Ground, Parts
+    from podstead.daemon.ground import Ground
+    from podstead.daemon.parts import Parts
     from podstead.daemon.reporting import Board
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.state.runtime import RuntimeInfo

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
     from podstead.config import Paths
-    from podstead.daemon.parts import Ground
+    from podstead.daemon.ground import Ground
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.state.runtime import Image, RegistryAuth
     from podstead.store.facts import FactStore

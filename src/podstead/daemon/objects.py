@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from podstead.agent.table import PodTable
-    from podstead.daemon.parts import Ground
+    from podstead.daemon.ground import Ground
     from podstead.k8s import core_v1 as v1
     from podstead.state.objects import ObjectKey
 

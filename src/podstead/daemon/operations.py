@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.shelf import RevisionShelf, StoredBytes
     from podstead.agent.syncloop import SyncLoop
-    from podstead.daemon.parts import Ground, Parts
+    from podstead.daemon.ground import Ground
+    from podstead.daemon.parts import Parts
     from podstead.daemon.reporting import Board
     from podstead.identity import PodKey, RevisionID
     from podstead.server.operations import Application, Deletion

@@ -36,7 +36,7 @@ from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, huge_pages, node_labels
 from podstead.daemon.objects import build_configuration, build_objects
-from podstead.daemon.reporting import ApiObjects, Board, EventRecorder
+from podstead.daemon.reporting import ApiObjects, Board
 from podstead.daemon.runtime import seccomp_root
 from podstead.daemon.tending import build_upkeep
 from podstead.daemon.volumes import pod_volumes
@@ -55,50 +55,25 @@ from podstead.volumes.id_ranges import IdRanges
 from podstead.volumes.resolv import ClusterDNS
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable
 
     from podstead.agent.inputs import PodInputs
     from podstead.agent.objects import LocalObjects
     from podstead.agent.session import PodSession
     from podstead.agent.syncloop import Source
-    from podstead.cgroups.tree import CgroupTree
-    from podstead.clock import Clock
     from podstead.config import Settings
+    from podstead.daemon.ground import Ground
     from podstead.daemon.image_needs import ImageLedger
-    from podstead.daemon.node import Machine
-    from podstead.daemon.node_state import NodeState
     from podstead.daemon.objects import Configuration, ObjectParts
-    from podstead.daemon.runtime import RuntimeConnection
-    from podstead.daemon.stores import Stores
     from podstead.daemon.tending import Upkeep
     from podstead.identity import PodKey, PodUID
     from podstead.sources.decoder import DecodeLimits
     from podstead.state.probes import ProbeKind, ProbeVerdict
-    from podstead.store.instance import Instance
-    from podstead.upkeep.signals import SignalSource
     from podstead.volumes.home import PodVolumes
 
 SLOTS_PER_CPU = 2
 """Best throughput of starts (spec/cri.md 2)."""
 DOCKER_CONFIG = Path("/root/.docker/config.json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What every part stands on."""
-
-    settings: Settings
-    instance: Instance
-    clock: Clock
-    stores: Stores
-    connection: RuntimeConnection
-    recorder: EventRecorder
-    machine: Machine
-    cgroups: CgroupTree
-    state: NodeState
-    signals: SignalSource
-    log: logging.Logger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.pleg import Pleg
     from podstead.agent.table import PodTable
-    from podstead.daemon.parts import Ground
+    from podstead.daemon.ground import Ground
     from podstead.identity import PodUID
     from podstead.volumes.home import PodVolumes
 

@@ -20,9 +20,13 @@ from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.payload import ContentSources
 
 if TYPE_CHECKING:
+    from podstead.agent.home import PodHomes
+    from podstead.agent.pleg import Pleg
     from podstead.agent.session import PodSession
+    from podstead.agent.table import PodTable
+    from podstead.clock import Clock
     from podstead.config import Settings
-    from podstead.daemon.parts import Ground, Parts
+    from podstead.daemon.ground import Ground
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.objects import ObjectLookup
@@ -52,12 +56,12 @@ def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
 class VolumeKeeper:
     """Removes volumes that nobody uses any more: of edits that took them out, and of pods that nothing else remembers."""
 
-    def __init__(self, ground: Ground, parts: Parts) -> None:
-        self._clock = ground.clock
-        self._volumes = parts.volumes
-        self._homes = parts.upkeep.homes
-        self._table = parts.table
-        self._pleg = parts.pleg
+    def __init__(self, clock: Clock, volumes: PodVolumes, homes: PodHomes, table: PodTable, pleg: Pleg) -> None:
+        self._clock = clock
+        self._volumes = volumes
+        self._homes = homes
+        self._table = table
+        self._pleg = pleg
         self._tidied: dict[PodUID, tuple[v1.Volume, ...]] = {}
 
     async def run(self) -> None:
