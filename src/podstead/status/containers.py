@@ -133,7 +133,8 @@ def _last_state(
     previous = scene.observed.previous(container.name)
     if previous is not None and previous.state is ContainerState.EXITED:
         return terminated(previous, scene.runtime)
-    if state.waiting is not None and found is None:
+    starting = f"container:{container.name}" in scene.observed.in_flight  # noted as started before it is there
+    if state.waiting is not None and found is None and not starting:
         memory = scene.history.of(container.name)
         if memory.cleared_attempt == memory.last_attempt >= 0:
             return v1.ContainerStateTerminated(

@@ -10,6 +10,7 @@ import pytest
 from podstead.k8s import core_v1 as v1
 from podstead.server.printers.pods import pod_cells
 from podstead.state.observed import ContainerState
+from podstead.state.records import ContainerHistory
 from podstead.status.generate import NodeIdentity, generate_pod
 from tests.unit.reconcile.world import World, make_pod, revision, setup, sidecar
 
@@ -215,6 +216,15 @@ def test_a_lost_container_does_not_make_the_pod_pending() -> None:
     it.settle()
     assert last(it.of("web")) == (137, "ContainerStatusUnknown"), "what was shown is kept"
     assert it.of("web").restart_count == 1
+
+
+def test_a_container_that_is_being_started_is_not_lost() -> None:
+    it = shown()
+    memory = ContainerHistory(last_attempt=0, started_attempt=0)
+    it.world.history = replace(it.world.history, containers={"web": memory})
+    it.world.in_flight = frozenset({"container:web"})
+    it.look()
+    assert it.of("web").last_state is None
 
 
 def test_the_lost_record_of_an_init_container_is_no_loss() -> None:
