@@ -16,7 +16,7 @@ from podstead.manifest.reading import foremost
 from podstead.server.port import FileReport, NodeStatusReport, RuntimeReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from podstead.k8s import core_v1 as v1
 
@@ -46,7 +46,7 @@ def overview(status: Status, files: Sequence[FileReport], pods: Sequence[v1.Pod]
     lines += _section("Files that are not run", [_file(report) for report in refused])
     lines += _section("Worth knowing", list(_remarks(pods)))
     lines += _section("Wrong", [f"{problem.reason}: {problem.message}" for problem in status.problems])
-    advice = _advice(status, refused, [pod for pod, _ in waiting])
+    advice: Iterable[str] = dict.fromkeys(_advice(status, refused, [pod for pod, _ in waiting]))
     if flags:
         advice = (_OWN_COMMAND.sub(lambda _: f"podstead {flags} ", text) for text in advice)
     return [*lines, *_section("Next", list(advice))]
@@ -59,6 +59,9 @@ def why_not_ready(pod: v1.Pod) -> str:
         return ""
     if is_ready(pod):
         return ""
+    for container in status.init_container_statuses:
+        if not container.ready and not container.started and container.state and container.state.running:
+            return f"container {container.name}: runs, and the containers after it wait for it"
     for container in (*status.init_container_statuses, *status.container_statuses):
         if container.ready:
             continue

@@ -8,7 +8,7 @@ import msgspec
 
 from podstead.cli.describe_container import probe_text
 from podstead.cli.describe_pod import describe_pod
-from podstead.cli.overview import Status, overview
+from podstead.cli.overview import Status, overview, why_not_ready
 from podstead.k8s import core_v1 as v1
 from podstead.manifest.reading import Message, Severity
 from podstead.server.port import FileReport, Problem
@@ -254,6 +254,27 @@ def test_the_sources_of_an_environment_are_named() -> None:
     assert after(text, "M:") == "<set> from limits.memory"
     assert after(text, "C:") == "<set> from limits.cpu of container side"
     assert after(text, "F:") == "<set to the key 'K' in file 'made/env' of volume 'made'>"
+
+
+def test_status_names_the_init_container_that_is_at_work() -> None:
+    waiting = v1.ContainerState(waiting=v1.ContainerStateWaiting(reason="PodInitializing"))
+    begun = v1.ContainerState(running=v1.ContainerStateRunning())
+    first, second = (
+        v1.ContainerStatus(name=name, image="i", image_id="", ready=False, restart_count=0, started=False, state=state)
+        for name, state in (("prepare", begun), ("side", waiting))
+    )
+    pod = v1.Pod(
+        metadata=v1.ObjectMeta(name="p"),
+        spec=v1.PodSpec(containers=()),
+        status=v1.PodStatus(phase="Pending", init_container_statuses=(first, second)),
+    )
+    assert why_not_ready(pod) == "container prepare: runs, and the containers after it wait for it"
+
+
+def test_what_to_type_is_said_once() -> None:
+    problems = tuple(Problem(reason=f"Reason{n}", message="x", advice="podstead get files") for n in range(2))
+    lines = overview(Status(node="node1", version="1", instance="i", problems=problems), (), ())
+    assert lines[-2:] == ["Next:", "  podstead get files"]
 
 
 async def test_status_of_an_empty_node_says_how_to_begin(shell: Shell) -> None:
