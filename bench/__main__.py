@@ -21,6 +21,7 @@ from bench import machine, podman
 from bench.agent import remove_cgroup, running_node
 from bench.floor import Floor
 from bench.kubelet import running_kubelet
+from bench.load import Load
 from bench.pods import BenchError
 from bench.rows import FULL, QUICK, Rows
 from bench.subjects import ManifestSubject
@@ -98,6 +99,8 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
             await rows.network()
         if "burst" in options.rows:
             await rows.burst(node)
+        if "load" in options.rows:
+            await Load(node, (floor, subjects[1]), results, out).run(effort.load)
     return results
 
 

@@ -61,7 +61,7 @@ async def running_node(root: Path, oci_runtime: str) -> AsyncIterator[Node]:
     environment = await asyncio.to_thread(_compiled, root / "bytecode")
     command = (
         *(sys.executable, "-m", "podstead", "run", f"--root-dir={paths.root}", f"--pod-manifest-path={manifests}"),
-        *(f"--hostname-override={NODE}", f"--oci-runtime={oci_runtime}", "--v=1"),
+        *(f"--hostname-override={NODE}", f"--oci-runtime={oci_runtime}", "--v=1", "--max-pods=500"),
     )
     with log.open("wb") as errors:
         agent = subprocess.Popen(  # noqa: ASYNC220 - returns at once; its session is its own: Ctrl-C comes in order

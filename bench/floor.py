@@ -89,6 +89,23 @@ class Floor:
             for pod in pods:
                 group.create_task(one(pod))
 
+    async def execs(self, pod: BenchPod, command: tuple[str, ...], at_once: int, seconds: float) -> int:
+        """Call ExecSync in the pod's container again and again; returns how many ended within the time."""
+        container, done = self._made[pod.name].container, 0
+
+        async def again() -> None:
+            nonlocal done
+            while True:
+                await self._runtime.exec_sync(container, command, 10)
+                done += 1
+
+        workers = [asyncio.create_task(again()) for _ in range(at_once)]
+        await asyncio.wait(workers, timeout=seconds)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        return done
+
     async def edit(self, pod: BenchPod) -> None:
         """StopContainer, CreateContainer, StartContainer in the same sandbox."""
         await self._runtime.stop_container(self._made[pod.name].container, 5)

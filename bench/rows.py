@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.load import LoadEffort
 from bench.pods import BenchPod, marked, now
 from bench.table import PODMAN, PODSTEAD, Results
 from bench.usage import MIB, cpu_percent, memory
@@ -35,10 +36,13 @@ class Effort:
     podman_burst: int
     """The largest burst that podman takes part in: at a second a pod 100 say nothing that 20 do not."""
     idle_seconds: float
+    load: LoadEffort
 
 
-QUICK = Effort(rounds=2, burst_rounds=1, bursts=(20,), podman_burst=0, idle_seconds=8)
-FULL = Effort(rounds=8, burst_rounds=2, bursts=(20, 100), podman_burst=20, idle_seconds=20)
+QUICK_LOAD = LoadEffort(probed_pods=5, exec_containers=30, pods=40, edits=200, seconds=6)
+FULL_LOAD = LoadEffort(probed_pods=30, exec_containers=100, pods=300, edits=1000, seconds=20)
+QUICK = Effort(rounds=2, burst_rounds=1, bursts=(20,), podman_burst=0, idle_seconds=8, load=QUICK_LOAD)
+FULL = Effort(rounds=8, burst_rounds=2, bursts=(20, 100), podman_burst=20, idle_seconds=20, load=FULL_LOAD)
 
 
 class Rows:

@@ -13,6 +13,7 @@ class Unit(StrEnum):
     MILLISECONDS = "ms"
     MEBIBYTES = "MiB"
     PERCENT = "% of a core"
+    RESTARTS = "restarts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,14 @@ ROWS = (
     Row(key="rss-100", group="burst", title="agent's RSS, 100 pods", unit=Unit.MEBIBYTES, most=52),
     Row(key="pss-100", group="burst", title="agent's PSS, 100 pods", unit=Unit.MEBIBYTES),
     Row(key="cpu-100", group="burst", title="agent's CPU, 100 idle pods", unit=Unit.PERCENT, most=0.6),
+    Row(key="probes-false", group="load", title="many probes: false restarts", unit=Unit.RESTARTS, most=0),
+    Row(key="probes-cpu", group="load", title="many probes: agent's CPU", unit=Unit.PERCENT),
+    Row(key="probes-rss", group="load", title="many probes: agent's RSS", unit=Unit.MEBIBYTES, most=150),
+    Row(key="exec", group="load", title="exec probes beyond their limit: time for each"),
+    Row(key="many-start", group="load", title="many pods at once: time for each"),
+    Row(key="many-rss", group="load", title="many pods: agent's RSS", unit=Unit.MEBIBYTES, most=150),
+    Row(key="many-cpu", group="load", title="many idle pods: agent's CPU", unit=Unit.PERCENT),
+    Row(key="edits", group="load", title="many edits of 20 pods: time for each"),
 )
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
 FLOOR, PODSTEAD, PODMAN, KUBELET = "floor", "Podstead", "podman", "kubelet"
