@@ -45,7 +45,7 @@ class Entry:
 COMMANDS = (
     Entry(name="run", module="run", summary="run the agent: keep the static pods of a directory running"),
     Entry(name="status", module="status", summary="show this node on one screen, and what to type next"),
-    Entry(name="get", module="get", summary="show pods, nodes, events, namespaces or manifest files"),
+    Entry(name="get", module="get", summary="show pods, nodes, events, namespaces, files, ConfigMaps or Secrets"),
     Entry(name="describe", module="describe", summary="show everything about a pod or the node"),
     Entry(name="logs", module="logs", summary="print the log of a container"),
     Entry(name="exec", module="exec", summary="run a command in a container"),

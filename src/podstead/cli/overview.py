@@ -59,6 +59,8 @@ def why_not_ready(pod: v1.Pod) -> str:
         return ""
     if is_ready(pod):
         return ""
+    if status.phase == "Failed" and status.reason:
+        return ": ".join(part for part in (status.reason, status.message) if part)
     for container in status.init_container_statuses:
         if not container.ready and not container.started and container.state and container.state.running:
             return f"container {container.name}: runs, and the containers after it wait for it"

@@ -106,7 +106,7 @@ class AgentFront:
             if request.previous or newest is not None:
                 raise OperatorError(f'{what} "{request.container}" in pod "{request.name}" not found')
             raise OperatorError(
-                f'container "{request.container}" in pod "{request.name}" is waiting to start: ContainerCreating'
+                f'container "{request.container}" in pod "{request.name}" is waiting to start: {request.waiting}'
             )
         path = directory / log_path(request.container, wanted[0])
         query = LogQuery(

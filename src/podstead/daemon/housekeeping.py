@@ -212,5 +212,5 @@ def _board_problems(board: Board) -> Iterator[Problem]:
         text = f"{board.overflow} files beyond the budget of the {place.name} are not read"
         yield Problem(reason="TooManyFiles", message=text, advice=f"remove what is none of the {place.files}")
     if rejected := board.counts().get("Rejected"):
-        text = f"{rejected} {place.files} are rejected"
+        text = f"of the {place.files} {rejected} {'is' if rejected == 1 else 'are'} rejected"
         yield Problem(reason=place.rejected, message=text, advice="podstead get files")

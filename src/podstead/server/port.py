@@ -125,7 +125,8 @@ class LogRequest:
     `uid` is the incarnation (`kubernetes.io/config.hash`), by which log directories are named. `previous` asks for
     the last ended attempt. `since` is Unix seconds, `tail_lines` counts from the end after `since` was applied,
     `limit_bytes` ends the output. `timestamps` puts RFC 3339 with nanoseconds and a blank before each line. `follow`
-    goes on until the container ends for good or the iterator is closed.
+    goes on until the container ends for good or the iterator is closed. `waiting` is what the container's status says
+    that it waits for.
     """
 
     namespace: str
@@ -138,6 +139,7 @@ class LogRequest:
     since: float | None = None
     tail_lines: int | None = None
     limit_bytes: int | None = None
+    waiting: str = "ContainerCreating"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -271,6 +271,14 @@ def test_status_names_the_init_container_that_is_at_work() -> None:
     assert why_not_ready(pod) == "container prepare: runs, and the containers after it wait for it"
 
 
+def test_status_says_why_a_pod_was_ended_rather_than_how_its_containers_did() -> None:
+    killed = v1.ContainerState(terminated=v1.ContainerStateTerminated(exit_code=137, reason="Error"))
+    one = v1.ContainerStatus(name="c", image="i", image_id="", ready=False, restart_count=0, state=killed)
+    status = v1.PodStatus(phase="Failed", reason="DeadlineExceeded", message="too long", container_statuses=(one,))
+    pod = v1.Pod(metadata=v1.ObjectMeta(name="p"), spec=v1.PodSpec(containers=()), status=status)
+    assert why_not_ready(pod) == "DeadlineExceeded: too long"
+
+
 def test_what_to_type_is_said_once() -> None:
     problems = tuple(Problem(reason=f"Reason{n}", message="x", advice="podstead get files") for n in range(2))
     lines = overview(Status(node="node1", version="1", instance="i", problems=problems), (), ())

@@ -46,6 +46,20 @@ async def test_a_log_is_plain_text(node: Node) -> None:
     assert node.agent.log_closed
 
 
+async def test_a_log_that_is_not_there_yet_names_what_its_container_waits_for(node: Node) -> None:
+    item = pod("web-node1")
+    assert item.status is not None
+    waiting = v1.ContainerState(waiting=v1.ContainerStateWaiting(reason="PodInitializing"))
+    (one,) = item.status.container_statuses
+    changed = (msgspec.structs.replace(one, state=waiting),)
+    node.store.put(
+        PODS,
+        msgspec.structs.replace(item, status=msgspec.structs.replace(item.status, container_statuses=changed)),
+    )
+    await node.get(LOG)
+    assert node.agent.log_requests[0].waiting == "PodInitializing"
+
+
 async def test_log_options(node: Node) -> None:
     node.store.put(PODS, pod("web-node1"))
     await node.get(

@@ -74,17 +74,19 @@ class ContainerHandlers:
             )
         if since_seconds is not None:
             since = self._clock.now().wall - since_seconds
+        container = choose_container(pod, request.parameter("container") or "")
         return LogRequest(
             namespace=pod.metadata.namespace or "",
             name=pod.metadata.name or "",
             uid=pod.metadata.annotations.get(CONFIG_HASH) or pod.metadata.uid or "",
-            container=choose_container(pod, request.parameter("container") or ""),
+            container=container,
             previous=flag(request, "previous"),
             follow=flag(request, "follow"),
             timestamps=flag(request, "timestamps"),
             since=since,
             tail_lines=whole_number(request, "tailLines", least=0),
             limit_bytes=whole_number(request, "limitBytes", least=1),
+            waiting=_waiting(pod, container),
         )
 
     async def exec(self, request: Request, path: PathValues) -> Reply:
@@ -146,3 +148,12 @@ async def _forward(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
             stack.push_async_callback(close)
         async for piece in pieces:
             yield piece
+
+
+def _waiting(pod: v1.Pod, container: str) -> str:
+    """Return why a container waits, as its status has it: the kubelet says it where there is no log yet."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses) if pod.status else ()
+    for one in statuses:
+        if one.name == container and one.state is not None and one.state.waiting is not None:
+            return one.state.waiting.reason or "ContainerCreating"
+    return "ContainerCreating"
