@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from podstead.admission.plan import PREEMPTED
 from podstead.k8s.containers import find_container, is_sidecar
 from podstead.reconcile.actions import (
     FinishIncarnation,
@@ -179,13 +180,16 @@ def removal(observed: ObservedPod) -> tuple[Step, ...]:
 
 
 def plan_preemption(desired: DesiredPod, observed: ObservedPod, now: Instant) -> PodActions:
-    """Return the steps that make room: everything stops, records and volumes stay for the pod's return."""
+    """Return the steps that make room: everything stops, records and volumes stay for the pod's return.
+
+    A pod that goes for a critical one has the kubelet's event Preempting, one that is evicted or whose node goes down Killing.
+    """
     blocked = desired.blocked
     stuck = Waiting(
-        reason=blocked.reason if blocked else "Preempted",
+        reason=blocked.reason if blocked else PREEMPTED,
         message=blocked.message if blocked else "makes room for a critical pod",
     )
-    return rest(desired, observed, now, stuck, reason="Preempting")
+    return rest(desired, observed, now, stuck, reason="Preempting" if stuck.reason == PREEMPTED else "Killing")
 
 
 def rest(

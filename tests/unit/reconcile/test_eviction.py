@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from podstead.clock import Instant
 from podstead.identity import ContainerID, RevisionID
 from podstead.reconcile.actions import RemoveSandbox, StopContainer
 from podstead.reconcile.eviction import plan_making_way
 from podstead.reconcile.memory import after_return
+from podstead.reconcile.termination import plan_preemption
 from podstead.state.desired import Blocked, DesiredPod
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedPod
 from podstead.state.records import Claim, ContainerHistory, Eviction, PodHistory, PodRecord
@@ -77,3 +80,10 @@ def test_it_begins_as_from_new_and_uses_no_attempt_twice() -> None:
     ran = ContainerHistory(last_attempt=4, started_attempt=4, restart_count=3, backoff_level=2, exit_attempt=4)
     anew = after_return(PodHistory(sandbox_attempt=2, sandbox_level=1, containers={"a": ran}))
     assert anew == PodHistory(sandbox_attempt=2, containers={"a": ContainerHistory(last_attempt=4)})
+
+
+@pytest.mark.parametrize(("cause", "told"), [("Preempted", "Preempting"), ("NodeShutdown", "Killing")])
+def test_only_a_pod_that_goes_for_another_is_said_to_be_preempted(cause: str, told: str) -> None:
+    desired = replace(DESIRED, record=replace(RECORD, evicted=None), blocked=Blocked(reason=cause, message="why"))
+    actions = plan_preemption(desired, observed(ContainerState.RUNNING), NOW)
+    assert {step.reason for step in actions.steps if isinstance(step, StopContainer)} == {told}
