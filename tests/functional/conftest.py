@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.daemon import housekeeping
 from tests.functional.manifests import IMAGE, OTHER_IMAGE
 from tests.functional.node import SimulatedNode
 from tests.simulators.cri_runtime import SimulatedRuntime
@@ -34,11 +35,15 @@ async def runtime(root: Path) -> AsyncIterator[SimulatedRuntime]:
 
 
 @pytest.fixture
-async def node(root: Path, runtime: SimulatedRuntime) -> AsyncIterator[SimulatedNode]:
-    """A node whose agent has had its first look: at what is written from now on it need not wait for a writer's end."""
+async def node(root: Path, runtime: SimulatedRuntime, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedNode]:
+    """A node whose agent has had its first look: at what is written from now on it need not wait for a writer's end.
+
+    Its housekeeping comes round often, so that nobody waits ten seconds for what it notes and tidies.
+    """
+    monkeypatch.setattr(housekeeping, "PERIOD_SECONDS", 0.3)
     made = SimulatedNode(root, runtime)
     await made.start()
-    await made.until("the first look", lambda: made.parts.sync is not None and made.parts.sync.looked)
+    await made.until("the first look", lambda: made.parts.sync is not None and made.parts.sync.looked, 20.0)
     yield made
     if made.present:
         await made.stop()

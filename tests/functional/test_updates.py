@@ -175,7 +175,7 @@ async def test_a_first_revision_has_nothing_to_go_back_to(node: SimulatedNode) -
     await ready_on(node, IMAGE)
     assert node.alive("web") == [container]
     await node.until("noted", lambda: record(node).last_ready == record(node).effective)
-    assert condition(node, "podstead.io/Progressing") is None
+    await node.until("no longer shown", lambda: condition(node, "podstead.io/Progressing") is None)
 
 
 async def test_a_later_edit_wins(node: SimulatedNode) -> None:
