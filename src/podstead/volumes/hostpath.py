@@ -39,8 +39,9 @@ def prepare(
     """Check a hostPath and return its real path, made if its type says so.
 
     `protected` are real paths (the manifest directory, the agent's root): a volume that is, holds or lies in one of
-    them, by name or by what bind mounts show, is refused, read-only or not. The path returned has no links left in it, so what was checked is what is
-    mounted. The empty type checks nothing.
+    them, by name or by what bind mounts show, is refused, read-only or not. The path returned has no links left in it.
+    The runtime mounts it by that path: a container that may write the directory above can exchange it after the check,
+    which only a sub-path withstands (`subpaths`). The empty type checks nothing.
     """
     begin = f"cannot mount volume {volume!r}"
     written = Path(source.path)
