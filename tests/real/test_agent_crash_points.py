@@ -6,6 +6,7 @@ next agent must bring each to its end. The series ends when every phase has pass
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.manifests import container_status, is_running, manifest
+from tests.support.manifests import condition, container_status, is_running, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,3 +178,41 @@ def test_death_before_every_point_of_a_recovery(own_agent: AgentUnderTest) -> No
             assert number > 10, agent.points_passed()
             return
     raise AssertionError("the series has no end")
+
+
+def test_death_at_every_write_of_an_update_that_fails(own_agent: AgentUnderTest) -> None:
+    """A gated update is taken back whichever of its durable writes an agent dies around."""
+    agent = own_agent
+
+    def gated(number: int, *, healthy: bool) -> str:
+        probe = {"exec": {"command": ["true" if healthy else "false"]}, "periodSeconds": 1, "failureThreshold": 1}
+        env = [{"name": "VERSION", "value": str(number)}]
+        annotations = {"podstead.io/progress-deadline-seconds": "1"}
+        return manifest("web", metadata={"annotations": annotations}, container={"env": env, "readinessProbe": probe})
+
+    def taken_back() -> bool:
+        return condition(agent.pod("web"), "podstead.io/FollowsFile") == "False" and runs_version(agent, 0)
+
+    agent.write("web.yaml", gated(0, healthy=True))
+    agent.wait("it runs", lambda: runs_version(agent, 0), 20)
+    agent.arm()
+    agent.write("web.yaml", gated(1, healthy=False))
+    agent.wait("taken back without a death", taken_back, 20)
+    points = agent.points_passed()
+    agent.disarm()
+    # Points come in pairs, and after one is before the next.
+    writes = [index for index, point in enumerate(points, 1) if "after write " in point]
+    assert len(writes) >= 3, points  # the admission, the promotion and the return, at the least
+
+    for number, index in enumerate(writes, 2):
+        text = gated(number, healthy=False)
+        phase(agent, index, partial(agent.write, "web.yaml", text), partial(passed_over, agent, text, taken_back))
+        status = container_status(agent.pod("web"))
+        assert status["restartCount"] == 0, points_and(agent, status)
+
+
+def passed_over(agent: AgentUnderTest, text: str, holds: Callable[[], bool]) -> bool:
+    """Return whether it is this content that was taken back."""
+    reply = agent.api.ask("GET", "/apis/podstead.io/v1alpha1/namespaces/default/pods/web")
+    revision = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return reply.status == 200 and json.loads(reply.body)["passedOver"] == revision and holds()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.reconcile.progress import is_paused, is_settled, plan_progress
+from podstead.reconcile.actions import FallBack
+from podstead.reconcile.progress import CHANGING, is_paused, is_settled, plan_progress
 
 if TYPE_CHECKING:
     from podstead.agent.session import PodSession
@@ -26,4 +28,7 @@ def gated(session: PodSession, observed: ObservedPod, actions: PodActions, now: 
         session.resumed_at = now.boot
     session.paused = paused
     more = plan_progress(desired, observed, now, ready_since=session.ready_since, resumed_at=session.resumed_at)
+    if any(isinstance(step, FallBack) for step in more.steps):
+        # What the failed revision asks for is not begun any more: what comes back may still be running.
+        actions = replace(actions, steps=tuple(step for step in actions.steps if not step.key.startswith(CHANGING)))
     return actions.beside(more)

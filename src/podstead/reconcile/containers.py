@@ -154,7 +154,9 @@ class ContainerPass:
 
     def _running(self, spec: v1.Container, found: ObservedContainer, out: ContainerPlan) -> None:
         if self.drift.is_outdated(found):
-            self.stop(found, grace_seconds(self.desired), "Definition changed: stopping container", out)
+            # An edit that is taken back meanwhile finds it ended by us: that is no restart either.
+            message = "Definition changed: stopping container"
+            self.stop(found, grace_seconds(self.desired), message, out, comes_back=True)
             return
         if (due := refresh_at(self.desired, found, self.now)) is not None:
             out.later(due)
@@ -307,7 +309,15 @@ class ContainerPass:
             out.held[name] = Waiting(reason="ContainerCreating", message=text)
 
     def stop(
-        self, found: ObservedContainer, grace: int, message: str, out: ContainerPlan, *, probe_failure: bool = False
+        self,
+        found: ObservedContainer,
+        grace: int,
+        message: str,
+        out: ContainerPlan,
+        *,
+        probe_failure: bool = False,
+        comes_back: bool = False,
     ) -> None:
         """Ask for the end of a container."""
-        out.steps.append(stop_one(found, grace, "Killing", message, probe_failure=probe_failure))
+        step = stop_one(found, grace, "Killing", message, probe_failure=probe_failure, comes_back=comes_back)
+        out.steps.append(step)

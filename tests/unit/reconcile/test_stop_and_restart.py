@@ -108,3 +108,16 @@ def test_one_that_does_not_run_waits_for_nobody() -> None:
     world.replaced = attempts(world)
     world.settle()
     assert world.running() == {"a": 1, "b": 1}
+
+
+def test_an_edit_that_is_taken_back_while_the_old_one_stops_counts_no_restart() -> None:
+    world = running()
+    first, second = world.effective, revision("r2", make_pod(image="img:2"))
+    assert first is not None
+    world.effective, world.others = second, [first]
+    (stop,) = [step for step in world.plan().steps if isinstance(step, StopContainer)]
+    world.act(stop)
+    world.effective, world.others = first, [second]
+    world.settle()
+    assert world.running() == {"web": 1}
+    assert [c.restart_count for c in world.containers if c.attempt == 1] == [0]
