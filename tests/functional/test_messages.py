@@ -30,11 +30,11 @@ def write_log(node: SimulatedNode, name: str, *lines: str) -> None:
 
 
 def last_message(node: SimulatedNode, name: str) -> str | None:
-    """Return the message of the first container's last end, None as long as it has not ended."""
+    """Return the message of the last end of the container of the pod's name, None as long as it has not ended."""
     pod = node.pod(name)
     assert pod is not None
     assert pod.status is not None
-    last = pod.status.container_statuses[0].last_state
+    last = next(one.last_state for one in pod.status.container_statuses if one.name == name)
     return (last.terminated.message or "") if last is not None and last.terminated is not None else None
 
 
