@@ -126,3 +126,26 @@ def test_one_file_that_comes_later_and_a_url(resting_agent: AgentUnderTest) -> N
         server.answer = Answer(body=pod_list())
         agent.wait_gone("b")
         assert agent.container_id("web") == running["web"]
+
+
+@pytest.mark.conformance("S14")
+def test_a_file_removed_while_the_agent_is_down_ends_its_pod_in_order(
+    own_agent: AgentUnderTest, tmp_path: Path
+) -> None:
+    agent = own_agent
+    ending = "trap 'sleep 1; echo ended >>/said/words; exit 0' TERM; while :; do sleep 0.1; done"
+    container = {
+        "command": ["sh", "-c", ending],
+        "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "echo hook >>/said/words"]}}},
+        "volumeMounts": [{"name": "said", "mountPath": "/said"}],
+    }
+    volume = {"name": "said", "hostPath": {"path": str(tmp_path)}}
+    agent.write("web.yaml", manifest("web", container=container, volumes=[volume], terminationGracePeriodSeconds=9))
+    agent.wait_running("web")
+
+    agent.kill9()
+    agent.remove("web.yaml")
+    agent.start()
+
+    agent.wait_gone("web", 20.0)
+    assert (tmp_path / "words").read_text().split() == ["hook", "ended"]

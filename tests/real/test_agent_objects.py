@@ -56,6 +56,7 @@ def settle_after_start(agent: AgentUnderTest, name: str) -> None:
     time.sleep(max(0.0, started + PAUSE_SECONDS + 0.5 - SystemClock().now().wall))
 
 
+@pytest.mark.conformance("S10")
 def test_environments_and_what_is_waited_for(agent: AgentUnderTest) -> None:
     origins = [{"configMapRef": {"name": "web"}}, {"prefix": "DB_", "secretRef": {"name": "db"}}]
     container = {"env": [PASSWORD, {"name": "DSN", "value": "u:$(PASSWORD)"}], "envFrom": origins}
