@@ -138,7 +138,7 @@ def test_a_hook_is_within_the_grace(agent: AgentUnderTest, tmp_path: Path) -> No
     # Both stops begin together: the one hook that can write tells when.
     assert 4.8 <= short_term - hook < 8
     assert 7.8 <= short_gone - hook < 15
-    assert 3 <= long_term - hook < 5
+    assert 2.8 <= long_term - hook < 5  # the hook writes a moment after it began
     assert 5 <= long_gone - hook < 12
     (failed,) = agent.events("FailedPreStopHook", about="long")
     assert "did not end within the grace period" in failed["message"]

@@ -166,8 +166,10 @@ def test_an_ascii_terminal_gets_escapes() -> None:
 
 async def test_interruption_is_quiet(shell: Shell) -> None:
     fill(shell.node)
+    # A test run in the background of a shell ignores the signal, and so would its children.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "podstead", "--socket", str(shell.node.path), "get", "pods", "-A", "-w"),
+        *("env", "--default-signal=INT", sys.executable, "-m", "podstead"),
+        *("--socket", str(shell.node.path), "get", "pods", "-A", "-w"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
