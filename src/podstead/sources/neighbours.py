@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from inotify_simple import INotify, flags, parse_events
 
+from podstead.sources.inotify import open_inotify
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,7 +57,7 @@ class Neighbours:
         self.started = True
         self._loop = asyncio.get_running_loop()
         try:
-            inotify: INotify = await asyncio.to_thread(INotify, nonblocking=True)
+            inotify = await open_inotify()
         except OSError as error:
             self.trouble = f"configuration files are looked at now and then only: {os.strerror(error.errno or 0)}"
             return

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from inotify_simple import INotify, flags, parse_events
 
+from podstead.sources.inotify import open_inotify
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -77,13 +79,8 @@ class Watch:
     async def start(self) -> None:
         """Make the inotify instance; where there is none to be had, `trouble` says so."""
         self._loop = asyncio.get_running_loop()
-        # In a thread: the library starts ldconfig to find libc, once.
-        making = asyncio.ensure_future(asyncio.to_thread(INotify, nonblocking=True))
         try:
-            inotify: INotify = await asyncio.shield(making)
-        except asyncio.CancelledError:
-            making.add_done_callback(_close_unused)
-            raise
+            inotify = await open_inotify()
         except OSError as error:
             self.trouble = f"changes are polled for, since inotify is not to be had: {_why(error)}"
             return
@@ -204,8 +201,3 @@ def _why(error: Exception) -> str:
             return "too many inotify watches (sysctl fs.inotify.max_user_watches)"
         return os.strerror(error.errno or 0)
     return str(error)
-
-
-def _close_unused(making: asyncio.Future[INotify]) -> None:
-    if not making.cancelled() and making.exception() is None:
-        making.result().close()

@@ -251,7 +251,7 @@ async def test_without_inotify_changes_are_polled_for_and_a_note_says_so(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("podstead.sources.watch.INotify", refuse)
+    monkeypatch.setattr("podstead.sources.inotify.INotify", refuse)
     async with Viewer(settings(manifests, check_seconds=0.1)) as viewer:
         first = await viewer.until(lambda _: True)
         assert "polled" in first.notes[0]
