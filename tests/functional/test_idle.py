@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.agent import worker
 from podstead.config import (
     EvictionSettings,
     ImageGCSettings,
@@ -16,11 +17,15 @@ from podstead.config import (
     UpkeepSettings,
 )
 from podstead.daemon import agent, housekeeping, runtime
+from podstead.reconcile.plan import compute_pod_actions
+from podstead.store import files
 from tests.functional.manifests import manifest
 from tests.functional.node import SimulatedNode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+    from typing import Any
 
     import pytest
 
@@ -74,3 +79,38 @@ async def test_an_idle_minute_lists_six_times_at_most(
     assert 2 <= lists <= 6, made
     assert made["Status"] >= 3  # the housekeeping of that minute was counted too
     assert set(made) <= {"ListPodSandbox", "ListContainers", "Status", "Version"}, made
+
+
+async def test_what_follows_a_burst_is_not_done_for_each_pod(
+    root: Path, runtime: SimulatedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = SimulatedNode(root, runtime)
+    hurry(node, monkeypatch)
+    counted: Counter[str] = Counter()
+    write_many = files.write_many
+
+    def counting_writes(batch: Sequence[files.Write], then: Sequence[files.Write] = ()) -> None:
+        counted["batches"] += 1
+        write_many(batch, then)
+
+    def counting_plans(*values: Any) -> Any:
+        counted["plans"] += 1
+        return compute_pod_actions(*values)
+
+    monkeypatch.setattr(files, "write_many", counting_writes)
+    monkeypatch.setattr(worker, "compute_pod_actions", counting_plans)
+    await node.start()
+    for number in range(PODS):
+        node.write(f"web{number}.yaml", manifest(f"web{number}", host_network=number % 2 == 0))
+    for number in range(PODS):
+        await node.running_pod(f"web{number}")
+    counted.clear()
+    await asyncio.sleep(MINUTE)
+
+    noted = [session.record.last_ready for session in node.parts.table.sessions()]
+    await node.stop()
+    assert len(noted) == PODS
+    assert None not in noted
+    # Readiness is noted at one look, or at two where it came in the midst of the burst; the facts are written beside.
+    assert 1 <= counted["batches"] <= 5, counted
+    assert counted["plans"] < PODS // 4, counted  # the last pods' own; the list shows nothing that was not known

@@ -148,7 +148,7 @@ class Incarnations:
 
     async def _commit_changes(self, batch: _Batch) -> None:
         async with AsyncExitStack() as held:
-            for change in batch.changes:
+            for change in sorted(batch.changes, key=lambda change: change.session.uid):
                 await held.enter_async_context(change.session.writing)
             changed = [(change.session, change.record()) for change in batch.changes]
             written = [record for session, record in changed if record != session.record]

@@ -47,7 +47,9 @@ class PodSession:
 
     record: PodRecord
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a changed record is made from the present one, written and taken over: no two writers may overlap."""
+    """Held while a changed record is made from the present one, written and taken over: no two writers may overlap.
+
+    Who holds several takes them in the order of the uids."""
     history: PodHistory = field(default_factory=PodHistory)
     revisions: dict[RevisionID, Revision] = field(default_factory=dict)
     blocked: Blocked | None = None

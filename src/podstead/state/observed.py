@@ -24,7 +24,10 @@ class ContainerState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedSandbox:
-    """One sandbox of a pod. Times are Unix nanoseconds; `ips` is empty with host networking."""
+    """One sandbox of a pod. Times are Unix nanoseconds; `ips` is empty with host networking.
+
+    When it was made tells no two looks apart: until the runtime lists it, the time is our own clock's.
+    """
 
     id: SandboxID
     key: PodKey
@@ -32,7 +35,7 @@ class ObservedSandbox:
     instance: str
     attempt: int
     ready: bool
-    created_at: int
+    created_at: int = field(compare=False)
     host_network: bool
     ips: tuple[str, ...] = ()
     revision: RevisionID | None = None
