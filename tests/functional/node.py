@@ -195,9 +195,21 @@ class SimulatedNode:
 
     async def running_pod(self, name: str, seconds: float = 5.0) -> SimulatedContainer:
         """Wait until the only container of a pod runs and the API says so; returns it."""
-        await self.until(f"{name} runs", lambda: self.alive(name) and self.phase(name) == "Running", seconds)
+        await self.until(f"{name} runs", lambda: self.serving(name) and self.phase(name) == "Running", seconds)
         (found,) = self.alive(name)
         return found
+
+    def serving(self, name: str) -> list[str]:
+        """Return the names of a pod's containers that run, in order; none while the API shows others than the runtime.
+
+        The agent learns of what the runtime does a moment later: who asks the one and then the other compares two moments.
+        """
+        pod, alive = self.pod(name), self.alive(name)
+        status = pod.status if pod is not None else None
+        statuses = (*status.init_container_statuses, *status.container_statuses) if status is not None else ()
+        shown = {s.container_id or "" for s in statuses if s.state is not None and s.state.running is not None}
+        same = {text.partition("://")[2] for text in shown} == {c.id for c in alive}
+        return sorted(c.config.metadata.name for c in alive) if same else []
 
     async def gone(self, name: str, seconds: float = 5.0) -> None:
         """Wait until nothing is left of a pod."""

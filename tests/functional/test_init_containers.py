@@ -29,8 +29,8 @@ def rule(action: str, *codes: int) -> dict[str, Any]:
 
 
 def names(node: SimulatedNode) -> list[str]:
-    """The containers that run, by name."""
-    return sorted(c.config.metadata.name for c in node.alive("web"))
+    """The containers that run, by name, once the API shows the same."""
+    return node.serving("web")
 
 
 def made(node: SimulatedNode) -> list[str]:

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -61,6 +61,8 @@ class AgentUnderTest(InstanceUnderTest):
     programs: Path | None = None
     """A directory whose programs go before the machine's own."""
     process: subprocess.Popen[bytes] | None = None
+    _told: dict[str, int] = field(default_factory=dict)
+    """How often each event had been told at the last `clear`, by the event's name."""
 
     @property
     def api(self) -> LocalAPI:
@@ -199,7 +201,10 @@ class AgentUnderTest(InstanceUnderTest):
         (self.manifests / name).unlink()
 
     def clear(self, seconds: float = 30.0) -> None:
-        """Remove every manifest and wait until no pod is left; then every file of objects."""
+        """Remove every manifest and every file of objects, and wait until nothing of them is left or known.
+
+        Pods go first: what they refer to is kept for them. Events told until then are shown no more.
+        """
         for path in self.manifests.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -209,6 +214,10 @@ class AgentUnderTest(InstanceUnderTest):
         if self.settings.objects is not None:
             for path in self.settings.objects.path.iterdir():
                 path.unlink()
+            kept = self.settings.paths.state / "objects"
+            self.wait("no object is known", lambda: not list(kept.iterdir()), seconds)
+        self.wait("no file is known", lambda: not self.files(), seconds)
+        self._told = {e["metadata"]["name"]: e["count"] for e in self._all_events()}
 
     # What the API says.
 
@@ -225,14 +234,19 @@ class AgentUnderTest(InstanceUnderTest):
         return self.pods().get(self.full_name(name), {})
 
     def events(self, reason: str = "", about: str = "", uid: str = "") -> list[dict[str, Any]]:
-        """Return events: of a reason, about an object whose name begins so, or of one incarnation's uid."""
+        """Return events since the last `clear`: of a reason, about an object whose name begins so, or of an incarnation."""
         return [
             e
-            for e in self.api.get("/api/v1/events")["items"]
-            if reason in {"", e["reason"]}
+            for e in self._all_events()
+            if self._told.get(e["metadata"]["name"], 0) < e["count"]
+            and reason in {"", e["reason"]}
             and e["involvedObject"].get("name", "").startswith(about)
             and uid in {"", e["involvedObject"].get("uid")}
         ]
+
+    def _all_events(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.api.get("/api/v1/events")["items"]
+        return items
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Return the report on every file, by file name."""
