@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help setup run stop uninstall test unit lint bench conformance generate lock
+.PHONY: help setup run stop uninstall test test-real unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -21,6 +21,12 @@ uninstall: ## remove what `make run` made; packages stay
 test: setup lint ## everything: linters, types, import contracts, all rings with real containerd
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest
 
+CONTAINERD := 1.6
+OCI := crun
+test-real: setup ## the whole real ring on CONTAINERD=1.6, 1.7 or 2 and OCI=crun or runc, recorded for README's support table
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/real tests/contract -m real --containerd=$(CONTAINERD) --oci=$(OCI) --record-support
+	@$(MAKE) --no-print-directory generate
+
 unit: ## the fast ring: no root, no network, no runtime
 	@$(PY) -m pytest tests/unit -q
 
@@ -36,7 +42,7 @@ conformance: setup ## run the tests of the kubelet's behaviours and write docs/c
 generate: ## write the generated modules again
 	$(PY) tools/generate_core_v1.py && .venv/bin/ruff format -q src/podstead/k8s/core_v1.py
 	$(PY) tools/generate_cri.py
-	$(PY) tools/generate_docs.py
+	PYTHONPATH=. $(PY) tools/generate_docs.py
 
 lock: ## resolve the lock files again (needs uv)
 	tools/lock

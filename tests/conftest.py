@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import pytest
 from hypothesis import settings
 
 from tests.conformance.plugin import ConformanceReport
+from tests.support.runtimes import OCI_RUNTIMES, RELEASES, choose
+from tests.supported.environment import this_environment
+from tests.supported.plugin import SupportRecorder
 
 # How long one example takes is the machine's matter, which may have other work; each test has its own time limit.
 settings.register_profile("unhurried", deadline=None)
@@ -15,15 +19,32 @@ settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that write down what real runs show: docs/conformance.md, the restart table's observations."""
+    """Add the options that choose a runtime, and those that write down what real runs show."""
     parser.addoption("--restart-table", action="store_true", help="write down what edits restarted in this run")
     parser.addoption("--conformance", action="store_true", help="write docs/conformance.md from this run's outcomes")
+    parser.addoption(
+        "--record-support", action="store_true", help="write docs/support from this run (then: make generate)"
+    )
+    parser.addoption(
+        "--containerd",
+        choices=tuple(RELEASES),
+        help="run the real ring on this line of containerd, from Debian's packages unpacked beside this machine's own",
+    )
+    parser.addoption("--oci", choices=OCI_RUNTIMES, help="run the real ring on this OCI runtime")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register what writes the page."""
+    """Put the chosen runtime first, and register what writes the documents."""
+    oci = config.getoption("--oci") or ""
+    choose(config.getoption("--containerd") or "", oci)
     if config.getoption("--conformance"):
         config.pluginmanager.register(ConformanceReport())
+    if config.getoption("--record-support"):
+        if not oci:
+            raise pytest.UsageError(
+                "--record-support needs --oci=crun or --oci=runc, so that the record says which ran"
+            )
+        config.pluginmanager.register(SupportRecorder(functools.cache(lambda: this_environment(oci=oci))))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

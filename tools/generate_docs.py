@@ -1,4 +1,4 @@
-"""Write the documents that are made from the code: docs/restart-table.md and docs/cli.md.
+"""Write what documents say of the code and of runs: docs/restart-table.md, docs/cli.md, README's support table.
 
 Run with `make generate`. A test compares the committed files with a fresh run.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+
+from tests.supported.records import read_records
+from tests.supported.table import put_into, render
 
 from podstead.cli.reference import markdown as command_reference
 from podstead.manifest.restart_table import as_markdown
@@ -35,7 +38,9 @@ OOM protection (by priority class) restarts every container, and another QoS cla
 
 def documents() -> dict[Path, str]:
     """Return the text of every generated document by its path."""
+    readme = ROOT / "README.md"
     return {
+        readme: put_into(readme.read_text(encoding="utf-8"), render(read_records())),
         ROOT / "docs" / "restart-table.md": INTRODUCTION
         + as_markdown(json.loads(OBSERVED.read_text(encoding="utf-8"))),
         ROOT / "docs" / "cli.md": command_reference(),

@@ -14,7 +14,7 @@ from podstead.volumes.id_ranges import FIRST_ID
 from tests.support.agent import agent_at_rest
 from tests.support.images import build_busybox_image
 from tests.support.manifests import container_status, manifest
-from tests.support.newer_runtime import newer_runtime
+from tests.support.runtimes import runtime_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ IDS = 65536
 def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
     """Give an agent that runs the newer containerd."""
     with agent_at_rest(net_namespace=agent_hosts.node) as agent:
-        agent.programs = newer_runtime()
+        agent.programs = runtime_directory("2")
         agent.root.chmod(0o711)  # as /var/lib/podstead is: what is in a user namespace must pass it
         agent.start()
         agent.import_busybox()

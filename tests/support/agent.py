@@ -41,6 +41,7 @@ from tests.support.images import build_busybox_image
 from tests.support.instance import InstanceUnderTest
 from tests.support.manifests import is_running
 from tests.support.run_agent import AgentStart, armed_file, encode, passed_file, wall_file
+from tests.support.runtimes import chosen_oci
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -333,7 +334,7 @@ def settings_for(root: Path, manifests: Path, node: str = NODE) -> Settings:
         paths=paths_for(root),
         source=SourceSettings(path=manifests, check_seconds=2.0, absence_seconds=0.4),
         node=NodeSettings(name=node),
-        runtime=RuntimeSettings(),
+        runtime=RuntimeSettings(oci_runtime=chosen_oci()),
         restart=QUICK_RESTARTS,
         # How full this machine is must decide no test.
         upkeep=UpkeepSettings(eviction=EvictionSettings(thresholds=())),

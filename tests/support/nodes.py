@@ -26,6 +26,7 @@ from podstead.network.conflist import PodNetwork, pod_network, write_conflist
 from podstead.network.host import HostNetwork
 from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
 from tests.support.netns import IP_FORWARD, call_in_namespace
+from tests.support.runtimes import chosen_oci
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -94,7 +95,7 @@ def make_node(
         paths=paths_for(root),
         images=ImageSettings(),
         cgroup_parent=f"/podstead-{short}",
-        oci_runtime=oci_runtime,
+        oci_runtime=oci_runtime or chosen_oci(),
         sandbox_image=sandbox_image,
         net_namespace=net_namespace,
     )

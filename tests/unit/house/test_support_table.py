@@ -1,32 +1,99 @@
-"""README says "tested" only of what the real ring runs (foundation 26); tests/real/test_support_table.py looks there."""
+"""README says "tested" only of what runs have covered (foundation 26); test_generated compares the table with the records."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 
-from .tree import ROOT
+import pytest
 
-STATES = re.compile(r"^(?:tested|untested|not yet|out of scope)\b")
+from tests.supported.environment import Environment, parse_facts
+from tests.supported.plugin import RINGS
+from tests.supported.records import DIRECTORY, Record, read_records
+from tests.supported.table import BEGIN, END, put_into, render
+from tests.supported.table import RINGS as TOLD
+
+HERE = Environment(
+    system="Debian 12",
+    kernel="6.1",
+    init="systemd",
+    cgroups="v2",
+    runtime="containerd",
+    runtime_version="1.6.20",
+    oci="runc",
+    oci_version="1.1.5",
+)
+REAL = Record(environment=HERE, ring="real", passed=7, failed=0, left_out=0)
 
 
-def rows() -> dict[str, str]:
-    """Return the support table: what, and its state."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Support")[2].partition("\n## ")[0]
-    cells = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
-    return dict(cells[2:])
+def heading(table: str) -> str:
+    return next(line for line in table.splitlines() if line.startswith("|"))
 
 
-def test_every_row_has_one_of_four_states() -> None:
-    assert len(rows()) >= 4
-    assert [state for state in rows().values() if not STATES.match(state)] == []
+def row(table: str, begin: str) -> list[str]:
+    (found,) = (line for line in table.splitlines() if line.startswith(f"| {begin}"))
+    return [cell.strip() for cell in found.strip("|").split("|")]
 
 
-def test_one_machine_is_named_and_the_rest_is_untested() -> None:
-    """What "tested" stands for is one combination: a system, a runtime, its OCI runtime, cgroups, and systemd or not."""
-    (machine,) = [
-        what for what, state in rows().items() if state.startswith("tested (this is where the real ring runs)")
+def test_what_no_run_covered_is_untested() -> None:
+    table = render(())
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    for line in lines[2:]:
+        assert set(line.strip("| ").split(" | ")[1:]) == {"untested"}, line
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == [
+        *(f"containerd {line}, {oci}" for line in ("1.6", "1.7", "2.x") for oci in ("runc", "crun")),
+        "CRI-O",
     ]
-    for part in (r"Debian \d+", r"containerd \d+\.\d+", r"crun \d+\.\d+", r"cgroup v[12]", r"with(?:out)? systemd"):
-        assert re.search(part, machine), part
-    untested = " ".join(what for what, state in rows().items() if state.startswith("untested"))
-    assert all(word in untested for word in ("cgroup v2", "systemd", "containerd 1.7", "CRI-O"))
+
+
+def test_a_record_is_one_cell_with_its_versions_and_counts() -> None:
+    vm = replace(REAL, ring="vm", passed=5, failed=1, left_out=2)
+    table = render((vm, REAL))
+    assert (
+        row(table, "containerd 1.6.20, runc 1.1.5")[2] == "*real*: 7 passed<br>*vm*: **1 failed**, 5 passed, 2 left out"
+    )
+    assert "Debian 12, with systemd, cgroup v2, kernel 6.1" in heading(table)
+    assert row(table, "containerd 1.6, crun")[1:] == ["untested"] * 3
+    assert all(TOLD[ring] in table for ring in RINGS)
+
+
+def test_what_was_run_beside_the_wanted_has_its_own_row_and_column() -> None:
+    other = replace(
+        HERE, system="Ubuntu 24.04", runtime="CRI-O", runtime_version="1.31.2", oci="crun", oci_version="1.14"
+    )
+    table = render((REAL, replace(REAL, environment=other)))
+    assert row(table, "CRI-O 1.31.2, crun 1.14")[1:] == ["untested"] * 3 + ["*real*: 7 passed"]
+    assert heading(table).count(" | ") == 4
+
+
+def test_the_table_stands_between_its_markers() -> None:
+    assert put_into(f"a\n{BEGIN}\nold\n{END}\nb\n", "new\n") == f"a\n{BEGIN}\nnew\n{END}\nb\n"
+    with pytest.raises(ValueError, match="lacks <!-- end of"):
+        put_into(BEGIN, "new\n")
+
+
+def test_facts_are_read_as_the_script_prints_them() -> None:
+    told = """system=debian 13
+kernel=6.12.57+deb13-cloud-amd64
+init=systemd
+cgroups=v2
+containerd=containerd github.com/containerd/containerd 1.7.24~ds1 1.7.24~ds1-6+deb13u1
+crun=crun version 1.21
+"""
+    found = parse_facts(told, oci="crun")
+    assert (found.system, found.kernel, found.runtime_version, found.oci_version) == (
+        "Debian 13",
+        "6.12",
+        "1.7.24",
+        "1.21",
+    )
+    assert found.line == "1.7"
+    assert replace(found, runtime_version="2.1.9").line == "2"
+    with pytest.raises(KeyError):
+        parse_facts(told, oci="runc")
+
+
+def test_every_record_lies_where_a_newer_run_replaces_it() -> None:
+    records = read_records()
+    assert sorted(record.path for record in records) == sorted(DIRECTORY.glob("*.json"))
+    assert {record.ring for record in records} <= RINGS.keys()
+    assert REAL.path.name == "debian-12_cgroup-v2_systemd-init_containerd-1.6_runc_real.json"

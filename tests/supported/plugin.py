@@ -1,0 +1,105 @@
+"""Writes the records of a run (`--record-support`): how many tests of each ring passed, in each environment.
+
+Tests of the real ring run in the environment of this machine and the options `--containerd` and `--oci`. A test that
+runs somewhere else, such as in a guest, says so: `ran_in(request.node, environment)`, any number of times.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from tests.supported.environment import Environment
+from tests.supported.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pytest
+
+TESTS = Path(__file__).parents[1]
+RINGS = MappingProxyType({"real": ("real", "contract"), "vm": ("vm",)})
+"""Ring to the directories of its tests. Of tests/contract only those count that are marked `real`."""
+PROPERTY = "environment"
+SEVERITY = ("passed", "skipped", "failed")
+
+
+def ran_in(item: pytest.Item, environment: Environment) -> None:
+    """Note that a test runs in an environment other than this machine's."""
+    if (PROPERTY, environment) not in item.user_properties:
+        item.user_properties.append((PROPERTY, environment))
+
+
+class SupportRecorder:
+    """Keeps the worst outcome of each test, and writes a record for each ring that ran whole."""
+
+    def __init__(self, here: Callable[[], Environment]) -> None:
+        self._here = here
+        self._outcomes: dict[str, str] = {}
+        self._environments: dict[str, set[Environment]] = defaultdict(set)
+        self._wanted: dict[str, str] = {}
+        """Test to its ring."""
+        self._partial: set[str] = set()
+        self._said: list[str] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what is to run, and of which rings that is only a part."""
+        self._wanted = {item.nodeid: ring for item in session.items if (ring := ring_of(item))}
+        files = {item.path for item in session.items}
+        for ring, directories in RINGS.items():
+            whole = {path for name in directories for path in (TESTS / name).glob("test_*.py")}
+            if not whole <= files:
+                self._partial.add(ring)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Note the rings that lack a test."""
+        self._partial.update(ring for item in items if (ring := ring_of(item)))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a phase of a test went, and where it ran."""
+        ring = self._wanted.get(report.nodeid)
+        if ring is None:
+            return
+        before = self._outcomes.get(report.nodeid, SEVERITY[0])
+        self._outcomes[report.nodeid] = max(before, report.outcome, key=SEVERITY.index)
+        named = {value for name, value in report.user_properties if name == PROPERTY and isinstance(value, Environment)}
+        self._environments[report.nodeid] |= named or ({self._here()} if ring == "real" else set())
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the records."""
+        for ring in sorted(set(self._wanted.values())):
+            tests = {test for test, of in self._wanted.items() if of == ring}
+            if ring in self._partial or not tests <= self._outcomes.keys():
+                self._said.append(f"not recorded: only a part of the ring {ring!r} ran")
+                continue
+            for record in self._records(ring, tests):
+                record.write()
+                self._said.append(f"recorded: {record.path.name}")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was recorded."""
+        for line in self._said:
+            terminalreporter.write_line(line)
+
+    def _records(self, ring: str, tests: set[str]) -> Iterator[Record]:
+        counts: dict[Environment, Counter[str]] = defaultdict(Counter)
+        for test in tests:
+            for environment in self._environments[test]:
+                counts[environment][self._outcomes[test]] += 1
+        for environment, count in sorted(counts.items()):
+            yield Record(
+                environment=environment,
+                ring=ring,
+                passed=count["passed"],
+                failed=count["failed"],
+                left_out=count["skipped"],
+            )
+
+
+def ring_of(item: pytest.Item) -> str:
+    """Return the ring of a test that runs on real components, empty for all others."""
+    directory = item.path.relative_to(TESTS).parts[0]
+    ring = next((name for name, directories in RINGS.items() if directory in directories), "")
+    return "" if ring == "real" and item.get_closest_marker("real") is None else ring

@@ -1,0 +1,51 @@
+"""One small file an environment and ring: what passed there. Written by runs, read by the table."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from tests.supported.environment import Environment  # noqa: TC001 - msgspec resolves the annotation at run time
+
+DIRECTORY = Path(__file__).parents[2] / "docs" / "support"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How the tests of a ring went in an environment."""
+
+    environment: Environment
+    ring: str
+    """A key of `plugin.RINGS`."""
+    passed: int
+    failed: int
+    left_out: int
+    """Tests that say themselves why they cannot run there."""
+
+    @property
+    def path(self) -> Path:
+        """The record's file: a newer run in the same environment takes its place, whatever patch releases came since."""
+        where = self.environment
+        words = (
+            where.system,
+            f"cgroup {where.cgroups}",
+            f"{where.init} init",
+            f"{where.runtime} {where.line}",
+            where.oci,
+        )
+        slugs = (re.sub(r"[^a-z0-9.]+", "-", word.lower()) for word in (*words, self.ring))
+        return DIRECTORY / f"{'_'.join(slugs)}.json"
+
+    def write(self) -> None:
+        """Write the record into the repository."""
+        DIRECTORY.mkdir(exist_ok=True)
+        self.path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def read_records() -> tuple[Record, ...]:
+    """Return every record, in the order of the files' names."""
+    return tuple(msgspec.json.decode(path.read_bytes(), type=Record) for path in sorted(DIRECTORY.glob("*.json")))
