@@ -311,6 +311,8 @@ class Settings:
     restart: RestartSettings = field(default_factory=RestartSettings)
     upkeep: UpkeepSettings = UpkeepSettings()
     shutdown: tuple[ShutdownGroup, ...] = CRITICAL_LAST
+    graceful_shutdown: bool = True
+    """Whether pods end in their order when the machine goes down; else they are killed with everything."""
     strict: bool = False
     verbosity: int = 2
     objects: SourceSettings | None = None

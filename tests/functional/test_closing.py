@@ -35,7 +35,7 @@ def note_stops(node: SimulatedNode) -> list[tuple[str, int]]:
 
 
 async def close(node: SimulatedNode) -> list[str]:
-    return [sentence async for sentence in node.parts.closing.run()]
+    return [sentence async for sentence in node.parts.departing.closing.run()]
 
 
 async def test_the_critical_end_last_and_others_against_the_order_of_starts(node: SimulatedNode) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s.qos import effective_priority
 from podstead.manifest.start_after import start_after
+from podstead.state.desired import Blocked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from podstead.config import ShutdownGroup
     from podstead.identity import PodKey
     from podstead.k8s import core_v1 as v1
+
+
+NODE_STOPS = Blocked(reason="NodeShutdown", message="the node goes down; the pod comes back at its next start")
+"""Of every pod of a node that root stops."""
+TERMINATED = Blocked(reason="Terminated", message="Pod was terminated in response to imminent node shutdown.")
+"""Of a pod that ends because the machine goes down, in the kubelet's words."""
+REFUSED = Blocked(reason="NodeShutdown", message="Pod was rejected as the node is shutting down.")
+"""Of a pod that comes when the machine goes down already, in the kubelet's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from podstead.admission.eviction import EVICTED
 from podstead.admission.order import AWAITING
 from podstead.admission.plan import PREEMPTED, plan_node, start_rank
 from podstead.admission.ports import host_ports
+from podstead.admission.shutdown import NODE_STOPS, REFUSED
 from podstead.admission.values import Decision, NodePod
 from podstead.k8s.volumes import needed_images
-from podstead.state.desired import Blocked
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
@@ -25,12 +25,8 @@ if TYPE_CHECKING:
     from podstead.agent.view import PodView
     from podstead.identity import PodKey, PodUID
     from podstead.k8s import core_v1 as v1
+    from podstead.state.desired import Blocked
     from podstead.state.records import Revision
-
-CLOSED = Decision(
-    blocked=Blocked(reason="NodeShutdown", message="the node goes down; the pod comes back at its next start"),
-    preempted=True,
-)
 
 
 class NodeRoom:
@@ -50,16 +46,29 @@ class NodeRoom:
         self._is_ready = is_ready
         self._recorder = recorder
         self._closing = False
-        self._closed: set[PodKey] = set()
+        self._closed: dict[PodKey, Blocked] = {}
 
-    def close(self, keys: Iterable[PodKey]) -> None:
-        """Take the room from these pods for good, and let nobody else in: the node goes down."""
+    def close(self, keys: Iterable[PodKey], why: Blocked = NODE_STOPS) -> None:
+        """Take the room from these pods until it is opened again, and let nobody else in: the node goes down."""
         self._closing = True
-        self._closed.update(keys)
+        self._closed.update(dict.fromkeys(keys, why))
         self.judge()
 
-    def _is_closed_to(self, session: PodSession) -> bool:
-        return session.key in self._closed or (self._closing and session.record.effective is None)
+    def reopen(self) -> None:
+        """Give the room back: the node stays. Pods come back in the order in which they start after one another."""
+        for session in self._table.sessions():
+            if session.key in self._closed:
+                session.appeared = False
+        self._closing = False
+        self._closed.clear()
+        self.judge()
+
+    def _closed_to(self, session: PodSession) -> Decision | None:
+        """Return what a pod is told that the room is closed to; None for one that it is open to."""
+        why = self._closed.get(session.key)
+        if why is None and self._closing and session.record.effective is None:
+            why = REFUSED
+        return None if why is None else Decision(blocked=why, preempted=True)
 
     def judge(self) -> bool:
         """Give every pod its answer and wake those whose answer changed; returns whether some pod waits."""
@@ -70,7 +79,7 @@ class NodeRoom:
             session = sessions.get(key)
             if session is None or session.record.terminating:
                 continue
-            decision = CLOSED if self._is_closed_to(session) else _still_preempted(session, judged)
+            decision = self._closed_to(session) or _still_preempted(session, judged)
             waits = waits or not decision.admitted or decision.preempted
             if (session.blocked, session.preempted) != (decision.blocked, decision.preempted):
                 self._tell(session, decision)

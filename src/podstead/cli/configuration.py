@@ -84,6 +84,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
         objects=_objects(given, own, source, host),
         upkeep=upkeep_settings(flagged_upkeep(given).over(own.logs).over(kubelet.upkeep)),
         shutdown=kubelet.shutdown,
+        graceful_shutdown=own.graceful_shutdown is not False,
         strict=given.switch("strict", own.strict),
         verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
         files=tuple(_files(given, host)),

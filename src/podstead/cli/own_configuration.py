@@ -32,6 +32,7 @@ _FIELDS = {
     "strict",
     "shareRuntime",
     "parallelPulls",
+    "gracefulShutdown",
     "crashLoopBackOff",
     "imageBackOff",
     "containerLogs",
@@ -71,6 +72,7 @@ class OwnConfiguration:
     strict: bool | None = None
     share_runtime: bool | None = None
     parallel_pulls: int | None = None
+    graceful_shutdown: bool | None = None
     crash_loop: BackOff = BackOff()
     image_backoff: BackOff = BackOff()
     logs: UpkeepFields = NOTHING_GIVEN
@@ -97,6 +99,7 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
         strict=root.boolean("strict"),
         share_runtime=root.boolean("shareRuntime"),
         parallel_pulls=root.integer("parallelPulls", 1),
+        graceful_shutdown=root.boolean("gracefulShutdown"),
         crash_loop=_backoff(root.section("crashLoopBackOff"), ("initial", "max", "reset")),
         image_backoff=_backoff(root.section("imageBackOff"), ("initial", "max")),
         logs=_logs(logs),

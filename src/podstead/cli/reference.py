@@ -40,6 +40,7 @@ runtimeClasses:          # what runtimeClassName means here; a handler of the ru
   overhead: {cpu: 50m, memory: 64Mi}   # what its sandbox takes beside the containers
 seccompProfileRoot: /etc/podstead/seccomp   # where localhostProfile is looked for; default: ROOT/seccomp
 podNames: true           # false: pods do not find each other by name
+gracefulShutdown: true   # false: pods are killed with everything else when the machine goes down
 strict: false            # true: warnings about a manifest refuse it
 shareRuntime: false      # true: the runtime or the directory is another agent's as well
 parallelPulls: 3

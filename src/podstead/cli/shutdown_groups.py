@@ -16,9 +16,11 @@ PRIORITY_LEAST = -(2**31)
 def shutdown_groups(root: Section) -> tuple[ShutdownGroup, ...]:
     """Return the groups that a KubeletConfiguration asks for, those of the kubelet without times where it says nothing.
 
-    `shutdownGracePeriod` is for all pods, of which `shutdownGracePeriodCriticalPods` is the critical ones' share.
+    `shutdownGracePeriod` is for all pods, of which `shutdownGracePeriodCriticalPods` is the critical ones' share. Zero says
+    nothing: kubeadm writes it into every file, and means no time for anybody by it least of all.
     """
-    whole, critical = root.duration("shutdownGracePeriod"), root.duration("shutdownGracePeriodCriticalPods")
+    whole = root.duration("shutdownGracePeriod") or None
+    critical = root.duration("shutdownGracePeriodCriticalPods") or None
     listed = [_group(section) for section in root.sections("shutdownGracePeriodByPodPriority")]
     if listed and (whole is not None or critical is not None):
         root.refuse("shutdownGracePeriodByPodPriority", "may not stand beside shutdownGracePeriod: write one of them")

@@ -34,6 +34,7 @@ from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
 from podstead.daemon.volumes import VolumeKeeper
 from podstead.errors import OperatorError, PodsteadError, RuntimeFault
+from podstead.logind.system import is_going_down
 from podstead.network.node_ip import find_node_ip
 from podstead.reconcile.termination import grace_seconds
 from podstead.server.access import local_door
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from podstead.agent.syncloop import SyncLoop
     from podstead.clock import Clock
     from podstead.config import Settings
+    from podstead.daemon.departing import Departing
     from podstead.daemon.parts import Parts
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.store.facts import FactStore
@@ -76,11 +78,26 @@ class Agent:
         self._cgroup_root = settings.node.cgroup_root or f"/podstead-{instance.short}"
         self._stopping = asyncio.Event()
         self._loops: asyncio.Task[None] | None = None
+        self._departing: Departing | None = None
+        self._terminating: asyncio.Task[None] | None = None
         self._renamed = ""
 
     def stop(self) -> None:
         """End the agent soon; pods run on."""
         self._stopping.set()
+
+    def terminate(self) -> None:
+        """End the agent; pods run on, unless the machine goes down: then they end first, in their order."""
+        if self._terminating is None:
+            self._terminating = asyncio.create_task(self._terminate(), name="terminate")
+
+    async def _terminate(self) -> None:
+        try:
+            if self._departing is not None and self._departing.lock is not None and await is_going_down():
+                self._departing.departure.begins()
+                await self._departing.departure.ended()
+        finally:
+            self.stop()
 
     async def run(self) -> None:
         """Run until told to stop. Raises OperatorError when it cannot start."""
@@ -143,6 +160,7 @@ class Agent:
         parts = build_parts(ground)
         front = AgentFront(ground, parts, lambda: self._halt(ground, parts))
         operations = build_operations(ground, parts)
+        self._departing = parts.departing
         api = build_http(build_api(front, operations, ground.stores.objects, self._clock, self._settings.node.name))
         local = listen_local(self._settings.paths.socket)
         source, url = self._settings.source, self._settings.url
@@ -158,6 +176,7 @@ class Agent:
                 serving.cancel()
         finally:
             local.close()
+            await parts.departing.departure.close()
             await parts.prober.close()
             await parts.puller.close()
 
@@ -200,6 +219,9 @@ class Agent:
         }
         if parts.sync is not None:
             loops["sync"] = partial(self._sync, parts.sync, parts.objects.loop)
+        parts.departing.departure.on_change = partial(_shutdown_changed, keeper, parts.sync)
+        if (lock := parts.departing.lock) is not None:
+            loops["shutdown"] = lock.run
         if (network := ground.connection.network) is not None:
             every = self._settings.node.network_seconds
             loops["network"] = partial(keep_passable, network, self._clock, every, ground.recorder.node_event)
@@ -264,7 +286,7 @@ class Agent:
     async def _halt(self, ground: Ground, parts: Parts) -> AsyncIterator[str]:
         """End pods and the private runtime, then the agent."""
         connection = ground.connection
-        async for message in parts.closing.run():
+        async for message in parts.departing.closing.run():
             yield message
         graces = {s.uid: grace_seconds(s.desired()) for s in parts.table.sessions()}
         if self._loops is not None:
@@ -279,6 +301,13 @@ class Agent:
             await halt.end_host(self._settings.paths, connection.private, connection.network, self._cgroup_root)
             yield "the private containerd has ended"
         self.stop()
+
+
+def _shutdown_changed(keeper: Housekeeping, sync: SyncLoop | None) -> None:
+    """Show that the machine goes down, or does not after all; what was refused meanwhile is looked at again."""
+    keeper.poke()
+    if sync is not None:
+        sync.poke()
 
 
 def _kind(error: Exception) -> str:

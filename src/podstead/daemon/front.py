@@ -41,6 +41,7 @@ class AgentFront:
         self._needs = parts.upkeep.needs
         self._directory = parts.directory
         self._objects = parts.objects
+        self._departing = parts.departing
         self._halt = halt
 
     def files(self) -> Sequence[FileReport]:
@@ -89,6 +90,7 @@ class AgentFront:
                 network_ready=bool(info and info.network_ready),
                 message=info.message if info else "the runtime does not answer",
             ),
+            shutdown=self._departing.sentence(),
             problems=state.problems,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shlex
 from contextlib import AsyncExitStack
@@ -10,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.daemon.abilities import abilities
+from podstead.daemon.departing import MESSAGE, REASON
 from podstead.daemon.node import NodeView, node_object, pressure_conditions
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.annotations import CONFIG_FILES
@@ -50,12 +52,21 @@ class Housekeeping:
         self._shown: tuple[tuple[str, str], ...] = ()
         self._changed = 0.0
         self._tidied: dict[PodUID, tuple[RevisionID | None, RevisionID | None]] = {}
+        self._again = asyncio.Event()
+        self._looked = False
+
+    def poke(self) -> None:
+        """Refresh soon: something has changed that everybody should see."""
+        self._again.set()
 
     async def run(self) -> None:
         """Refresh for ever."""
         while True:
             await self._refresh()
-            await self._ground.clock.sleep(PERIOD_SECONDS if self._ground.state.ready else STARTING_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD_SECONDS if self._looked else STARTING_SECONDS):
+                    await self._again.wait()
+            self._again.clear()
 
     async def _refresh(self) -> None:
         ground, parts, state = self._ground, self._parts, self._ground.state
@@ -84,7 +95,9 @@ class Housekeeping:
         problems = self._problems(info)
         state.runtime = info
         state.problems = tuple(problems)
-        state.ready = info is not None and info.ready and (parts.sync is None or parts.sync.looked)
+        self._looked = info is not None and info.ready and (parts.sync is None or parts.sync.looked)
+        leaving = parts.departing.departure.under_way
+        state.ready = self._looked and not leaving
         pairs = tuple((p.reason, p.message) for p in problems)
         if pairs != self._shown or not self._changed:
             self._shown, self._changed = pairs, ground.clock.now().wall
@@ -97,6 +110,7 @@ class Housekeeping:
             since=rfc3339(ground.instance.created_at),
             annotations=dict(self._annotations(able)),
             abilities=able,
+            shutdown=(REASON, MESSAGE) if leaving else None,
             pressure=pressure_conditions(
                 parts.upkeep.pressure.shortage,
                 ground.stores.objects.get(NODES, "", ground.settings.node.name),
@@ -167,7 +181,7 @@ class Housekeeping:
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground = self._ground
-        found: list[Problem] = []
+        found: list[Problem] = [*self._parts.departing.problems()]
         if info is None or not info.ready:
             why = info.message if info else "the runtime does not answer"
             log = ground.settings.paths.containerd / "containerd.log"

@@ -98,6 +98,8 @@ class NodeView:
     abilities: Abilities
     pressure: Sequence[v1.NodeCondition] = ()
     """The conditions of what the node may be short of."""
+    shutdown: tuple[str, str] | None = None
+    """Reason and message of a node that goes down."""
 
 
 PRESSURE_REASONS = {
@@ -142,12 +144,15 @@ def node_object(
     capacity = _capacity(view, machine)
     reason, message = problems[0] if problems else ("AgentReady", "the agent keeps this node's static pods")
     ready = runtime is not None and runtime.ready
+    why, text = "AgentReady" if ready else "RuntimeNotReady", runtime.message if runtime else ""
+    if view.shutdown is not None:
+        ready, (why, text) = False, view.shutdown
     conditions = [
         v1.NodeCondition(
             type="Ready",
             status="True" if ready else "False",
-            reason="AgentReady" if ready else "RuntimeNotReady",
-            message=runtime.message if runtime and runtime.message else None,
+            reason=why,
+            message=text or None,
             last_transition_time=changed,
         ),
         v1.NodeCondition(

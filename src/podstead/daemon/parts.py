@@ -32,6 +32,7 @@ from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
+from podstead.daemon.departing import build_departing
 from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, huge_pages, node_labels
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.syncloop import Source
     from podstead.config import Settings
+    from podstead.daemon.departing import Departing
     from podstead.daemon.ground import Ground
     from podstead.daemon.image_needs import ImageLedger
     from podstead.daemon.objects import Configuration, ObjectParts
@@ -94,7 +96,7 @@ class Parts:
     sync: SyncLoop | None
     upkeep: Upkeep
     volumes: PodVolumes
-    closing: NodeClosing
+    departing: Departing
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
 
@@ -155,7 +157,7 @@ def build_parts(ground: Ground) -> Parts:
         sync=sync,
         upkeep=upkeep,
         volumes=volumes,
-        closing=NodeClosing(table, room, pleg.view, settings.shutdown, clock),
+        departing=build_departing(ground, NodeClosing(table, room, pleg.view, settings.shutdown, clock)),
         gone=gone,
     )
 

@@ -55,8 +55,8 @@ def run_agent(settings: Settings) -> int:
 
 async def _main(agent: Agent) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.stop)
+    loop.add_signal_handler(signal.SIGTERM, agent.terminate)
+    loop.add_signal_handler(signal.SIGINT, agent.stop)
     await agent.run()
 
 

@@ -96,6 +96,8 @@ class NodeStatusReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     url: str = ""
     ready: bool = False
     runtime: RuntimeReport = RuntimeReport()
+    shutdown: str = ""
+    """What becomes of the pods when the machine goes down."""
     problems: tuple[Problem, ...] = ()
 
 

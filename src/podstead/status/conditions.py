@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.admission.shutdown import NODE_STOPS, TERMINATED
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.containers import is_sidecar, standing_containers
 from podstead.state.records import RollbackReason
@@ -66,8 +67,7 @@ def pod_conditions(
         reason = "RestartAllContainersStarted"
         out.append(Condition(type="AllContainersRestarting", status=True, reason=reason, message=text))
     if desired.record.evicted is not None or desired.preempted:
-        evicted = desired.record.evicted
-        why = evicted.message if evicted is not None else "the pod makes room for one of higher priority"
+        why = _disruption(desired)
         out.append(Condition(type="DisruptionTarget", status=True, reason="TerminationByKubelet", message=why))
     if desired.candidate is not None:
         stuck = actions.stuck
@@ -80,6 +80,14 @@ def pod_conditions(
             )
         )
     return (*out, *_configuration_condition(newer), *_update_conditions(desired.record))
+
+
+def _disruption(desired: DesiredPod) -> str:
+    if desired.record.evicted is not None:
+        return desired.record.evicted.message
+    if desired.blocked in {TERMINATED, NODE_STOPS}:
+        return desired.blocked.message
+    return "the pod makes room for one of higher priority"
 
 
 def _initialised(phase: str, spec: v1.PodSpec, statuses: Mapping[str, v1.ContainerStatus]) -> Condition:

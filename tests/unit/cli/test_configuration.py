@@ -448,12 +448,22 @@ def test_times_of_a_shutdown(tmp_path: Path) -> None:
         return [(group.priority, group.seconds) for group in found]
 
     assert groups("") == [(0, None), (2_000_000_000, None)]
+    kubeadm = "shutdownGracePeriod: 0s\nshutdownGracePeriodCriticalPods: 0s\n"
+    assert groups(kubeadm) == [(0, None), (2_000_000_000, None)]
     assert groups("shutdownGracePeriod: 60s\nshutdownGracePeriodCriticalPods: 20s\n") == [
         (0, 40.0),
         (2_000_000_000, 20.0),
     ]
     by_priority = "shutdownGracePeriodByPodPriority:\n- {priority: 100, shutdownGracePeriodSeconds: 5}\n"
     assert groups(by_priority + "- {priority: -1, shutdownGracePeriodSeconds: 30}\n") == [(-1, 30.0), (100, 5.0)]
+
+
+def test_a_shutdown_is_graceful_unless_the_file_says_no(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    for text, graceful in (("", True), ("gracefulShutdown: true\n", True), ("gracefulShutdown: false\n", False)):
+        file.write_text(text, encoding="utf-8")
+        found = configured("--pod-manifest-path=/m", f"--podstead-config={file}")
+        assert found.settings.graceful_shutdown is graceful
 
 
 @pytest.mark.parametrize(

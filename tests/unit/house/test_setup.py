@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 NOTED = ("apt-get", "systemctl", "service", "tee", "chmod", "sudo", "rm", "ls", "dpkg", "update-rc.d")
 HARMLESS = ("sh", "dirname", "cat", "sha256sum", "cut", "mktemp", "tail", "printf", "id", "env")
-NEEDED = {"containerd", "runc", "crun", "iptables", "iproute2", "catatonit", "busybox-static", "mmdebstrap", "openssl"}
+NEEDED = {
+    "containerd",
+    "runc",
+    "crun",
+    "iptables",
+    "iproute2",
+    "catatonit",
+    "busybox-static",
+    "mmdebstrap",
+    "openssl",
+    "dbus-daemon",
+}
 
 
 @pytest.fixture
