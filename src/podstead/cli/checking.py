@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.cli.checked import Checked, Unreadable
 from podstead.cli.checking_objects import CheckedObjects, judge_objects, remarks
+from podstead.cli.checking_security import judge_security
 from podstead.manifest.armour import Limits
 from podstead.manifest.as_kubelet import MAX_BYTES, explain
 from podstead.manifest.read import read_manifest
@@ -21,6 +23,7 @@ from podstead.sources.names import is_manifest_name, why_ignored
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from podstead.policy.pod_security.levels import Standard
     from podstead.state.reports import FileVerdict
 
 LIMITS = Limits()
@@ -30,34 +33,17 @@ STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """The verdict on one file: Accepted, Rejected or Ignored, with everything that is to be said."""
-
-    path: str
-    verdict: str
-    reason: str = ""
-    messages: tuple[Message, ...] = ()
-    pods: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
-    revisions: tuple[str, ...] = ()
-    kubelet: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A file that cannot be judged, and why."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How manifests are judged; `objects` None: what is in the objects directory is not known."""
+    """How manifests are judged; `objects` None: what is in the objects directory is not known.
+
+    With a `standard` that level of the Pod Security Standards is the only judge.
+    """
 
     node_name: str
     strict: bool
     as_kubelet: bool
     objects: CheckedObjects | None = None
+    standard: Standard | None = None
 
 
 def check_objects(directory: Path, *, strict: bool) -> tuple[tuple[Checked | Unreadable, ...], CheckedObjects]:
@@ -101,13 +87,13 @@ def check_files(words: Iterable[str], rules: Rules) -> tuple[Checked | Unreadabl
                 found += (_entry(entry, rules) for entry in sorted(path.iterdir()))
             else:
                 data = _read(path, word)
-                if holds_objects(data):
+                if rules.standard is None and holds_objects(data):
                     found += map(_checked, judge_objects({word: data}, strict=rules.strict).verdicts)
                 else:
                     found.append(_judge(word, data, rules))
         except OSError as error:
             found.append(Unreadable(why=f"cannot read {word}: {error.strerror or error}"))
-    return _without_rivals(found)
+    return tuple(found) if rules.standard is not None else _without_rivals(found)
 
 
 def _entry(path: Path, rules: Rules) -> Checked | Unreadable:
@@ -149,6 +135,8 @@ def _read(path: Path, word: str) -> bytes:
 
 
 def _judge(path: str, data: bytes, rules: Rules) -> Checked:
+    if rules.standard is not None:
+        return judge_security(path, data, rules.standard, LIMITS, strict=rules.strict)
     reading = read_manifest(data, node_name=rules.node_name, strict=rules.strict, local_objects=True, limits=LIMITS)
     said = tuple(message for pod in reading.pods for message in remarks(pod, rules.objects))
     return Checked(

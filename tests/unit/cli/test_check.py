@@ -237,3 +237,32 @@ def test_a_file_of_objects_is_judged_as_what_it_is_and_among_manifests_sent_home
     among = local("check", str(tmp_path))
     assert among.code == 1
     assert "move the document into a file of the objects directory" in among.out
+
+
+def test_a_level_of_pod_security_is_the_only_judge(local: LocalShell, tmp_path: Path) -> None:
+    """What this agent does not support is not asked; what the level forbids is named with its control and place."""
+    file = tmp_path / "p.yaml"
+    file.write_text(GOOD + "  hostPID: true\n  volumes: [{name: v, csi: {driver: d}}]\n")
+    assert local("check", str(file)).code == 1
+    result = local("check", "--pod-security=baseline:v1.30", str(file))
+    assert result.code == 1
+    assert result.out.startswith(f"{file}:7:12: error: spec.hostPID: Host Namespaces (baseline:v1.30): must be unset")
+    assert result.out.endswith(f"{file}: Rejected (PodSecurity baseline:v1.30): default/web\n")
+    assert local("check", "--pod-security", "privileged", str(file)).out == f"{file}: Accepted: default/web\n"
+
+
+def test_pod_security_needs_a_level_and_a_pod(local: LocalShell, tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text("kind: Deployment\napiVersion: apps/v1\n")
+    refused = local("check", "--pod-security=restricted", str(file))
+    assert (refused.code, ": Rejected (NotAPod)" in refused.out) == (1, True)
+    wrong = local("check", "--pod-security=strict", str(file))
+    assert wrong.code == 2
+    assert "the levels are privileged, baseline, restricted" in wrong.err
+    mixed = local("check", "--pod-security=baseline", "--as-kubelet", str(file))
+    assert (mixed.code, "that level alone" in mixed.err) == (2, True)
+    file.write_text(WARNED)
+    accepted = local("check", "--pod-security=baseline", "-ojson", str(file))
+    report = json.loads(accepted.out)[0]
+    assert (accepted.code, report["verdict"], report["pods"]) == (0, "Accepted", ["default/db"])
+    assert CANARY not in accepted.out

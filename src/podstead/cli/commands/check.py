@@ -6,12 +6,14 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.cli.checking import Checked, Rules, Unreadable, check_files, check_objects
+from podstead.cli.checked import Checked, Unreadable
+from podstead.cli.checking import Rules, check_files, check_objects
 from podstead.cli.command import Command
 from podstead.cli.options import Option, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.k8s.names import dns1123_subdomain
 from podstead.k8s.text import printable
+from podstead.policy.pod_security.levels import standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from podstead.cli.documents import Json
     from podstead.cli.endpoint import Endpoint
     from podstead.cli.options import Given
+    from podstead.policy.pod_security.levels import Standard
 
 
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
@@ -45,10 +48,22 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
 
 
 def _check(given: Given, words: tuple[str, ...]) -> tuple[Checked | Unreadable, ...]:
-    strict, directory = given.has("strict"), given.value("objects-dir")
+    strict, directory, level = given.has("strict"), given.value("objects-dir"), _standard(given)
+    if level is not None and (directory or given.has("as-kubelet")):
+        raise UsageError("--pod-security judges by that level alone: leave out --objects-dir and --as-kubelet")
     files, objects = check_objects(Path(directory), strict=strict) if directory else ((), None)
-    rules = Rules(node_name=_node_name(given), strict=strict, as_kubelet=given.has("as-kubelet"), objects=objects)
+    rules = Rules(
+        node_name=_node_name(given), strict=strict, as_kubelet=given.has("as-kubelet"), objects=objects, standard=level
+    )
     return (*files, *check_files(words, rules))
+
+
+def _standard(given: Given) -> Standard | None:
+    """Return the level of the Pod Security Standards to judge by, None where none was asked for."""
+    try:
+        return standard(text) if (text := given.value("pod-security")) else None
+    except ValueError as error:
+        raise UsageError(f"--pod-security: {error}") from None
 
 
 def _node_name(given: Given) -> str:
@@ -109,6 +124,11 @@ COMMAND = Command(
             name="objects-dir",
             value="DIR",
             help="judge this directory's ConfigMaps and Secrets too, and say what pods would miss of them",
+        ),
+        Option(
+            name="pod-security",
+            value="LEVEL[:vX.Y]",
+            help="judge by this level of the Pod Security Standards alone: privileged, baseline or restricted",
         ),
         Option(name="node-name", value="NAME", help="the node's name, the suffix of pod names (default: the host's)"),
         output_option(Format.JSON, Format.YAML),
