@@ -1,9 +1,10 @@
-"""What every ring shares: a test that needs root says so, and its skip is an error in CI."""
+"""What every ring shares: a test that needs root or a rare program says so, and its skip is an error in CI."""
 
 from __future__ import annotations
 
 import functools
 import os
+import shutil
 
 import pytest
 from hypothesis import settings
@@ -51,9 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test marked `root` without root; in CI that is an error, so that a green run means that it ran."""
-    if item.get_closest_marker("root") is None or os.geteuid() == 0:
+    """Skip a test that lacks what its marks ask for; in CI that is an error, so that a green run means that it ran."""
+    lacking = ["root"] if item.get_closest_marker("root") is not None and os.geteuid() != 0 else []
+    if (programs := item.get_closest_marker("program")) is not None:
+        lacking += [name for name in programs.args if shutil.which(name) is None]
+    if not lacking:
         return
     if os.environ.get("CI") == "true":
-        pytest.fail("this test needs root, and CI=true", pytrace=False)
-    pytest.skip("it needs root")
+        pytest.fail(f"this test needs {' and '.join(lacking)}, and CI=true", pytrace=False)
+    pytest.skip(f"it needs {' and '.join(lacking)}")

@@ -71,8 +71,9 @@ def segment(name: str) -> str:
 class AgentClient:
     """Asks the agent behind one socket; every method raises `AgentUnreachableError` or `ApiRefusedError`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, answer_seconds: float = 0) -> None:
         self._path = path
+        self._seconds = answer_seconds or ANSWER_SECONDS
 
     def get(self, path: str, query: Query = (), accept: str = JSON) -> bytes:
         """Return the body of a GET."""
@@ -128,7 +129,7 @@ class AgentClient:
         headers = {"Accept": accept, "User-Agent": "podstead"}
         if body is not None:
             headers["Content-Type"] = kind
-        connection = _UnixConnection(self._path, ANSWER_SECONDS)
+        connection = _UnixConnection(self._path, self._seconds)
         with contextlib.closing(connection):
             try:
                 connection.connect()
@@ -150,9 +151,7 @@ class AgentClient:
         try:
             yield
         except TimeoutError as error:
-            raise AgentUnreachableError(
-                f"the agent at {self._path} did not answer in {ANSWER_SECONDS:.0f} s"
-            ) from error
+            raise AgentUnreachableError(f"the agent at {self._path} did not answer in {self._seconds:g} s") from error
         except (http.client.HTTPException, ConnectionError) as error:
             raise AgentUnreachableError(f"the agent at {self._path} ended the connection before its answer") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podstead.cli.options import Option
+from podstead.cli.options import Option, Takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,23 +15,39 @@ if TYPE_CHECKING:
 
 GLOBAL_OPTIONS = (
     Option(
-        name="socket", value="PATH", help="the agent's socket (default /run/podstead/podstead.sock, $PODSTEAD_SOCKET)"
+        name="socket",
+        value="PATH",
+        help="the agent's socket (default /run/podstead/podstead.sock, $PODSTEAD_SOCKET)",
+        takes=Takes.FILE,
     ),
-    Option(name="root-dir", value="DIR", help="the agent's root directory: short for --socket DIR/podstead.sock"),
+    Option(
+        name="root-dir",
+        value="DIR",
+        help="the agent's root directory: short for --socket DIR/podstead.sock",
+        takes=Takes.DIRECTORY,
+    ),
     Option(name="help", short="h", help="print this and exit"),
 )
-NAMESPACE = Option(name="namespace", short="n", value="NS", help="the namespace (default: default)")
+NAMESPACE = Option(
+    name="namespace", short="n", value="NS", help="the namespace (default: default)", takes=Takes.NAMESPACE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command. `usage` begins with its name; `run` returns the exit code and raises PodsteadError."""
+    """One command. `usage` begins with its name; `run` returns the exit code and raises PodsteadError.
+
+    `words` says what its words are, for a shell to complete: one place each, a tuple being all that can stand there. Of
+    `many` the last place is any number of words.
+    """
 
     usage: str
     summary: str
     run: Callable[[Given, Endpoint], int]
     options: tuple[Option, ...] = ()
     notes: str = ""
+    words: tuple[Takes | tuple[str, ...], ...] = ()
+    many: bool = False
 
     @property
     def all_options(self) -> tuple[Option, ...]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 DEBUG_ENV = "PODSTEAD_DEBUG"
+COMPLETE = "__complete"
+"""What the completion scripts call: everything behind it is somebody's unfinished command line."""
 VERSION = Option(name="version", help="print the version and exit")
 
 
@@ -66,7 +68,7 @@ COMMANDS = (
     ),
     Entry(name="stop-all", module="stop_all", summary="stop every pod and the private runtime"),
     Entry(name="version", module="version", summary="print the versions of this program and of the agent"),
-    Entry(name="completion", module="completion", summary="print a completion script for bash"),
+    Entry(name="completion", module="completion", summary="print a completion script for bash, zsh or fish"),
     Entry(name="help", module="help", summary="explain a command"),
 )
 
@@ -108,6 +110,8 @@ def _drop_output() -> None:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; raises what went wrong."""
+    if list(arguments[:1]) == [COMPLETE]:
+        return _complete(arguments[1:])
     before, left = read_options(arguments, (*GLOBAL_OPTIONS, VERSION), help_of="podstead", stop_at_word=True)
     if before.has("version"):
         left = ("version",)
@@ -130,6 +134,13 @@ def run_command(arguments: Sequence[str]) -> int:
         print(help_text(command))
         return 0
     return command.run(given, endpoint_of(given, os.environ))
+
+
+def _complete(arguments: Sequence[str]) -> int:
+    from podstead.cli.commands.completion import answer
+
+    print("\n".join(answer(arguments[1:] if list(arguments[:1]) == ["--"] else arguments)))
+    return 0
 
 
 def entry_named(word: str) -> Entry:

@@ -10,7 +10,7 @@ import msgspec
 
 from podstead.cli.answers import decode
 from podstead.cli.client import OWN
-from podstead.cli.options import Option
+from podstead.cli.options import Option, Takes
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 from podstead.manifest.read import read_manifest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from podstead.cli.client import AgentClient
     from podstead.manifest.reading import ManifestPod
 
-FILE = Option(name="filename", short="f", value="FILE", help="a manifest, - for standard input")
+FILE = Option(name="filename", short="f", value="FILE", help="a manifest, - for standard input", takes=Takes.FILE)
 STDIN = "-"
 MAX_BYTES = 1 << 20
 """What the agent takes at once, as of a file."""

@@ -7,6 +7,7 @@ everything after `--` is left as it is. (`podstead run` reads the kubelet's flag
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from podstead.errors import PodsteadError
@@ -21,12 +22,30 @@ class UsageError(PodsteadError):
     """The command line itself is wrong; the text is one sentence, the exit code 2."""
 
 
+class Takes(Enum):
+    """What a word or a flag's value is, as far as a shell can complete it."""
+
+    TEXT = auto()
+    """Anything: nothing is offered."""
+    FILE = auto()
+    DIRECTORY = auto()
+    COMMAND = auto()
+    POD = auto()
+    NAMESPACE = auto()
+    CONTAINER = auto()
+    """Of the pod that is the first word."""
+    REVISION = auto()
+    """Of the pod that is the first word."""
+    NAME = auto()
+    """Of what the first word says: a pod of `get pods`, an image of `image rm`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One flag. `value` names what it takes; empty: a switch.
 
     `bare` is what a flag means that is written without its value; only `=` gives it another. What is `repeated` is joined
-    by commas.
+    by commas. `takes` and `choices` tell a shell what to offer; choices are all that there is.
     """
 
     name: str
@@ -35,6 +54,8 @@ class Option:
     value: str = ""
     bare: str = ""
     repeated: bool = False
+    takes: Takes = Takes.TEXT
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

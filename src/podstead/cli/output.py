@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 def output_option(*formats: Format) -> Option:
     """Return the flag `-o` for these formats."""
-    return Option(name="output", short="o", value="FORMAT", help=", ".join(formats))
+    return Option(name="output", short="o", value="FORMAT", help=", ".join(formats), choices=formats)
 
 
 def format_of(given: Given, *formats: Format) -> Format:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
-from podstead.cli.options import UsageError
+from podstead.cli.options import Option, Takes, UsageError
+from podstead.cli.own_configuration import OCI_RUNTIMES
 from podstead.cli.upkeep import FLAGS as UPKEEP_FLAGS
 
 VALUE_FLAGS = {
@@ -51,6 +52,12 @@ BOOLEAN_FLAGS = {
 REPEATABLE = frozenset({"manifest-url-header", "cluster-dns", "node-labels", "allowed-unsafe-sysctls"})
 """Flags whose values add up when they are given again, as lists and maps do in the kubelet."""
 
+FILE_FLAGS = frozenset(
+    {"pod-manifest-path", "config", "podstead-config", "resolv-conf", "socket", "container-runtime-endpoint"}
+)
+DIRECTORY_FLAGS = frozenset({"objects-dir", "seccomp-profile-root", "root-dir"})
+CHOICES = {"oci-runtime": OCI_RUNTIMES}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFlags:
@@ -90,6 +97,31 @@ def parse_run_flags(arguments: list[str]) -> RunFlags:
         else:
             raise UsageError(_unknown(argument, name))
     return RunFlags(values=values, switches=switches, unused=tuple(unused))
+
+
+def run_options() -> tuple[Option, ...]:
+    """Return the flags as the other commands have theirs, for manual pages and shells."""
+    return (
+        *(_value_option(name, text) for name, text in VALUE_FLAGS.items()),
+        *(Option(name=name, help=text, short="h" if name == "help" else "") for name, text in BOOLEAN_FLAGS.items()),
+    )
+
+
+def _value_option(name: str, text: str) -> Option:
+    takes, value = Takes.TEXT, "VALUE"
+    if name in FILE_FLAGS:
+        takes, value = Takes.FILE, "PATH"
+    elif name in DIRECTORY_FLAGS:
+        takes, value = Takes.DIRECTORY, "DIR"
+    return Option(
+        name=name,
+        help=text,
+        short="v" if name == "v" else "",
+        value=value,
+        repeated=name in REPEATABLE,
+        takes=takes,
+        choices=CHOICES.get(name, ()),
+    )
 
 
 def usage() -> str:

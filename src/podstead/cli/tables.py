@@ -23,6 +23,8 @@ class Column(msgspec.Struct, frozen=True):
 
     name: str
     priority: int = 0
+    format: str = ""
+    """`name`: what stands here is the object's name."""
 
 
 class RowMeta(msgspec.Struct, frozen=True, rename="camel"):

@@ -48,7 +48,8 @@ def test_no_command_is_an_overview(local: LocalShell) -> None:
         (("xyzzy",), "unknown command 'xyzzy': see 'podstead help'"),
         (("--sokcet", "x", "status"), "unknown flag --sokcet: did you mean --socket?"),
         (("status", "-Z"), "unknown flag -Z: see 'podstead status --help'"),
-        (("completion", "zsh"), "only bash is known: podstead completion bash"),
+        (("completion",), "say for which shell: podstead completion bash|zsh|fish"),
+        (("completion", "bsh"), "say for which shell: did you mean podstead completion bash?"),
         (("run", "--pod-manifest-pth=/x"), "unknown flag '--pod-manifest-pth': did you mean --pod-manifest-path?"),
     ],
 )
@@ -208,12 +209,3 @@ async def test_a_client_imports_nothing_heavy(shell: Shell) -> None:
         )
         _, err = await asyncio.wait_for(process.communicate(), 20)
         assert err == b"[]\n", words
-
-
-def test_completion_is_a_script_that_bash_takes(local: LocalShell, tmp_path: Path) -> None:
-    script = tmp_path / "completion"
-    script.write_text(local("completion", "bash").out)
-    ask = f"source {script}; COMP_WORDS=(podstead ge); COMP_CWORD=1; _podstead; echo ${{COMPREPLY[@]}}; "
-    ask += "COMP_WORDS=(podstead get po); COMP_CWORD=2; _podstead; echo ${COMPREPLY[@]}"
-    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True, timeout=20)
-    assert done.stdout.splitlines() == ["get", "pods"]

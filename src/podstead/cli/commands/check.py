@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.checked import Checked, Unreadable
 from podstead.cli.checking import Rules, check_files, check_objects
 from podstead.cli.command import Command
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.k8s.names import dns1123_subdomain
 from podstead.k8s.text import printable
@@ -117,12 +117,15 @@ COMMAND = Command(
     usage="check FILE… | DIR | -",
     summary="Judge manifest files as the agent would; nothing is run, and no agent is needed.",
     run=run,
+    words=(Takes.FILE,),
+    many=True,
     options=(
         Option(name="strict", help="refuse what is only warned of: unknown fields, duplicate keys, unquoted numbers"),
         Option(name="as-kubelet", help="add what a kubelet would do with each file"),
         Option(
             name="objects-dir",
             value="DIR",
+            takes=Takes.DIRECTORY,
             help="judge this directory's ConfigMaps and Secrets too, and say what pods would miss of them",
         ),
         Option(

@@ -8,7 +8,7 @@ from podstead.cli.answers import decode
 from podstead.cli.client import AgentClient
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.manifests import FILE, node_of, read_pods
-from podstead.cli.options import UsageError
+from podstead.cli.options import Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.pods import Pod, pod_of
 from podstead.cli.waiting import WAIT, wait_gone, wait_seconds
@@ -52,6 +52,8 @@ COMMAND = Command(
     usage="delete POD… | -f FILE",
     summary="Take pods out of the manifest directory: they end by their grace period.",
     run=run,
+    words=(Takes.POD,),
+    many=True,
     options=(FILE, WAIT, NAMESPACE),
     notes=(
         "A file that holds nothing else is removed; of one with several pods only this one's document is. -f names the pods of\n"

@@ -12,7 +12,7 @@ from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.describe_node import describe_node
 from podstead.cli.describe_pod import describe_pod
 from podstead.cli.namespaces import DEFAULT_NAMESPACE, explain_missing
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say, tell
 from podstead.cli.resources import EVENTS, NODES, PODS, split_target
 from podstead.cli.tables import decode_table
@@ -120,6 +120,8 @@ COMMAND = Command(
     usage="describe pod [NAME…] | node [NAME]",
     summary="Show everything about pods or the node, events included.",
     run=run,
+    words=(("pod", "node"), Takes.NAME),
+    many=True,
     options=(NAMESPACE, Option(name="all-namespaces", short="A", help="all namespaces, where no name is given")),
     notes="Values of environment variables, commands and arguments are never shown.",
 )

@@ -11,7 +11,7 @@ from podstead.cli.answers import decode
 from podstead.cli.client import AgentClient, segment
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.manifests import FILE, node_of, read_pods
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.pods import Pod, pod_of
 from podstead.cli.tables import aligned
@@ -97,8 +97,15 @@ COMMAND = Command(
     usage="diff POD [--revision A [--revision B]] | -f FILE",
     summary="Show what differs between two contents of a pod, field by field, and what that would restart.",
     run=run,
+    words=(Takes.POD,),
     options=(
-        Option(name="revision", value="ID", repeated=True, help="a revision of 'podstead history', or its beginning"),
+        Option(
+            name="revision",
+            value="ID",
+            repeated=True,
+            help="a revision of 'podstead history', or its beginning",
+            takes=Takes.REVISION,
+        ),
         FILE,
         NAMESPACE,
     ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.client import AgentClient, AgentUnreachableError, ApiRefusedError
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.namespaces import DEFAULT_NAMESPACE, explain_missing
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import tell
 from podstead.cli.resources import pod_name
 from podstead.k8s.text import printable
@@ -131,9 +131,16 @@ COMMAND = Command(
     usage="exec POD -- COMMAND [ARGUMENT…]",
     summary="Run a command in a container and return its exit code.",
     run=run,
+    words=(Takes.POD,),
     options=(
         NAMESPACE,
-        Option(name="container", short="c", value="NAME", help="which container; needed where a pod has several"),
+        Option(
+            name="container",
+            short="c",
+            value="NAME",
+            help="which container; needed where a pod has several",
+            takes=Takes.CONTAINER,
+        ),
         Option(name="stdin", short="i", help="pass standard input on"),
         Option(name="tty", short="t", help="give the command a terminal; with -i"),
     ),

@@ -12,7 +12,7 @@ from podstead.cli.client import TABLE, AgentClient, ApiRefusedError
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.documents import json_line, read_json
 from podstead.cli.namespaces import DEFAULT_NAMESPACE, explain_missing, pods_elsewhere
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.cli.resources import FILES, PODS, RESOURCES, Resource, split_target
 from podstead.cli.tables import Table, TablePrinter, decode_table
@@ -215,6 +215,8 @@ COMMAND = Command(
         " the manifest directory."
     ),
     run=run,
+    words=(tuple(resource.name for resource in RESOURCES), Takes.NAME),
+    many=True,
     options=(
         NAMESPACE,
         Option(name="all-namespaces", short="A", help="all namespaces"),

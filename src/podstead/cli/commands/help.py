@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command, help_text
+from podstead.cli.options import Takes
 from podstead.cli.output import say
 
 if TYPE_CHECKING:
@@ -29,4 +30,4 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
     return 0
 
 
-COMMAND = Command(usage="help [COMMAND]", summary="Explain a command, or list all.", run=run)
+COMMAND = Command(usage="help [COMMAND]", summary="Explain a command, or list all.", run=run, words=(Takes.COMMAND,))

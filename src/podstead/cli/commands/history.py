@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.client import TABLE, AgentClient
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.documents import read_json
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.cli.pods import pod_of
 from podstead.cli.tables import TablePrinter, decode_table
@@ -38,6 +38,7 @@ COMMAND = Command(
     usage="history POD",
     summary="Show the revisions of a pod: every content of its file that was accepted, the latest first.",
     run=run,
+    words=(Takes.POD,),
     options=(
         NAMESPACE,
         output_option(Format.JSON, Format.YAML),

@@ -11,7 +11,7 @@ from podstead.cli.answers import decode
 from podstead.cli.client import OWN, TABLE, AgentClient
 from podstead.cli.command import Command
 from podstead.cli.documents import read_json
-from podstead.cli.options import Option, UsageError, nearest
+from podstead.cli.options import Option, Takes, UsageError, nearest
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.cli.progress import follow_work
 from podstead.cli.resources import IMAGES
@@ -91,6 +91,7 @@ COMMAND = Command(
     usage="image ls | pull REFERENCE | import FILE.tar | rm NAME",
     summary="List the runtime's images, pull one from its registry, import one from an archive, or remove one.",
     run=run,
+    words=(tuple(ACTIONS), Takes.NAME),
     options=(output_option(*FORMATS), Option(name="no-headers", help="leave the headers out")),
     notes="An image that a pod's revisions need is not removed.",
 )

@@ -15,7 +15,7 @@ from podstead.cli.client import AgentClient, ApiRefusedError
 from podstead.cli.command import NAMESPACE, Command
 from podstead.cli.durations import parse_duration
 from podstead.cli.namespaces import DEFAULT_NAMESPACE, explain_missing
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.resources import PODS, pod_name
 from podstead.errors import OperatorError, PodsteadError
 from podstead.k8s.text import printable
@@ -152,9 +152,16 @@ COMMAND = Command(
     usage="logs POD [CONTAINER]",
     summary="Print the log of a container.",
     run=run,
+    words=(Takes.POD, Takes.CONTAINER),
     options=(
         NAMESPACE,
-        Option(name="container", short="c", value="NAME", help="which container; needed where a pod has several"),
+        Option(
+            name="container",
+            short="c",
+            value="NAME",
+            help="which container; needed where a pod has several",
+            takes=Takes.CONTAINER,
+        ),
         Option(name="all-containers", help="all containers, each line with its container's name"),
         Option(name="follow", short="f", help="go on and print what is written"),
         Option(name="previous", short="p", help="the log of the run before the last restart"),

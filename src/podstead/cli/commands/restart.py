@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.client import AgentClient
 from podstead.cli.command import NAMESPACE, Command
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.pods import pod_of
 from podstead.k8s.text import printable
@@ -29,7 +29,11 @@ COMMAND = Command(
     usage="restart POD [-c CONTAINER]",
     summary="Restart a pod's containers, one after another in the manifest's order, or one of them.",
     run=run,
-    options=(Option(name="container", short="c", value="NAME", help="restart only this container"), NAMESPACE),
+    words=(Takes.POD,),
+    options=(
+        Option(name="container", short="c", value="NAME", help="restart only this container", takes=Takes.CONTAINER),
+        NAMESPACE,
+    ),
     notes=(
         "Each is stopped by its preStop hook and grace period. The sandbox, the address and the volumes stay, no restart is\n"
         "counted, and a crash loop's back-off ends.\n\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.client import AgentClient
 from podstead.cli.command import NAMESPACE, Command
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.pods import pod_of
 from podstead.cli.waiting import WAIT, wait_ready, wait_seconds
@@ -34,8 +34,14 @@ COMMAND = Command(
     usage="rollback POD [--to-revision ID]",
     summary="Let a pod run an earlier revision; the file stays as it is, and the pod so until the file changes.",
     run=run,
+    words=(Takes.POD,),
     options=(
-        Option(name="to-revision", value="ID", help="a revision of 'podstead history' (default: the one before)"),
+        Option(
+            name="to-revision",
+            value="ID",
+            help="a revision of 'podstead history' (default: the one before)",
+            takes=Takes.REVISION,
+        ),
         WAIT,
         NAMESPACE,
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.client import AgentClient
 from podstead.cli.command import NAMESPACE, Command
-from podstead.cli.options import UsageError
+from podstead.cli.options import Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.pods import pod_of
 from podstead.cli.waiting import WAIT, wait_ready, wait_seconds
@@ -36,6 +36,8 @@ COMMAND = Command(
     usage="start POD…",
     summary="Start pods that were stopped by 'podstead stop'.",
     run=run,
+    words=(Takes.POD,),
+    many=True,
     options=(WAIT, NAMESPACE),
     notes="Example:\n  podstead start web --wait",
 )

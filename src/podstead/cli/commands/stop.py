@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.client import AgentClient
 from podstead.cli.command import NAMESPACE, Command
-from podstead.cli.options import UsageError
+from podstead.cli.options import Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.pods import pod_of
 from podstead.k8s.text import printable
@@ -30,6 +30,8 @@ COMMAND = Command(
     usage="stop POD…",
     summary="Stop pods; their files, volumes and logs stay, and so do they, also over a reboot, until podstead start.",
     run=run,
+    words=(Takes.POD,),
+    many=True,
     options=(NAMESPACE,),
     notes=(
         "An edit of the file of a stopped pod runs when the pod is started. A stopped pod holds neither ports nor room.\n\n"
