@@ -57,6 +57,15 @@ async def test_the_session_node_answers_and_is_ready(private_node: PrivateNode) 
     assert busybox.tags == (private_node.image,)
 
 
+def test_containerd_has_nothing_to_say_against_its_configuration(private_node: PrivateNode) -> None:
+    """Version 2 of the configuration is migrated by containerd 2, and what it does not know it ignores: it says both."""
+    start, booted, _ = private_node.containerd.log.read_text(encoding="utf-8").partition(
+        "containerd successfully booted"
+    )
+    assert booted
+    assert [line for line in start.splitlines() if "level=info" not in line] == []
+
+
 async def test_every_handler_runs_pods_and_pause_lives_beside_host_pids(private_node: PrivateNode) -> None:
     assert private_node.running.probe.runtime in private_node.running.probe.handlers
     async with private_node.client() as runtime:

@@ -1,7 +1,8 @@
 """Renders the private containerd's configuration; pure.
 
 Everything that two containerds on one machine could share by default is named here, so that several instances
-live side by side (spec/cri.md 9). The text is containerd configuration `version = 2`, which 1.6, 1.7 and 2.x read.
+live side by side (spec/cri.md 9). The text is of version 3 of containerd's configuration from containerd 2.1 on, and of
+version 2 for older ones: a newer containerd reads that as well, but says at each start that it had to be migrated.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ TTRPC_SUFFIX = ".ttrpc"
 MAX_LOG_LINE_BYTES = 16384
 """Longer lines are cut into chunks tagged P, as the kubelet's log format wants (spec/cri.md 7)."""
 
+VERSION_3_SINCE = (2, 1)
+"""First containerd for which version 3 is written: 2.0 reads it too, but has one directory of CNI plugins where 2.1 has several."""
+CRI = 'plugins."io.containerd.grpc.v1.cri"'
+"""The whole of CRI in version 2; in version 3 its streaming server only."""
+CRI_IMAGES = 'plugins."io.containerd.cri.v1.images"'
+CRI_RUNTIME = 'plugins."io.containerd.cri.v1.runtime"'
+
 QUIET_PLUGINS = (
     "io.containerd.snapshotter.v1.aufs",
     "io.containerd.snapshotter.v1.btrfs",
@@ -36,6 +44,8 @@ CRI needs more of the others than their names tell (spec/cri.md 9)."""
 class ContainerdConfig:
     """What one private containerd is made of."""
 
+    containerd: tuple[int, int]
+    """Major and minor version of the program; (0, 0) where it does not tell."""
     root: Path
     """Images, snapshots: persistent."""
     state: Path
@@ -83,10 +93,10 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _runtime_tables(config: ContainerdConfig, cri: str) -> list[str]:
+def _runtime_tables(config: ContainerdConfig, above: str) -> list[str]:
     tables = []
     for name, binary in config.runtimes:
-        runtime = f"{cri}.containerd.runtimes.{name}"
+        runtime = f"{above}.containerd.runtimes.{name}"
         tables.append(_table(runtime, {"runtime_type": '"io.containerd.runc.v2"'}))
         options = {
             "BinaryName": _quote(binary),
@@ -98,12 +108,44 @@ def _runtime_tables(config: ContainerdConfig, cri: str) -> list[str]:
     return tables
 
 
+def _cri_tables(config: ContainerdConfig) -> list[str]:
+    """Return what CRI is configured with, in the tables of the configuration's version."""
+    default = {"default_runtime_name": _quote(config.default_runtime)}
+    snapshots = {"snapshotter": '"overlayfs"'}
+    streaming = {"stream_server_address": '"127.0.0.1"', "stream_server_port": '"0"'}
+    networks = {"conf_dir": _quote(config.cni_conf)}
+    registry = {"config_path": _quote(config.certs)}
+    containers = {
+        "netns_mounts_under_state_dir": "true",
+        "max_container_log_line_size": str(MAX_LOG_LINE_BYTES),
+        "restrict_oom_score_adj": _flag(config.restrict_oom_score_adj),
+    }
+    if config.containerd < VERSION_3_SINCE:
+        return [
+            _table(CRI, {"sandbox_image": _quote(config.sandbox_image), **streaming, **containers}),
+            _table(f"{CRI}.cni", {"bin_dir": _quote(config.cni_plugins), **networks}),
+            _table(f"{CRI}.registry", registry),
+            _table(f"{CRI}.containerd", snapshots | default),
+            *_runtime_tables(config, CRI),
+        ]
+    return [
+        _table(CRI, streaming),
+        _table(CRI_IMAGES, snapshots),
+        _table(f"{CRI_IMAGES}.pinned_images", {"sandbox": _quote(config.sandbox_image)}),
+        _table(f"{CRI_IMAGES}.registry", registry),
+        _table(CRI_RUNTIME, containers),
+        _table(f"{CRI_RUNTIME}.cni", {"bin_dirs": f"[{_quote(config.cni_plugins)}]", **networks}),
+        _table(f"{CRI_RUNTIME}.containerd", default),
+        *_runtime_tables(config, CRI_RUNTIME),
+    ]
+
+
 def render_config(config: ContainerdConfig) -> str:
     """Return the text of config.toml."""
     quiet = ", ".join(_quote(name) for name in QUIET_PLUGINS)
-    cri = 'plugins."io.containerd.grpc.v1.cri"'
+    version = 2 if config.containerd < VERSION_3_SINCE else 3
     head = (
-        f"version = 2\nroot = {_quote(config.root)}\nstate = {_quote(config.state)}\n"
+        f"version = {version}\nroot = {_quote(config.root)}\nstate = {_quote(config.state)}\n"
         f"oom_score = 0\ndisabled_plugins = [{quiet}]\n"
     )
     tables = [
@@ -113,23 +155,6 @@ def render_config(config: ContainerdConfig) -> str:
         _table('plugins."io.containerd.internal.v1.opt"', {"path": _quote(config.opt)}),
         # containerd 2.x listens on one machine-wide NRI socket unless told not to.
         _table('plugins."io.containerd.nri.v1.nri"', {"disable": "true"}),
-        _table(
-            cri,
-            {
-                "sandbox_image": _quote(config.sandbox_image),
-                "stream_server_address": '"127.0.0.1"',
-                "stream_server_port": '"0"',
-                "netns_mounts_under_state_dir": "true",
-                "max_container_log_line_size": str(MAX_LOG_LINE_BYTES),
-                "restrict_oom_score_adj": _flag(config.restrict_oom_score_adj),
-            },
-        ),
-        _table(f"{cri}.cni", {"bin_dir": _quote(config.cni_plugins), "conf_dir": _quote(config.cni_conf)}),
-        _table(f"{cri}.registry", {"config_path": _quote(config.certs)}),
-        _table(
-            f"{cri}.containerd",
-            {"snapshotter": '"overlayfs"', "default_runtime_name": _quote(config.default_runtime)},
-        ),
-        *_runtime_tables(config, cri),
+        *_cri_tables(config),
     ]
     return "\n".join([head, *tables])

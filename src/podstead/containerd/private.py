@@ -220,6 +220,7 @@ class PrivateContainerd:
         """Write config.toml; return whether it, or the environment that belongs to it, differs from the last."""
         paths = self._settings.paths
         config = ContainerdConfig(
+            containerd=probe.containerd,
             root=paths.containerd / "root",
             state=paths.containerd_run / "state",
             socket=self.socket,

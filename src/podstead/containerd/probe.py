@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 TRY_SECONDS = 10
 """One try takes about 0.1 s; a runtime that hangs longer does not work."""
+_CONTAINERD_VERSION = re.compile(r"\sv?(\d+)\.(\d+)\b")
+"""As in `containerd github.com/containerd/containerd/v2 2.1.9`; builds of upstream write `v2.1.9`."""
 OLDEST_SPEC = "1.0.2"
 """Version of the OCI runtime specification that every runtime takes."""
 CRITICAL_OOM_SCORE = -998
@@ -74,6 +77,12 @@ class ProbeResult:
     versions: tuple[tuple[str, str], ...] = ()
     """Program to the first line of its `--version`."""
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def containerd(self) -> tuple[int, int]:
+        """Major and minor version of containerd; (0, 0) where it does not tell."""
+        found = _CONTAINERD_VERSION.search(dict(self.versions).get("containerd", ""))
+        return (int(found[1]), int(found[2])) if found is not None else (0, 0)
 
 
 class _Cached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

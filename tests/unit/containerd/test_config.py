@@ -9,11 +9,14 @@ from podstead.containerd.config import ContainerdConfig, check_socket_path, rend
 from podstead.errors import OperatorError
 
 CRI = "io.containerd.grpc.v1.cri"
+IMAGES = "io.containerd.cri.v1.images"
+RUNTIME = "io.containerd.cri.v1.runtime"
 
 
-def config(root: str, *, restrict: bool = False) -> ContainerdConfig:
+def config(root: str, *, restrict: bool = False, containerd: tuple[int, int] = (1, 6)) -> ContainerdConfig:
     base = Path(root)
     return ContainerdConfig(
+        containerd=containerd,
         root=base / "root",
         state=base / "state",
         socket=base / "c.sock",
@@ -29,6 +32,8 @@ def config(root: str, *, restrict: bool = False) -> ContainerdConfig:
 
 
 def leaves(value: object, path: str = "") -> dict[str, object]:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
     if isinstance(value, dict):
         return {name: one for key, below in value.items() for name, one in leaves(below, f"{path}/{key}").items()}
     return {path: value}
@@ -56,13 +61,35 @@ def test_the_configuration_says_what_it_should() -> None:
     }
 
 
-def test_mends_are_not_the_default() -> None:
-    read = tomllib.loads(render_config(config("/r")))
-    assert read["plugins"][CRI]["restrict_oom_score_adj"] is False
+def test_a_newer_containerd_finds_the_same_in_the_tables_of_version_3() -> None:
+    old, new = (tomllib.loads(render_config(config("/r", containerd=version))) for version in ((2, 0), (2, 1)))
+    assert (old["version"], new["version"]) == (2, 3)
+    cri, images, runtime = (new["plugins"][name] for name in (CRI, IMAGES, RUNTIME))
+    assert cri == {"stream_server_address": "127.0.0.1", "stream_server_port": "0"}
+    assert images == {
+        "snapshotter": "overlayfs",
+        "pinned_images": {"sandbox": "podstead.invalid/pause:1"},
+        "registry": {"config_path": "/r/certs.d"},
+    }
+    assert runtime["cni"] == {"bin_dirs": ["/usr/lib/cni"], "conf_dir": "/r/net.d"}
+    assert runtime["containerd"].pop("runtimes") == old["plugins"][CRI]["containerd"]["runtimes"]
+    assert runtime["containerd"] == {"default_runtime_name": "crun"}
+    same = ("netns_mounts_under_state_dir", "max_container_log_line_size", "restrict_oom_score_adj")
+    assert [runtime[name] for name in same] == [old["plugins"][CRI][name] for name in same]
+    assert {name: old[name] for name in old if name not in {"version", "plugins"}} == {
+        name: new[name] for name in new if name not in {"version", "plugins"}
+    }
 
 
-def test_two_instances_share_no_path_but_programs() -> None:
-    one, two = (leaves(tomllib.loads(render_config(config(root)))) for root in ("/one", "/two"))
+@pytest.mark.parametrize(("version", "plugin"), [((1, 6), CRI), ((2, 1), RUNTIME)])
+def test_mends_are_not_the_default(version: tuple[int, int], plugin: str) -> None:
+    read = tomllib.loads(render_config(config("/r", containerd=version)))
+    assert read["plugins"][plugin]["restrict_oom_score_adj"] is False
+
+
+@pytest.mark.parametrize("version", [(1, 6), (2, 1)])
+def test_two_instances_share_no_path_but_programs(version: tuple[int, int]) -> None:
+    one, two = (leaves(tomllib.loads(render_config(config(root, containerd=version)))) for root in ("/one", "/two"))
     same = {value for key, value in one.items() if two[key] == value and isinstance(value, str) and "/" in value}
     assert same == {"/usr/bin/crun", "/usr/sbin/runc", "/usr/lib/cni", "podstead.invalid/pause:1"}
 

@@ -10,7 +10,14 @@ import pytest
 from podstead.containerd import probe
 from podstead.containerd.locate import Programs
 from podstead.containerd.mounts import MountEntry
-from podstead.containerd.probe import CRITICAL_OOM_SCORE, Mends, RuntimeProbe, own_oom_score_adj, runtime_spec
+from podstead.containerd.probe import (
+    CRITICAL_OOM_SCORE,
+    Mends,
+    ProbeResult,
+    RuntimeProbe,
+    own_oom_score_adj,
+    runtime_spec,
+)
 from podstead.errors import OperatorError
 
 WORKS = "exit 0"
@@ -71,6 +78,22 @@ def test_where_everything_works_crun_is_chosen_without_mends(tmp_path: Path) -> 
     assert result.mends.described() == ()
     assert machine.calls() == ["crun", "runc"]
     assert dict(result.versions)["crun"] == "crun version 1.0"
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3", (1, 6)),
+        ("containerd github.com/containerd/containerd v1.7.24 88bf19b2105c8b17560993bee28a01ddc2f97182", (1, 7)),
+        ("containerd github.com/containerd/containerd/v2 2.1.9+unknown", (2, 1)),
+        ("containerd github.com/containerd/containerd/v2 v2.10.0-rc.1", (2, 10)),
+        ("unknown (TimeoutExpired)", (0, 0)),
+    ],
+)
+def test_containerds_version_is_read_from_what_it_says(line: str, version: tuple[int, int]) -> None:
+    told = ProbeResult(runtime="runc", handlers=("runc",), mends=Mends(), versions=(("containerd", line),))
+    assert told.containerd == version
+    assert ProbeResult(runtime="runc", handlers=("runc",), mends=Mends()).containerd == (0, 0)
 
 
 def test_a_mend_is_used_only_where_a_try_without_it_failed(tmp_path: Path) -> None:
