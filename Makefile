@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help setup run stop uninstall test test-real unit lint bench conformance generate lock
+.PHONY: help setup run stop uninstall test test-real test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -26,6 +26,10 @@ OCI := crun
 test-real: setup ## the whole real ring on CONTAINERD=1.6, 1.7 or 2 and OCI=crun or runc, recorded for README's support table
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/real tests/contract -m real --containerd=$(CONTAINERD) --oci=$(OCI) --record-support
 	@$(MAKE) --no-print-directory generate
+
+test-vm: ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
+	@tools/setup --vm
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -p no:randomly $(if $(K),-k '$(K)')
 
 unit: ## the fast ring: no root, no network, no runtime
 	@$(PY) -m pytest tests/unit -q

@@ -1,0 +1,119 @@
+"""Podstead in a guest, as its service: manifests, pods, and what the command line says."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.support.vm.machine import PAYLOAD, bring_checkout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.vm.machine import Machine
+
+MANIFESTS = "/etc/podstead/manifests"
+POD_SECONDS = 180.0
+"""An emulated processor takes 5 s for what takes a real one half a second."""
+_LOOK_SECONDS = 1.0
+UNIT = f"""\
+[Unit]
+Description=Podstead
+After=network.target
+
+[Service]
+ExecStart=/usr/local/bin/podstead run --pod-manifest-path={MANIFESTS}
+KillMode=process
+Delegate=yes
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestNode:
+    """Podstead on a machine that is up."""
+
+    machine: Machine
+
+    def podstead(self, words: str, *, seconds: float = POD_SECONDS) -> str:
+        """Run a command of the command line that must succeed, and return what it printed."""
+        return self.machine.do(f"podstead {words}", seconds=seconds)
+
+    def deploy(self, name: str, manifest: str) -> None:
+        """Put a manifest into the directory, whole; another of the same name is replaced."""
+        self.machine.put(f"{MANIFESTS}/{name}.yaml", manifest)
+
+    def withdraw(self, name: str) -> None:
+        """Take a manifest away, and wait until its pod is gone."""
+        self.machine.do(f"rm -f {MANIFESTS}/{name}.yaml")
+        self.wait(lambda: all(not is_named(pod, name) for pod in self.pods()), f"{name} is still there")
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return every pod as the API has it."""
+        items: list[dict[str, Any]] = json.loads(self.podstead("get pods -A -o json"))["items"]
+        return items
+
+    def pod(self, name: str) -> dict[str, Any]:
+        """Return a pod by its manifest's name."""
+        found = [pod for pod in self.pods() if is_named(pod, name)]
+        assert len(found) == 1, f"pods of {name}: {[pod['metadata']['name'] for pod in found]}"
+        return found[0]
+
+    def wait_pod(
+        self, name: str, condition: Callable[[dict[str, Any]], bool], *, seconds: float = POD_SECONDS
+    ) -> dict[str, Any]:
+        """Wait until a pod, by its manifest's name, is as wanted; return it."""
+        last: list[dict[str, Any]] = []
+
+        def fits() -> bool:
+            last[:] = [pod for pod in self.pods() if is_named(pod, name)]
+            return len(last) == 1 and condition(last[0])
+
+        try:
+            self.wait(fits, f"{name} is not as wanted", seconds=seconds)
+        except AssertionError as error:
+            told = self.machine.run("podstead get pods -A; podstead get files; podstead get events -A | tail -n 20")
+            raise AssertionError(f"{error}:\n{told.stdout}{told.stderr}\n{json.dumps(last, indent=1)}") from error
+        return last[0]
+
+    def wait(self, condition: Callable[[], bool], complaint: str, *, seconds: float = POD_SECONDS) -> None:
+        """Wait until a condition holds, or fail."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"{complaint} after {seconds:.0f} s"
+            time.sleep(_LOOK_SECONDS)
+
+    def wait_ready(self, *, seconds: float = POD_SECONDS) -> None:
+        """Wait until the agent has looked at its directory and its runtime answers."""
+        self.machine.wait(
+            "podstead status -o json", seconds=seconds, until=lambda told: bool(json.loads(told)["ready"])
+        )
+
+    def clear(self) -> None:
+        """Take every manifest away and wait until no pod is left."""
+        self.machine.do(f"rm -rf {MANIFESTS}/*")
+        self.wait(lambda: not self.pods(), "pods are still there")
+
+
+def is_named(pod: dict[str, Any], name: str) -> bool:
+    """Return whether a pod is that of a manifest's name: its own has the node's at its end."""
+    node: str = pod["spec"]["nodeName"]
+    named: str = pod["metadata"]["name"]
+    return named == f"{name}-{node}"
+
+
+def install_podstead(machine: Machine) -> GuestNode:
+    """Install this checkout on a machine that is up, as a service that starts with it, with the busybox image."""
+    bring_checkout(machine)
+    machine.do(f"mkdir -p {MANIFESTS}")
+    machine.put("/etc/systemd/system/podstead.service", UNIT)
+    machine.do("systemctl enable --now podstead.service")
+    node = GuestNode(machine=machine)
+    node.wait_ready()
+    node.podstead(f"image import {PAYLOAD}/busybox.tar")
+    return node

@@ -1,0 +1,154 @@
+"""Fixtures of the ring of virtual machines, and the summary of what it ran on; the package says how to use them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from demo.errors import DemoError
+from demo.packages import read_package_source
+from demo.places import SHARED_CACHE
+from demo.stand_in import StandIns, recipes
+
+from tests.support.images import BUSYBOX_IMAGE, build_busybox_image
+from tests.support.vm.machine import Machine, virtual_machine
+from tests.support.vm.node import GuestNode, install_podstead
+from tests.support.vm.payload import checkout_files
+from tests.support.vm.qemu import PROGRAM, Hardware
+from tests.support.vm.recipe import NAMES, Recipe
+from tests.vm.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+TEST_SECONDS = 1500
+"""The first test makes images and boots a machine; each wait has its own, shorter bound."""
+SUMMARY = pytest.StashKey[Summary]()
+
+
+class MakeMachine(Protocol):
+    """What `make_machine` is."""
+
+    def __call__(self, recipe: Recipe, *, hardware: Hardware | None = None) -> Machine:
+        """Make a machine that is off, with the usual payload."""
+
+
+def missing_for_vm() -> str:
+    """Say why no machine can be started here; empty if one can."""
+    if os.geteuid() != 0:
+        return "it needs root"
+    for program, package in ((PROGRAM, "qemu-system-x86"), ("qemu-img", "qemu-utils"), ("mmdebstrap", "mmdebstrap")):
+        if shutil.which(program) is None:
+            return f"the Debian package '{package}' is missing: tools/setup --vm"
+    return ""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the summary."""
+    config.stash[SUMMARY] = Summary()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here, and give it the time that a boot takes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.vm)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here; in CI that is an error, so that a green run means that it ran."""
+    why = missing_for_vm()
+    if not why:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"a test of the ring vm cannot run, and CI=true: {why}", pytrace=False)
+    pytest.skip(f"no machine can be started: {why}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the outcome and the seconds of each part of a test."""
+    report = yield
+    item.config.stash[SUMMARY].add(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what ran, how long, and on what."""
+    for line in config.stash[SUMMARY].lines():
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", params=NAMES)
+def release(request: pytest.FixtureRequest) -> str:
+    """The release that the test is for."""
+    code_name: str = request.param
+    return code_name
+
+
+@pytest.fixture(scope="session")
+def payload() -> Iterator[dict[str, Path]]:
+    """What is on the second disk: the checkout, busybox, and the stand-in that `make run` would build."""
+    source = read_package_source()
+    shelf = StandIns(SHARED_CACHE, print)
+    wanted = recipes(source)[0]
+    with contextlib.suppress(DemoError):  # without it the tests of the demo say what is missing
+        if shelf.find(wanted) is None:
+            shelf.build(wanted, source)
+    with tempfile.TemporaryDirectory(prefix="ps-vm-") as directory:
+        busybox = Path(directory) / "busybox.tar"
+        build_busybox_image(busybox, BUSYBOX_IMAGE)
+        archive = shelf.archive(wanted)
+        stand_in = {f"podstead-demo/{path.name}": path for path in (archive, archive.with_suffix(".json"))}
+        checkout = {f"project/{name}": path for name, path in checkout_files().items()}
+        yield {**checkout, **(stand_in if archive.exists() else {}), "busybox.tar": busybox}
+
+
+@pytest.fixture
+def make_machine(
+    payload: dict[str, Path], pytestconfig: pytest.Config, request: pytest.FixtureRequest
+) -> Iterator[MakeMachine]:
+    """Make machines of the test's own; they are ended after it."""
+    with contextlib.ExitStack() as stack:
+
+        def make(recipe: Recipe, *, hardware: Hardware | None = None) -> Machine:
+            machine = stack.enter_context(virtual_machine(recipe, payload=payload, hardware=hardware))
+            pytestconfig.stash[SUMMARY].add_machine(machine, request.node.name)
+            return machine
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def shared_machine(release: str, payload: dict[str, Path], pytestconfig: pytest.Config) -> Iterator[Machine]:
+    """The machine that the release's tests share, up."""
+    with virtual_machine(Recipe(release=release), payload=payload) as machine:
+        machine.start()
+        pytestconfig.stash[SUMMARY].add_machine(machine, "shared")
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def installed_node(shared_machine: Machine, pytestconfig: pytest.Config) -> GuestNode:
+    """Podstead on the shared machine."""
+    node = install_podstead(shared_machine)
+    pytestconfig.stash[SUMMARY].note_versions(node)
+    return node
+
+
+@pytest.fixture
+def node(installed_node: GuestNode) -> Iterator[GuestNode]:
+    """Podstead on the release's shared machine, running, without pods."""
+    try:
+        yield installed_node
+    except BaseException:
+        print(installed_node.machine.console())
+        raise
+    installed_node.clear()
