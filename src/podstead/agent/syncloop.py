@@ -71,7 +71,12 @@ class SyncLoop:
         self._board = board
         self._snapshot: SourceSnapshot | None = None
         self._again = asyncio.Event()
+        self._clock = clock
         self._reader = FileReader(decoder, clock, self.poke)
+        self._asked_at: float | None = None
+        """Since when there is something to do, on the boot clock; None while it rests."""
+        self._outside = False
+        """Whether the pass under way waits for the disk."""
         self._waiting = False
         """Whether some pod waits for room, or a write for another try."""
         self.looked = False
@@ -79,7 +84,13 @@ class SyncLoop:
 
     def poke(self) -> None:
         """Ask for another pass: a pod ended, or became ready."""
+        if self._asked_at is None:
+            self._asked_at = self._clock.now().boot
         self._again.set()
+
+    def standstill(self, now: float) -> float:
+        """Return for how many seconds a pass that was asked for has not come to its end by our own fault."""
+        return 0.0 if self._asked_at is None or self._outside else max(0.0, now - self._asked_at)
 
     def judge_room(self) -> None:
         """Judge the node's room for what is known already, so that no worker starts what must wait."""
@@ -88,12 +99,13 @@ class SyncLoop:
     def room_changed(self) -> None:
         """Ask for another pass if somebody waits for room."""
         if self._waiting:
-            self._again.set()
+            self.poke()
 
     async def run(self) -> None:
         """Work for ever."""
         self._reader.reset()
-        self._again.set()
+        self._outside, self._asked_at = False, None
+        self.poke()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(), name="source")
             group.create_task(self._work(group), name="sync")
@@ -102,7 +114,7 @@ class SyncLoop:
         async with aclosing(self._source.snapshots()) as snapshots:
             async for snapshot in snapshots:
                 self._snapshot = snapshot
-                self._again.set()
+                self.poke()
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -112,7 +124,9 @@ class SyncLoop:
             except TimeoutError:
                 pass
             self._again.clear()
+            self._asked_at = self._clock.now().boot
             self._waiting = await self._pass(group)
+            self._asked_at = self._clock.now().boot if self._again.is_set() else None
 
     async def _pass(self, group: asyncio.TaskGroup) -> bool:
         """Work through the latest look; returns whether something waits for another try."""
@@ -122,11 +136,14 @@ class SyncLoop:
             snapshot, readings = await self._reader.read(snapshot, group)
             unsettled = self._reader.unsettled(snapshot)
             folded = fold(self._table.records(), snapshot, readings, unsettled)
+            self._outside = True
             try:
                 await self._incarnations.apply(folded, {file.name: file for file in snapshot.files})
             except PodsteadError as error:
                 problem = f"nothing new can be admitted: {error}"
                 log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
+            finally:
+                self._outside = False
             if any(v.verdict is Verdict.PENDING and v.name in unsettled for v in folded.verdicts):
                 self._reader.look_again_later()
             self._board.show(snapshot, folded.verdicts, problem)

@@ -67,6 +67,8 @@ COMMANDS = (
         summary="take the manifest directory as it is now for the true one",
     ),
     Entry(name="stop-all", module="stop_all", summary="stop every pod and the private runtime"),
+    Entry(name="install", module="install", summary="make the agent a service of systemd"),
+    Entry(name="uninstall", module="uninstall", summary="take the service away again, and its pods"),
     Entry(name="version", module="version", summary="print the versions of this program and of the agent"),
     Entry(name="completion", module="completion", summary="print a completion script for bash, zsh or fish"),
     Entry(name="help", module="help", summary="explain a command"),

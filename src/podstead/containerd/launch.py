@@ -1,6 +1,7 @@
-"""A program of its own, started with `python -I -S`: turns itself into a detached containerd. Standard library only.
+"""A program of its own, started with `python -I -S`: turns itself into containerd. Standard library only.
 
-It leaves the caller's session, takes the instance's lock, enters the pinned namespaces and executes the command.
+Detached it leaves the caller's session; as a unit it stays what systemd started, and `--plan` names the file in which
+the agent wrote its arguments, as a unit's command line never changes. It takes the instance's lock, enters the pinned namespaces and executes the command.
 The lock is a POSIX record lock: the kernel keeps it over exec, gives it to no child (a flock would live on in the
 shims and hold a dead containerd's place), drops it with the process, and tells its holder's pid to who asks.
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 import argparse
 import ctypes
 import fcntl
+import json
 import os
 import signal
 import sys
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+PLAN = "--plan="
 LOCKED_EXIT_CODE = 75
 """EX_TEMPFAIL of sysexits.h: the lock is held, so another containerd of this instance runs."""
 
@@ -33,10 +36,18 @@ def enter_namespace(descriptor: int, kind: int) -> None:
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    """Return lock, log, mount_namespace, net_namespace, foreground and command."""
+    """Return lock, log, mount_namespace, net_namespace, foreground and command.
+
+    Raises:
+        OSError: the plan cannot be read.
+        ValueError: it is none.
+    """
+    if len(arguments) == 1 and arguments[0].startswith(PLAN):
+        with open(arguments[0].removeprefix(PLAN), encoding="utf-8") as stream:  # noqa: PTH123 - pathlib costs 10 ms
+            arguments = [str(word) for word in json.load(stream)["arguments"]]
     parser = argparse.ArgumentParser()
     parser.add_argument("--lock", required=True)
-    parser.add_argument("--log", required=True)
+    parser.add_argument("--log", default="", help="what the command prints goes here; else where it went")
     parser.add_argument("--mount-namespace", default="")
     parser.add_argument("--net-namespace", default="")
     parser.add_argument("--foreground", action="store_true", help="stay this process, for a service manager")
@@ -54,7 +65,7 @@ def become(options: argparse.Namespace) -> None:
     fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     # The lock lasts as long as this process keeps the file open.
     os.set_inheritable(lock, True)  # noqa: FBT003 - os has no keyword for it
-    log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600) if options.log else -1
     # Both are opened before either is entered: their files may not exist in the other namespace.
     wanted = ((options.net_namespace, CLONE_NEWNET), (options.mount_namespace, CLONE_NEWNS))
     opened = [(os.open(path, os.O_RDONLY | os.O_CLOEXEC), kind) for path, kind in wanted if path]
@@ -62,8 +73,9 @@ def become(options: argparse.Namespace) -> None:
         enter_namespace(descriptor, kind)
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    if log >= 0:
+        os.dup2(log, 1)
+        os.dup2(log, 2)
     os.umask(0o022)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores both, and exec would hand that on
         signal.signal(number, signal.SIG_DFL)
@@ -85,7 +97,11 @@ def attempt(options: argparse.Namespace, report: int) -> int:
 
 def main(arguments: list[str]) -> int:
     """Start the command detached; return 0 once it is executed, else say why on standard error."""
-    options = parse_arguments(arguments)
+    try:
+        options = parse_arguments(arguments)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"cannot read {arguments[0].removeprefix(PLAN)}: {error}\n")
+        return 1
     if options.foreground:
         return attempt(options, 2)
     # The write end closes at exec, so an empty report is the proof of success.

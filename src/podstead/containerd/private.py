@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from podstead.containerd import locate
@@ -18,6 +18,7 @@ from podstead.containerd.pause import build_pause_image, pause_image_name
 from podstead.containerd.probe import ProbeResult, RuntimeProbe
 from podstead.containerd.process import MAX_LOG_BYTES, ContainerdProcess
 from podstead.containerd.registry_hosts import RegistryHosts, proxy_environment
+from podstead.containerd.unit import installed_unit
 from podstead.errors import OperatorError, RuntimeFault
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ class PrivateContainerd:
         self.registry_hosts = RegistryHosts(paths.containerd / "certs.d", settings.images.registries)
         self._namespace = PinnedMountNamespace(paths.containerd_run / "ns", paths.root)
         self._process = ContainerdProcess(
-            lock=paths.containerd_run / "containerd.lock", socket_path=self.socket, log=self.log
+            lock=paths.containerd_run / "containerd.lock",
+            socket_path=self.socket,
+            log=self.log,
+            unit=partial(installed_unit, paths.containerd_run),
         )
 
     @cached_property
@@ -127,7 +131,7 @@ class PrivateContainerd:
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise OperatorError(
-                f"containerd is not ready after {timeout_seconds:g} s: {last}; its log is {self.log}"
+                f"containerd is not ready after {timeout_seconds:g} s: {last}; {self._process.log_place()}"
             ) from None
 
     async def ensure_sandbox_image(

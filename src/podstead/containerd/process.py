@@ -15,11 +15,14 @@ import time
 from typing import TYPE_CHECKING
 
 from podstead.containerd import launch
-from podstead.containerd.unit import unit_command
+from podstead.containerd.unit import UNIT, unit_command
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from podstead.containerd.unit import InstalledUnit
 
 log = logging.getLogger(__name__)
 
@@ -98,10 +101,13 @@ def _ends_within(pidfd: int, seconds: float) -> bool:
 class ContainerdProcess:
     """One containerd by its lock and socket. All methods block for a short, bounded time; call them in a thread."""
 
-    def __init__(self, *, lock: Path, socket_path: Path, log: Path) -> None:
+    def __init__(
+        self, *, lock: Path, socket_path: Path, log: Path, unit: Callable[[], InstalledUnit | None] = lambda: None
+    ) -> None:
         self._lock = lock
         self._socket = socket_path
         self._log = log
+        self._unit = unit
 
     def find(self) -> int | None:
         """Return the pid of the running containerd of this instance, or None.
@@ -135,12 +141,15 @@ class ContainerdProcess:
         Raises:
             OperatorError: it could not be executed, or another one took the lock first.
         """
-        self._bound_log()
-        launcher = [sys.executable, "-I", "-S", launch.__file__, "--lock", str(self._lock), "--log", str(self._log)]
+        arguments = ["--lock", str(self._lock)]
         if mount_namespace is not None:
-            launcher += ["--mount-namespace", str(mount_namespace)]
+            arguments += ["--mount-namespace", str(mount_namespace)]
         if net_namespace is not None:
-            launcher += ["--net-namespace", str(net_namespace)]
+            arguments += ["--net-namespace", str(net_namespace)]
+        if (unit := self._unit()) is not None:
+            return self._start_installed(unit, arguments, command, environment)
+        self._bound_log()
+        launcher = [sys.executable, "-I", "-S", launch.__file__, *arguments, "--log", str(self._log)]
         if (pid := self._start_as_unit(launcher, command, environment)) is not None:
             return pid
         done = _run([*launcher, "--", *command], environment)
@@ -164,18 +173,38 @@ class ContainerdProcess:
             said = done.stderr.decode(errors="replace").strip()[:400]
             log.warning("systemd makes no unit for containerd, which is started without one: %s", said)
             return None
+        return self._wait_for_holder()
+
+    def _start_installed(
+        self, unit: InstalledUnit, arguments: list[str], command: tuple[str, ...], environment: dict[str, str]
+    ) -> int:
+        """Start the unit that ships; what containerd prints goes to the journal. Never beside it, in the agent's limits."""
+        unit.start([*arguments, "--foreground", "--", *command], environment)
+        if (pid := self._wait_for_holder()) is None:
+            raise OperatorError(f"cannot start containerd: {UNIT} does not come up: see 'journalctl -u {UNIT}'")
+        return pid
+
+    def _wait_for_holder(self) -> int | None:
         deadline = time.monotonic() + LAUNCH_SECONDS
         while (pid := lock_holder(self._lock)) is None and time.monotonic() < deadline:
             time.sleep(UNIT_POLL_SECONDS)
         return pid
 
     def ended_because(self) -> str:
-        """Return containerd's last words."""
-        return log_tail(self._log)
+        """Return containerd's last words, or where they are."""
+        return self.log_place() if self._unit() is not None else log_tail(self._log)
+
+    def log_place(self) -> str:
+        """Return where containerd's log is to be read."""
+        return f"see 'journalctl -u {UNIT}'" if self._unit() is not None else f"its log is {self._log}"
 
     def terminate(self, *, timeout_seconds: float) -> bool:
         """Send SIGTERM and wait for the end; SIGKILL after the time. Return False if it did not run at all."""
         pid = lock_holder(self._lock)
+        # One that is to start again in a moment holds nothing yet, and would come back.
+        if (unit := self._unit()) is not None and (pid is None or unit.holds(pid)):
+            unit.stop()
+            return pid is not None
         if pid is None:
             return False
         try:

@@ -1,21 +1,34 @@
 """Under systemd containerd is a unit of its own: the end of the agent's unit, and its limits, do not reach it.
 
-Foundation 4. Shims stay in the unit when containerd ends (KillMode=process), so a unit's name is never used again.
+Foundation 4. Where `podstead install` or a package has brought `podstead-containerd.service`, the machine's own agent writes
+a plan for it and starts it; any other agent makes a transient unit, whose name is never used again, as shims stay in it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.config import DEFAULT_RUN
+from podstead.errors import OperatorError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BOOTED = Path("/run/systemd/system")
 """There where systemd is the init system (sd_booted(3))."""
+UNIT = "podstead-containerd.service"
+"""The unit that ships; its text is podstead/systemd/units."""
+PLANNED = DEFAULT_RUN / "containerd"
+"""Where that unit looks for its plan: it belongs to the agent of this directory, and to no other."""
+SYSTEMCTL_SECONDS = 30
+"""A stop takes TimeoutStopSec of the unit at most."""
 PROPERTIES = (
     "Delegate=yes",
     "KillMode=process",
@@ -40,9 +53,7 @@ def unit_command(environment: Mapping[str, str], file: Path, booted: Path = BOOT
     program = shutil.which("systemd-run")
     if program is None or not booted.is_dir():
         return ()
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.writelines(f"{name}={_quoted(value)}\n" for name, value in sorted(environment.items()))
+    _write_private(file, environment_text(environment))
     properties = (*PROPERTIES, f"EnvironmentFile={file}", "Description=containerd of podstead")
     return (
         program,
@@ -53,6 +64,77 @@ def unit_command(environment: Mapping[str, str], file: Path, booted: Path = BOOT
         *(f"--property={entry}" for entry in properties),
         "--",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledUnit:
+    """podstead-containerd.service; `directory` holds what it is started from. Blocking; all raise OperatorError."""
+
+    directory: Path
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Let systemd run the launcher with these arguments; does not wait for containerd."""
+        try:
+            _write_private(self.directory / "containerd.env", environment_text(environment))
+            _write_private(self.directory / "launch.json", json.dumps({"arguments": list(arguments)}))
+        except OSError as error:
+            raise OperatorError(f"cannot start containerd: cannot write {error.filename}: {error.strerror}") from error
+        _systemctl("start", "--no-block", UNIT)
+
+    def holds(self, pid: int) -> bool:
+        """Return whether a process is one of this unit."""
+        try:
+            lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return False
+        return any(line.endswith(f"/{UNIT}") for line in lines)
+
+    def stop(self) -> None:
+        """End containerd; systemd would start it again after a mere signal."""
+        _systemctl("stop", UNIT)
+
+
+def installed_unit(directory: Path, booted: Path = BOOTED, planned: Path = PLANNED) -> InstalledUnit | None:
+    """Return the unit that ships where there is one, and it is that of the agent with this directory."""
+    if directory != planned or not booted.is_dir() or shutil.which("systemctl") is None:
+        return None
+    try:
+        known = _systemctl("show", "--value", "--property=LoadState", UNIT).strip() == "loaded"
+    except OperatorError:
+        return None
+    return InstalledUnit(directory=directory) if known else None
+
+
+def _systemctl(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["systemctl", *words],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SYSTEMCTL_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OperatorError(f"systemctl {' '.join(words)} failed: {error}") from error
+    if done.returncode != 0:
+        raise OperatorError(f"systemctl {' '.join(words)} failed: {' '.join(done.stderr.split())[:400]}")
+    return done.stdout
+
+
+def environment_text(environment: Mapping[str, str]) -> str:
+    """Return the variables as an environment file (systemd.exec(5))."""
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(environment.items()))
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write what only root may read, as a whole: systemd may start the unit at any moment."""
+    temporary = path.with_name(f"{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    temporary.replace(path)
 
 
 def _quoted(value: str) -> str:

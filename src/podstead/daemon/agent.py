@@ -32,6 +32,7 @@ from podstead.daemon.parts import build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
+from podstead.daemon.supervision import keep_told, supervision
 from podstead.daemon.volumes import VolumeKeeper
 from podstead.errors import OperatorError, PodsteadError, RuntimeFault
 from podstead.logind.system import is_going_down
@@ -41,6 +42,7 @@ from podstead.server.access import local_door
 from podstead.server.api import build_api, build_http
 from podstead.server.local_socket import listen_local
 from podstead.store.facts import BOOT_ID, DIRECTORY, OBJECTS_DIRECTORY
+from podstead.systemd.notify import Notifier
 from podstead.upkeep.signals import SystemSignals
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ LOOP_RESTART_SECONDS = 2.0
 class Agent:
     """One node agent; `run` returns after `stop`, or after a halt."""
 
-    def __init__(self, settings: Settings, instance: Instance, clock: Clock) -> None:
+    def __init__(self, settings: Settings, instance: Instance, clock: Clock, notifier: Notifier | None = None) -> None:
+        self._notifier = notifier or Notifier()
         self._settings = settings
         self._instance = instance
         self._clock = clock
@@ -81,9 +84,12 @@ class Agent:
         self._departing: Departing | None = None
         self._terminating: asyncio.Task[None] | None = None
         self._renamed = ""
+        self.halted = False
+        """Whether its end is that of its pods too."""
 
     def stop(self) -> None:
         """End the agent soon; pods run on."""
+        self._notifier.tell(STOPPING=1, STATUS="stopping; pods run on")
         self._stopping.set()
 
     def terminate(self) -> None:
@@ -171,9 +177,10 @@ class Agent:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(api.serve(local.listener, local_door(self._cgroup_root)), name="api")
                 self._loops = group.create_task(self._work(ground, parts, setup), name="loops")
+                telling = group.create_task(keep_told(supervision(ground, parts, self._notifier)), name="supervision")
                 await self._stopping.wait()
-                self._loops.cancel()
-                serving.cancel()
+                for task in (telling, self._loops, serving):
+                    task.cancel()
         finally:
             local.close()
             await parts.departing.departure.close()
@@ -300,6 +307,7 @@ class Agent:
         if connection.private is not None:
             await halt.end_host(self._settings.paths, connection.private, connection.network, self._cgroup_root)
             yield "the private containerd has ended"
+        self.halted = True
         self.stop()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -15,12 +16,16 @@ from podstead.daemon.agent import Agent
 from podstead.daemon.ownership import check_kubelets, lock_directory
 from podstead.errors import OperatorError
 from podstead.store.instance import lock_root, make_directories, open_instance
+from podstead.systemd.journal import log_formatter, writes_to_journal
+from podstead.systemd.notify import take_notifier
 
 if TYPE_CHECKING:
     from podstead.config import Settings
 
 log = logging.getLogger(__name__)
 
+HALTED_EXIT_CODE = 3
+"""Of a service that `stop-all` has ended: systemd, which restarts it after anything else, leaves it be."""
 LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.INFO}
 
 
@@ -30,11 +35,12 @@ def run_agent(settings: Settings) -> int:
     Raises:
         OperatorError: it may not or cannot work here; nothing was changed then but directories of its own.
     """
-    logging.basicConfig(
-        level=LEVELS.get(settings.verbosity, logging.DEBUG),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
-    )
+    notifier = take_notifier(os.environ)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(log_formatter(journal=writes_to_journal(os.environ, sys.stderr.fileno())))
+    logging.basicConfig(level=LEVELS.get(settings.verbosity, logging.DEBUG), handlers=[handler])
+    if notifier.listening:
+        faulthandler.enable()  # the watchdog ends a stuck agent by SIGABRT: the log shows where it was
     for library in ("hpack", "grpclib", "asyncio"):
         logging.getLogger(library).setLevel(logging.WARNING)
     paths = settings.paths
@@ -46,11 +52,13 @@ def run_agent(settings: Settings) -> int:
             held.callback(_close, lock_directory(directory))
         clock = SystemClock()
         instance = open_instance(paths, wall=clock.now().wall)
+        agent = Agent(settings, instance, clock, notifier)
         try:
-            asyncio.run(_main(Agent(settings, instance, clock)))
+            asyncio.run(_main(agent))
         except* OperatorError as group:
             raise _first(group) from None
-    return 0
+    # Nobody but systemd would start it again.
+    return HALTED_EXIT_CODE if agent.halted and notifier.listening else 0
 
 
 async def _main(agent: Agent) -> None:

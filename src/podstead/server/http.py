@@ -193,13 +193,16 @@ class _Connection:
 
     async def _unless_gone(self, answer: Coroutine[None, None, Upgrade | None]) -> Upgrade | None:
         """Run `answer`, and cancel it when the client closes its connection meanwhile."""
+        result, gone = None, False
         try:
             async with asyncio.TaskGroup() as group:
                 watch = group.create_task(self._until_gone())
                 result = await answer
                 watch.cancel()
-        except* _ClientGoneError as gone:
-            raise _ClientGoneError from gone
+        except* _ClientGoneError:
+            gone = True  # raised here, it would be a group again
+        if gone:
+            raise _ClientGoneError
         return result
 
     async def _until_gone(self) -> NoReturn:

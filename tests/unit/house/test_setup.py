@@ -28,6 +28,7 @@ NEEDED = {
     "busybox-static",
     "mmdebstrap",
     "openssl",
+    "systemd",
     "dbus-daemon",
 }
 

@@ -25,6 +25,11 @@ def run(given: Given, endpoint: Endpoint) -> int:
     if not given.has("yes") and not _confirmed(endpoint):
         say("nothing was stopped")
         return 1
+    return stop_everything(endpoint)
+
+
+def stop_everything(endpoint: Endpoint) -> int:
+    """End the pods through the agent, or what one left behind, telling of it; raises PodsteadError."""
     try:
         return follow_work(AgentClient(endpoint.socket), f"{OWN}/stop-all", {})
     except AgentUnreachableError as error:
