@@ -57,6 +57,16 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if collection_path == Path(__file__).parent / "vm" else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the real ring in one process, one test after another, where pytest-xdist runs the others beside it.
+
+    Its tests share nodes, and several at a time would be in each other's way on a small machine.
+    """
+    for item in items:
+        if item.get_closest_marker("real") is not None:
+            item.add_marker(pytest.mark.xdist_group("real"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that lacks what its marks ask for; in CI that is an error, so that a green run means that it ran."""
     lacking = ["root"] if item.get_closest_marker("root") is not None and os.geteuid() != 0 else []

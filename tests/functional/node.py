@@ -31,6 +31,7 @@ from podstead.store.changes import EVENTS, PODS
 from podstead.store.instance import make_directories, open_instance
 from tests.simulators.cri_transports import InProcessTransport
 from tests.simulators.signals import SimulatedSignals
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,18 +185,28 @@ class SimulatedNode:
 
     async def until(self, what: str, holds: Callable[[], object], seconds: float = 5.0) -> None:
         """Wait until something holds; fail when it does not in time, or when the agent ends."""
-        end = asyncio.get_running_loop().time() + seconds
+        end = asyncio.get_running_loop().time() + seconds * PATIENCE
         while not holds():
             if self._task is not None and self._task.done():
                 self._task.result()
                 raise AssertionError(f"the agent has ended before: {what}")
             if asyncio.get_running_loop().time() > end:
-                raise AssertionError(f"not within {seconds} s: {what}\n{self.describe()}")
+                raise AssertionError(f"not within {seconds * PATIENCE:g} s: {what}\n{self.describe()}")
             await asyncio.sleep(POLL_SECONDS)
 
     async def running_pod(self, name: str, seconds: float = 5.0) -> SimulatedContainer:
         """Wait until the only container of a pod runs and the API says so; returns it."""
         await self.until(f"{name} runs", lambda: self.serving(name) and self.phase(name) == "Running", seconds)
+        (found,) = self.alive(name)
+        return found
+
+    async def another(self, name: str, *former: SimulatedContainer) -> SimulatedContainer:
+        """Wait until the only container of a pod that runs is none of these, and the API says so; returns it."""
+        old = {c.id for c in former}
+        await self.until(
+            f"another container of {name} runs",
+            lambda: self.serving(name) and not old & {c.id for c in self.alive(name)},
+        )
         (found,) = self.alive(name)
         return found
 

@@ -114,7 +114,7 @@ async def test_a_class_that_means_another_handler_today_changes_nothing_that_run
     await node.start()
     await node.until("known", lambda: node.phase("web") == "Running")
     node.runtime.exit_container(before.id, 1)
-    await node.until("restarted", lambda: node.alive("web") and node.alive("web")[0].id != before.id)
+    await node.another("web", before)
     (after,) = node.alive("web")
     assert after.sandbox is before.sandbox
     assert after.config.annotations["podstead.io/runtime-handler"] == "runc"
@@ -135,7 +135,7 @@ async def test_a_user_namespace_has_the_same_ids_for_the_pods_whole_life(node: S
     await node.start()
     await node.until("known", lambda: node.phase("web") == "Running")
     node.runtime.exit_container(before.id, 1)
-    await node.until("restarted", lambda: node.alive("web") and node.alive("web")[0].id != before.id)
+    await node.another("web", before)
     (after,) = node.alive("web")
     assert ids_of(after.config.linux.security_context) == users["web"]
     hosts = next(m for m in after.config.mounts if m.container_path == "/etc/hosts")
@@ -192,7 +192,7 @@ async def test_a_missing_cluster_dns_is_said_once_an_incarnation(node: Simulated
     node.write("web.yaml", manifest("web", host_network=False))
     first = await node.running_pod("web")
     node.runtime.exit_container(first.id, 1)
-    await node.until("restarted", lambda: node.alive("web") and node.alive("web")[0].id != first.id)
+    await node.another("web", first)
     node.runtime.kill_sandbox(node.sandboxes("web")[0])
     await node.until("another sandbox", lambda: len(node.sandboxes("web", ready=True)) == 1, 10.0)
     await node.running_pod("web", 10.0)

@@ -204,7 +204,7 @@ async def test_a_running_container_that_is_removed_outside(root: Path, runtime: 
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")
     node.runtime.vanish(first.id)
-    await node.until("it is made again", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     await node.until("it is counted", lambda: node.restarts("web") == 1)
     await node.stop()
 

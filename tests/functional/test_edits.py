@@ -204,7 +204,7 @@ async def test_an_image_that_was_removed_meanwhile_is_pulled_again(node: Simulat
     first = await node.running_pod("web")
     node.runtime.images._present.clear()
     node.runtime.exit_container(first.id, 1)
-    await node.until("pulled and restarted", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert node.runtime.images.pulls == [IMAGE]
 
 

@@ -68,9 +68,12 @@ def conditions(node: SimulatedNode) -> dict[str, str]:
 
 
 async def evicted(node: SimulatedNode, name: str) -> None:
-    await node.until(
-        f"{name} is evicted", lambda: status(node, name) == ("Failed", "Evicted") and not node.sandboxes(name)
-    )
+    def over() -> bool:
+        pod = node.pod(name)
+        shown = pod.status.container_statuses if pod is not None and pod.status is not None else ()
+        return status(node, name) == ("Failed", "Evicted") and not shown and not node.sandboxes(name)
+
+    await node.until(f"{name} is evicted", over)
 
 
 async def run(node: SimulatedNode, name: str, **changes: Any) -> None:
@@ -163,8 +166,9 @@ async def test_the_node_says_what_it_is_short_of(node: SimulatedNode) -> None:
 
 async def test_disk_space_is_won_back_from_images_and_logs_before_anybody_goes(node: SimulatedNode) -> None:
     await run(node, "web")
+    (first,) = node.alive("web")
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE))
-    await node.until("edited", lambda: node.containers("web")[0].id not in [c.id for c in node.alive("web")])
+    await node.another("web", first)
     unused = node.runtime.add_image("registry.test/unused:1")
 
     def freed() -> bool:

@@ -132,7 +132,7 @@ async def test_a_stop_runs_the_hook_and_leaves_what_is_left(node: SimulatedNode)
     first = await node.running_pod("web")
     begun = time.monotonic()
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE, terminationGracePeriodSeconds=9))
-    await node.until("the new one runs", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     took = time.monotonic() - begun
     (grace,) = first.graces
     assert took >= 1
@@ -181,7 +181,7 @@ async def test_an_edit_runs_the_hook_that_the_container_was_made_with(node: Simu
     await node.until("it is effective", lambda: node.events("RevisionPromoted"))
     assert node.alive("web") == [first], "a changed preStop restarts nothing"
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE, **pod_with(preStop={"exec": {"command": ["farewell"]}})))
-    await node.until("the new one runs", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     (second,) = node.alive("web")
     node.remove("web.yaml")
     await node.gone("web")
@@ -196,7 +196,7 @@ async def test_a_shortened_grace_cuts_a_hook_under_way(node: SimulatedNode) -> N
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE, terminationGracePeriodSeconds=60))
     await node.until("the hook runs", lambda: commands.ran)
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE, terminationGracePeriodSeconds=1))
-    await node.until("the new one runs", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert set(first.graces) == {2}
     assert commands.of(first) == ["good-bye"]
 

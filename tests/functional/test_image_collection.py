@@ -67,7 +67,7 @@ async def test_what_an_earlier_revision_needs_for_a_way_back_stays(node: Simulat
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE))
-    await node.until("edited", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     await full(node)
     assert present(node, IMAGE)
     assert present(node, OTHER_IMAGE)
@@ -85,7 +85,7 @@ async def test_a_removed_image_is_pulled_before_the_old_container_stops(node: Si
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE))
-    await node.until("edited", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     calls = node.runtime.calls
     assert max(i for i, c in enumerate(calls) if c == "PullImage") < max(
         i for i, c in enumerate(calls) if c == "StopContainer"

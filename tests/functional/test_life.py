@@ -29,7 +29,7 @@ async def test_an_edit_replaces_the_container_only(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE))
-    await node.until("the new one runs", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     await node.until("it is said", lambda: node.phase("web") == "Running")
     assert len(node.sandboxes("web")) == 1
     assert node.restarts("web") == 0
@@ -40,7 +40,7 @@ async def test_a_crash_is_mended_at_once(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web"))
     first = await node.running_pod("web")
     node.runtime.exit_container(first.id, 3)
-    await node.until("restarted", lambda: [c for c in node.alive("web") if c.id != first.id], 1.0)
+    await node.another("web", first)
     await node.until("counted", lambda: node.restarts("web") == 1)
     node.check()
 

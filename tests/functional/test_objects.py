@@ -117,7 +117,7 @@ async def test_a_change_disturbs_nobody_who_has_not_asked(node: ObjectNode) -> N
     )
     assert [c.id for c in node.alive("web")] == [first.id]
     node.runtime.exit_container(first.id, 1)
-    await node.until("it restarts", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert env_of(node.alive("web")[0]) == {"PASSWORD": "two"}
 
 
@@ -130,7 +130,7 @@ async def test_a_broken_file_and_a_restart_of_the_agent_take_nothing_away(node: 
     await node.crash()
     node.runtime.exit_container(first.id, 1)
     await node.start()
-    await node.until("it runs again", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert env_of(node.alive("web")[0]) == {"PASSWORD": "s3cret"}
 
 
@@ -144,7 +144,7 @@ async def test_an_object_whose_file_is_gone_is_kept_for_its_pods_and_no_longer(n
     await node.until("it is said to be gone", lambda: node.events("ObjectGone"))
     await node.until("the other is forgotten", lambda: node.events("ObjectRemoved"))
     node.runtime.exit_container(first.id, 1)
-    await node.until("it runs again", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     node.remove("web.yaml")
     await node.gone("web")
     await node.until("it is forgotten", lambda: not node.parts.objects.present.held)
@@ -164,7 +164,7 @@ async def test_without_the_directory_what_runs_can_start_again(node: ObjectNode)
     (report,) = node.parts.board.files()
     assert "start the agent with --objects-dir=DIR" in report.messages[0].message
     node.runtime.exit_container(first.id, 1)
-    await node.until("it runs again", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert env_of(node.alive("web")[0]) == {"PASSWORD": "s3cret"}
     assert [str(key) for key in node.parts.objects.present.held] == ["Secret default/db"]
 
@@ -285,7 +285,7 @@ async def test_a_newer_file_is_shown_and_survives_the_agent(
     node.write(
         "web.yaml", manifest("web", metadata={"annotations": {**metadata["annotations"], **RESTART["annotations"]}})
     )
-    await node.until("it restarts", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     await node.until("nothing is newer", lambda: not report().reason)
     assert node.restarts("web") == 0
 

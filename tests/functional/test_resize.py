@@ -48,7 +48,7 @@ async def test_what_the_runtime_cannot_change_is_restarted(node: SimulatedNode) 
     first = await node.running_pod("web")
     node.runtime.faults.add(Fault.REFUSED, method="UpdateContainerResources", times=9)
     node.write("web.yaml", limited("2", "64Mi"))
-    await node.until("restarted", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert node.events("ResizeFailed")
     assert resources(node) == [(200_000, 64 * MEBI)]
     await asyncio.sleep(0.3)

@@ -165,7 +165,7 @@ async def test_a_service_comes_back_though_its_registry_is_away(node: SimulatedN
     await node.start()
     await node.running_pod("web")
     node.runtime.exit_container(first.id, 1)
-    await node.until("restarted", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
 
 
 async def test_revisions_that_were_lost_are_read_from_the_manifest(node: SimulatedNode) -> None:
@@ -176,7 +176,7 @@ async def test_revisions_that_were_lost_are_read_from_the_manifest(node: Simulat
     await node.start()
     await node.until("known", lambda: node.phase("web") == "Running")
     node.runtime.exit_container(first.id, 1)
-    await node.until("restarted", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert list((node.settings.paths.state / "revisions").rglob("*.yaml"))
 
 
@@ -228,7 +228,7 @@ async def test_a_full_disk_keeps_no_adopted_pod_from_running(
     await node.start()
     assert await node.running_pod("web") is first
     node.runtime.exit_container(first.id, 1)
-    await node.until("restarted", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     node.write("new.yaml", manifest("new"))
     await node.until("said", lambda: node.parts.board.problem is not None)
     assert node.pod("new") is None

@@ -115,7 +115,7 @@ async def test_a_mistake_at_one_pods_end_is_not_felt_by_others(
     await node.until("ended", lambda: len(list(node.parts.table.sessions())) == 1)
     first = await node.running_pod("other")
     node.runtime.exit_container(first.id, 1)
-    await node.until("restarted", lambda: [c for c in node.alive("other") if c.id != first.id], 1.5)
+    await node.another("other", first)
     assert not node.events("LoopFailed")
 
 

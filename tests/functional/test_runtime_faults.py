@@ -40,7 +40,7 @@ async def test_a_stop_whose_reply_is_lost(node: SimulatedNode) -> None:
     first = await node.running_pod("web")
     node.runtime.faults.add(Fault.REPLY_LOST, method="StopContainer")
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE))
-    await node.until("replaced", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     node.check()
 
 
@@ -49,7 +49,7 @@ async def test_a_container_that_is_gone_when_it_is_stopped(node: SimulatedNode) 
     first = await node.running_pod("web")
     node.runtime.faults.add(Fault.NOT_FOUND_ON_STOP, method="StopContainer")
     node.write("web.yaml", manifest("web", image=OTHER_IMAGE))
-    await node.until("replaced", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     node.check()
 
 
@@ -114,7 +114,7 @@ async def test_an_exit_that_is_told_twice(node: SimulatedNode) -> None:
     first = await node.running_pod("web")
     node.runtime.faults.add(Fault.EXIT_EVENT_TWICE)
     node.runtime.exit_container(first.id, 1)
-    await node.until("restarted", lambda: [c for c in node.alive("web") if c.id != first.id], 1.0)
+    await node.another("web", first)
     await node.until("counted", lambda: node.restarts("web") == 1)
     await asyncio.sleep(0.2)
     assert node.restarts("web") == 1

@@ -40,7 +40,7 @@ async def test_a_running_pod_does_not_follow_one_that_goes(node: SimulatedNode) 
     await node.gone("db")
     assert node.alive("web") == [first]
     node.runtime.exit_container(first.id, 1)
-    await node.until("it restarts alone", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     node.check()
 
 

@@ -179,7 +179,7 @@ async def test_sub_paths_are_mounted_anew_at_each_start(node: ObjectNode) -> Non
     (part / "seen").write_text("x")
     assert (whole / "a/b/seen").read_text() == "x"
     node.runtime.exit_container(first.id, 1)
-    await node.until("started again", lambda: [c for c in node.alive("web") if c.id != first.id])
+    await node.another("web", first)
     assert len(SystemMounter().mount_points(part)) == 1
     node.remove("web.yaml")
     await node.gone("web")

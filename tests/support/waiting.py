@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL_SECONDS = 0.03
+PATIENCE = 2.0
+"""A wait has its bound for the case that what it waits for never comes: a machine with other work takes longer."""
 
 
 def wait_until(what: str, holds: Callable[[], Any], seconds: float, last: Callable[[], str] = str) -> Any:
@@ -18,6 +20,7 @@ def wait_until(what: str, holds: Callable[[], Any], seconds: float, last: Callab
 
     A socket or a runtime that does not answer yet, or something that is not found yet, does not hold.
     """
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         trouble = ""
