@@ -155,6 +155,12 @@ class NodeSettings:
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     cgroup_root: str = ""
     """Empty: /podstead-<short instance id>."""
+    pids_limit: int = -1
+    """How many processes and threads a pod may have; -1: no limit (kubelet: podPidsLimit)."""
+    single_process_oom_kill: bool = False
+    """Whether the OOM killer ends one process of a container, as on cgroup v1, instead of all of them."""
+    cgroup_driver: str = ""
+    """systemd or cgroupfs; empty: what the runtime uses, and with a private one systemd where it runs the machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,11 @@ class SimulatedNode:
             clock=clock,
             stores=stores,
             connection=RuntimeConnection(
-                client=client, exits=ExitSource(transport, clock), endpoint="simulated", private=self.private
+                client=client,
+                exits=ExitSource(transport, clock),
+                endpoint="simulated",
+                cgroup_root=root,
+                private=self.private,
             ),
             recorder=EventRecorder(stores.events, NODE),
             machine=self._machine,

@@ -36,8 +36,13 @@ class PodHomes:
         whole: Callable[[v1.Pod], v1.Pod],
         abilities: Callable[[v1.Pod], Awaitable[MountAbilities]],
         forget_logs: Callable[[PodUID], Awaitable[None]],
+        pids_limit: int = 0,
     ) -> None:
-        """`whole` returns a pod with what its runtime class takes beside its containers."""
+        """`whole` returns a pod with what its runtime class takes beside its containers.
+
+        `pids_limit` is how many processes a pod may have, 0 or less for no limit.
+        """
+        self._pids_limit = pids_limit
         self._volumes = volumes
         self._cgroups = cgroups
         self._whole = whole
@@ -56,7 +61,7 @@ class PodHomes:
         """Make the pod's cgroup with its limits; the runtime makes its containers' below it (spec/cri.md 6)."""
         path = pod_cgroup_path(self._cgroups.root, qos_class(revision.pod), uid)
         values = widest([pod_values(self._whole(one.pod)) for one in (revision, *beside)])
-        await asyncio.to_thread(self._cgroups.create, path, values)
+        await asyncio.to_thread(self._cgroups.create, path, values, pids_limit=self._pids_limit)
 
     async def reset(self, uid: PodUID) -> None:
         """Remove the pod's volumes, so that fresh ones are made."""

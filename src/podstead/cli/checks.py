@@ -29,6 +29,11 @@ def ipv4_range_reason(text: str) -> str | None:
     return None
 
 
+def driver_reason(text: str) -> str | None:
+    """Return why a text is not a cgroup driver."""
+    return None if text in {"systemd", "cgroupfs"} else "must be systemd or cgroupfs"
+
+
 def registry_host_reason(text: str) -> str | None:
     """Return why a text is not a registry's host, with or without a port."""
     if not text or "/" in text or any(character.isspace() for character in text):

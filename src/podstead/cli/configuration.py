@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from podstead.cli.checks import ip_reason, ipv4_range_reason
+from podstead.cli.checks import driver_reason, ip_reason, ipv4_range_reason
 from podstead.cli.flag_values import FlagValues
 from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubelet_configuration
 from podstead.cli.manifest_url import PLAIN, manifest_url
@@ -171,6 +171,9 @@ def _node(
         pod_cidr=_range(given.checked("pod-cidr", ipv4_range_reason) or kubelet.pod_cidr),
         pod_names=_first(own.pod_names, None, usual.pod_names),
         max_pods=_first(given.integer("max-pods", 0), kubelet.max_pods, usual.max_pods),
+        pids_limit=_first(given.integer("pod-max-pids", -1), kubelet.pids_limit, usual.pids_limit),
+        cgroup_driver=given.checked("cgroup-driver", driver_reason) or kubelet.cgroup_driver,
+        single_process_oom_kill=_first(kubelet.single_process_oom_kill, None, usual.single_process_oom_kill),
         cluster_dns=_name_servers(given) or kubelet.cluster_dns,
         cluster_domain=given.text("cluster-domain") or kubelet.cluster_domain,
         resolv_conf=_first(given.maybe("resolv-conf"), kubelet.resolv_conf, usual.resolv_conf),

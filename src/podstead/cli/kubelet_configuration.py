@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from podstead.cli.checks import ip_reason, ipv4_range_reason
+from podstead.cli.checks import driver_reason, ip_reason, ipv4_range_reason
 from podstead.cli.config_reader import ConfigReader, Section
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.manifest_url import Headers, header_reason, url_reason
@@ -40,6 +40,9 @@ class KubeletConfiguration:
     cluster_domain: str = ""
     resolv_conf: str | None = None
     max_pods: int | None = None
+    pids_limit: int | None = None
+    cgroup_driver: str = ""
+    single_process_oom_kill: bool | None = None
     pod_cidr: str = ""
     unsafe_sysctls: tuple[str, ...] = ()
     seccomp_default: bool | None = None
@@ -73,6 +76,9 @@ def read_kubelet_configuration(path: Path) -> KubeletConfiguration:
         cluster_domain=root.string("clusterDomain") or "",
         resolv_conf=root.string("resolvConf"),
         max_pods=root.integer("maxPods", 0),
+        pids_limit=root.integer("podPidsLimit", -1),
+        cgroup_driver=root.checked("cgroupDriver", driver_reason) or "",
+        single_process_oom_kill=root.boolean("singleProcessOOMKill"),
         pod_cidr=root.checked("podCIDR", ipv4_range_reason) or "",
         unsafe_sysctls=root.strings("allowedUnsafeSysctls") or (),
         seccomp_default=root.boolean("seccompDefault"),

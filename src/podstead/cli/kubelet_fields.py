@@ -2,20 +2,21 @@
 
 USED_FIELDS = frozenset(
     """
-    allowedUnsafeSysctls clusterDNS clusterDomain containerLogMaxFiles containerLogMaxSize
+    allowedUnsafeSysctls cgroupDriver clusterDNS clusterDomain containerLogMaxFiles containerLogMaxSize
     containerLogMonitorInterval containerRuntimeEndpoint crashLoopBackOff evictionHard evictionMaxPodGracePeriod
     evictionMinimumReclaim evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod fileCheckFrequency
     httpCheckFrequency imageGCHighThresholdPercent imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge
-    maxParallelImagePulls maxPods mergeDefaultEvictionSettings podCIDR podLogsDir resolvConf runtimeRequestTimeout
+    maxParallelImagePulls maxPods mergeDefaultEvictionSettings podCIDR podLogsDir podPidsLimit resolvConf
+    runtimeRequestTimeout
     seccompDefault shutdownGracePeriod shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods
-    staticPodPath staticPodURL staticPodURLHeader
+    singleProcessOOMKill staticPodPath staticPodURL staticPodURLHeader
     """.split()  # noqa: SIM905 - a table of names reads better as running text
 )
 """What concerns a node of static pods; read by `kubelet_configuration`."""
 
 UNUSED_FIELDS = frozenset(
     """
-    address authentication authorization cgroupDriver cgroupRoot cgroupsPerQOS
+    address authentication authorization cgroupRoot cgroupsPerQOS
     configMapAndSecretChangeDetectionStrategy containerLogMaxWorkers
     contentType cpuCFSQuota cpuCFSQuotaPeriod cpuManagerPolicy cpuManagerPolicyOptions
     cpuManagerReconcilePeriod enableContentionProfiling enableControllerAttachDetach enableDebugFlagsHandler
@@ -28,9 +29,9 @@ UNUSED_FIELDS = frozenset(
     kubeReserved kubeReservedCgroup kubeletCgroups localStorageCapacityIsolation logging makeIPTablesUtilChains
     maxOpenFiles memoryManagerPolicy memorySwap memoryThrottlingFactor
     nodeLeaseDurationSeconds nodeStatusMaxImages nodeStatusReportFrequency nodeStatusUpdateFrequency oomScoreAdj
-    podPidsLimit podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved
+    podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved
     readOnlyPort registerNode registerWithTaints registryBurst registryPullQPS reservedMemory reservedSystemCPUs
-    rotateCertificates runOnce serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion singleProcessOOMKill
+    rotateCertificates runOnce serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion
     streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
     systemReservedCgroup tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile topologyManagerPolicy
     topologyManagerPolicyOptions topologyManagerScope tracing userNamespaces volumePluginDir volumeStatsAggPeriod

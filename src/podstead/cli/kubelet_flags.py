@@ -25,7 +25,7 @@ UNUSED_VALUE_FLAGS = frozenset(
     address application-metrics-count-limit authentication-token-webhook-cache-ttl authorization-mode
     authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl
     azure-container-registry-config boot-id-file bootstrap-checkpoint-path bootstrap-kubeconfig cadvisor-port
-    cert-dir cgroup-driver cgroup-root chaos-chance client-ca-file cloud-config cloud-provider cni-bin-dir
+    cert-dir cgroup-root chaos-chance client-ca-file cloud-config cloud-provider cni-bin-dir
     cni-cache-dir cni-conf-dir config-dir container-hints
     container-runtime containerd containerd-namespace cpu-cfs-quota-period cpu-manager-policy
     cpu-manager-policy-options cpu-manager-reconcile-period docker docker-endpoint docker-env-metadata-whitelist
@@ -42,7 +42,7 @@ UNUSED_VALUE_FLAGS = frozenset(
     master-service-namespace max-housekeeping-interval max-open-files maximum-dead-containers
     maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration
     network-plugin network-plugin-mtu node-status-max-images
-    node-status-update-frequency non-masquerade-cidr oom-score-adj pod-max-pids pods-per-core port port-range
+    node-status-update-frequency non-masquerade-cidr oom-score-adj pods-per-core port port-range
     provider-id qos-reserved read-only-port registry-burst registry-qps reserved-cpus reserved-memory
     runtime-cgroups stderrthreshold storage-driver-buffer-duration
     storage-driver-db storage-driver-host storage-driver-password storage-driver-table storage-driver-user

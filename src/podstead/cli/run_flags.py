@@ -30,6 +30,8 @@ VALUE_FLAGS = {
     "cluster-domain": "DNS domain for dnsPolicy ClusterFirst",
     "resolv-conf": "the node's resolver file (/etc/resolv.conf)",
     "max-pods": "how many pods may run",
+    "pod-max-pids": "how many processes a pod may have (-1: no limit)",
+    "cgroup-driver": "systemd or cgroupfs (default: the runtime's; with a private containerd systemd where it runs)",
     "runtime-request-timeout": "deadline of one runtime call (2m)",
     "node-labels": "labels of the node, key=value separated by commas",
     "allowed-unsafe-sysctls": "sysctls or patterns (net.core.*) that pods may set beyond the safe ones",

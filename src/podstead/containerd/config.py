@@ -62,6 +62,8 @@ class ContainerdConfig:
     default_runtime: str
     restrict_oom_score_adj: bool
     """A mend (foundation 3): negative oom_score_adj values are cut to containerd's own."""
+    systemd_cgroup: bool = False
+    """Whether systemd makes the containers' cgroups; the pods' own must be slices then."""
 
 
 def check_socket_path(socket: Path) -> None:
@@ -102,7 +104,7 @@ def _runtime_tables(config: ContainerdConfig, above: str) -> list[str]:
             "BinaryName": _quote(binary),
             # Without a directory of its own every containerd of the machine keeps container state in one place.
             "Root": _quote(config.state / name),
-            "SystemdCgroup": "false",
+            "SystemdCgroup": _flag(config.systemd_cgroup),
         }
         tables.append(_table(f"{runtime}.options", options))
     return tables
@@ -119,6 +121,8 @@ def _cri_tables(config: ContainerdConfig) -> list[str]:
         "netns_mounts_under_state_dir": "true",
         "max_container_log_line_size": str(MAX_LOG_LINE_BYTES),
         "restrict_oom_score_adj": _flag(config.restrict_oom_score_adj),
+        # By default limits of huge pages are dropped; a kernel without the controller is tolerated.
+        "disable_hugetlb_controller": "false",
     }
     if config.containerd < VERSION_3_SINCE:
         return [

@@ -88,14 +88,15 @@ def kill_and_wait(pids: tuple[int, ...], seconds: float = END_SECONDS) -> None:
             os.close(descriptor)
 
 
-def end_leftovers(*, socket: Path, state: Path, cgroup_parent: str) -> None:
+def end_leftovers(*, socket: Path, state: Path, cgroup_parents: tuple[str, ...]) -> None:
     """Kill the instance's shims and container processes, and unmount what lies below its state directory.
 
     Raises:
         OperatorError: a process or mount outlives this.
     """
     kill_and_wait(shim_pids(socket))  # first, so that none sees its container die and starts to clean up
-    kill_and_wait(cgroup_pids(cgroup_parent, task_ids(state)))
+    ids = task_ids(state)
+    kill_and_wait(tuple(pid for parent in cgroup_parents for pid in cgroup_pids(parent, ids)))
     resolved = Path(os.path.realpath(state))
     below = [entry.mount_point for entry in read_mounts() if resolved in entry.mount_point.parents]
     for mount_point in reversed(below):

@@ -43,7 +43,9 @@ class ContainerdSettings:
     paths: Paths
     images: ImageSettings
     cgroup_parent: str
-    """The instance's cgroup, `/podstead-<short id>`; the probe's containers live below it."""
+    """The instance's cgroup, `/podstead-<short id>` or a slice; the probe's containers live below it."""
+    fallback_parent: str = ""
+    """The instance's cgroup where no OCI runtime works in the first; empty: there is no other."""
     sandbox_image: str = ""
     """The pause image's name; empty: one built from this machine's catatonit."""
     oci_runtime: str = ""
@@ -197,7 +199,10 @@ class PrivateContainerd:
         for directory in (paths.containerd, paths.containerd_run, self.cni_conf):
             directory.mkdir(parents=True, exist_ok=True, mode=0o711)
         probe = RuntimeProbe(
-            programs, cache=paths.containerd / "probe.json", cgroup_parent=settings.cgroup_parent
+            programs,
+            cache=paths.containerd / "probe.json",
+            cgroup_parent=settings.cgroup_parent,
+            fallback_parent=settings.fallback_parent,
         ).decide(settings.oci_runtime)
         self.registry_hosts.write()
         environment = {
@@ -236,6 +241,7 @@ class PrivateContainerd:
             runtimes=tuple((name, path) for name, path in programs.runtimes if name in probe.handlers),
             default_runtime=probe.runtime,
             restrict_oom_score_adj=probe.mends.restrict_oom_score_adj,
+            systemd_cgroup=probe.systemd_cgroup,
         )
         # The PATH of whoever starts the agent is no reason to restart anything; a proxy's URL may hold a password.
         proxies = sorted(item for item in environment.items() if item[0] != "PATH")
@@ -270,7 +276,6 @@ class PrivateContainerd:
     def _stop(self) -> None:
         paths = self._settings.paths
         self._process.terminate(timeout_seconds=STOP_SECONDS)
-        end_leftovers(
-            socket=self.socket, state=paths.containerd_run / "state", cgroup_parent=self._settings.cgroup_parent
-        )
+        parents = (self._settings.cgroup_parent, self._settings.fallback_parent)
+        end_leftovers(socket=self.socket, state=paths.containerd_run / "state", cgroup_parents=parents)
         self._namespace.remove()

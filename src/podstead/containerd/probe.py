@@ -63,6 +63,7 @@ class Attempt:
     runtime: str
     mends: Mends
     said: str = ""
+    cgroup_parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,13 @@ class ProbeResult:
     versions: tuple[tuple[str, str], ...] = ()
     """Program to the first line of its `--version`."""
     attempts: tuple[Attempt, ...] = ()
+    cgroup_parent: str = ""
+    """The cgroup that containers were tried in; a slice means that systemd makes their cgroups."""
+
+    @property
+    def systemd_cgroup(self) -> bool:
+        """Whether containers' cgroups are made by systemd."""
+        return is_slice(self.cgroup_parent)
 
     @property
     def containerd(self) -> tuple[int, int]:
@@ -90,6 +98,17 @@ class _Cached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     depends_on: dict[str, str]
     result: ProbeResult
+
+
+def is_slice(cgroup_parent: str) -> bool:
+    """Return whether a cgroup is systemd's; CRI runtimes tell by the same suffix."""
+    return cgroup_parent.endswith(".slice")
+
+
+def cgroups_path(cgroup_parent: str, name: str) -> str:
+    """Return the cgroup of a container as the OCI specification writes it; `slice:prefix:name` for systemd."""
+    unit = cgroup_parent.rpartition("/")[2]
+    return f"{unit}:podstead:{name}" if is_slice(cgroup_parent) else f"{cgroup_parent}/{name}"
 
 
 def runtime_spec(*, version: str, cgroups_path: str, oom_score_adj: int) -> dict[str, object]:
@@ -123,12 +142,13 @@ def runtime_spec(*, version: str, cgroups_path: str, oom_score_adj: int) -> dict
 
 
 class RuntimeProbe:
-    """Tries the OCI runtimes of `programs`; blocking, bounded by eight tries of `TRY_SECONDS`."""
+    """Tries the OCI runtimes of `programs`; blocking, bounded by eight tries of `TRY_SECONDS` for each cgroup."""
 
-    def __init__(self, programs: Programs, *, cache: Path, cgroup_parent: str) -> None:
+    def __init__(self, programs: Programs, *, cache: Path, cgroup_parent: str, fallback_parent: str = "") -> None:
+        """`fallback_parent` is tried where nothing works in `cgroup_parent`: systemd without a bus that crun needs."""
         self._programs = programs
         self._cache = cache
-        self._cgroup_parent = cgroup_parent
+        self._parents = (cgroup_parent, *([fallback_parent] if fallback_parent else ()))
 
     def decide(self, wanted: str = "") -> ProbeResult:
         """Return what works here; `wanted` is crun, runc or empty for the better one.
@@ -136,7 +156,7 @@ class RuntimeProbe:
         Raises:
             OperatorError: nothing, or not the wanted runtime, runs a container; with the runtime's own words.
         """
-        depends_on = {**self._circumstances(), "wanted": wanted}
+        depends_on = {**self._circumstances(), "wanted": wanted, "parents": " ".join(self._parents)}
         known = self._read_cache(depends_on)
         if known is not None:
             return known
@@ -148,17 +168,20 @@ class RuntimeProbe:
         names = [name for name, _ in self._programs.runtimes if wanted in {"", name}]
         attempts: list[Attempt] = []
         version = written_spec_version(self._programs.containerd)
-        for name in names:
-            for mends in self._choices():
-                attempts.append(self._try(name, mends, version))
-                if attempts[-1].said:
-                    continue
-                others = [other for other, _ in self._programs.runtimes if other != name]
-                trials = [self._try(other, mends, version) for other in others]
-                handlers = (name, *(trial.runtime for trial in trials if not trial.said))
-                return ProbeResult(
-                    runtime=name, handlers=handlers, mends=mends, versions=versions, attempts=(*attempts, *trials)
-                )
+        for parent, name, mends in itertools.product(self._parents, names, self._choices()):
+            attempts.append(self._try(name, mends, version, parent))
+            if attempts[-1].said:
+                continue
+            others = [other for other, _ in self._programs.runtimes if other != name]
+            trials = [self._try(other, mends, version, parent) for other in others]
+            return ProbeResult(
+                runtime=name,
+                handlers=(name, *(trial.runtime for trial in trials if not trial.said)),
+                mends=mends,
+                versions=versions,
+                attempts=(*attempts, *trials),
+                cgroup_parent=parent,
+            )
         # The last try of each runtime had every mend: its words name what really stands in the way.
         said = "; ".join(f"{name}: {[one.said for one in attempts if one.runtime == name][-1]}" for name in names)
         raise OperatorError(f"cannot run containers on this machine: {said}")
@@ -172,7 +195,7 @@ class RuntimeProbe:
             for own, restrict in sorted(itertools.product(private, (False, True)), key=sum)
         )
 
-    def _try(self, runtime: str, mends: Mends, version: str) -> Attempt:
+    def _try(self, runtime: str, mends: Mends, version: str, cgroup_parent: str) -> Attempt:
         with tempfile.TemporaryDirectory(prefix="ps-probe-") as directory:
             bundle = Path(directory)
             (bundle / "rootfs").mkdir()
@@ -181,16 +204,18 @@ class RuntimeProbe:
             shutil.copy(self._programs.catatonit, bundle / "rootfs" / "catatonit")
             spec = runtime_spec(
                 version=version,
-                cgroups_path=f"{self._cgroup_parent}/probe-{bundle.name}",
+                cgroups_path=cgroups_path(cgroup_parent, f"probe-{bundle.name}"),
                 oom_score_adj=own_oom_score_adj() if mends.restrict_oom_score_adj else CRITICAL_OOM_SCORE,
             )
             (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
-            command = [str(self._programs.runtime(runtime)), "--root", str(bundle / "state"), "run"]
-            command += ["--bundle", directory, bundle.name]
+            program = [str(self._programs.runtime(runtime)), "--root", str(bundle / "state")]
+            if is_slice(cgroup_parent):
+                program.insert(1, "--systemd-cgroup")
+            command = [*program, "run", "--bundle", directory, bundle.name]
             said = _run(_without_mounts(command, mends), TRY_SECONDS)
             if said:  # a failed or timed-out try may have left a container; the directory goes, so must it
-                _run([*command[:3], "delete", "--force", bundle.name], TRY_SECONDS)
-        return Attempt(runtime=runtime, mends=mends, said=said)
+                _run([*program, "delete", "--force", bundle.name], TRY_SECONDS)
+        return Attempt(runtime=runtime, mends=mends, said=said, cgroup_parent=cgroup_parent)
 
     def _circumstances(self) -> dict[str, str]:
         cgroups = [entry for entry in read_mounts() if entry.fs_type in {"cgroup", "cgroup2"}]

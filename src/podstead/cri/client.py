@@ -62,6 +62,14 @@ class CRIClient(SandboxCalls, ContainerCalls, ImageCalls):
             return None
         return "cgroupfs" if reply.linux.cgroup_driver == pb.CGROUPFS else "systemd"
 
+    async def cgroup_driver(self) -> str | None:
+        """Return the runtime's cgroup driver as `runtime_config`; an older containerd's is read from its status."""
+        if (told := await self.runtime_config()) is not None:
+            return told
+        request = pb.StatusRequest(verbose=True)
+        reply = await self._call(methods.STATUS, request, "ask the runtime for its configuration")
+        return observe.cgroup_driver_of(reply.info)
+
 
 def connect(endpoint: str, *, request_seconds: float = 120.0, node: NodeFacts | None = None) -> CRIClient:
     """Return a client of the runtime at `unix:///path`; nothing is sent yet. Must be called inside an event loop.

@@ -15,5 +15,9 @@ class NodeFacts:
     """Whether a container that names no profile gets the runtime's default one (kubelet: seccompDefault)."""
     cpus: int = 0
     """CPUs whose thermal_throttle directory is masked (as the kubelet does); 0: none."""
-    cgroup_v2: bool = False
-    """Whether a container's processes are to be killed together on OOM (`memory.oom.group`)."""
+    oom_group: bool = False
+    """Whether a container's processes are to be killed together on OOM (`memory.oom.group`, cgroup v2 only)."""
+    no_swap: bool = False
+    """Whether containers must be kept from the node's swap one by one (`memory.swap.max`, cgroup v2 only)."""
+    huge_page_sizes: tuple[str, ...] = ()
+    """Sizes of huge pages that the kernel counts, in the CRI's words (`2MB`): what is not asked for is not given."""

@@ -9,6 +9,8 @@ import ipaddress
 import json
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.errors import plain
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
@@ -28,6 +30,25 @@ _STATES = {
     pb.CONTAINER_RUNNING: ContainerState.RUNNING,
     pb.CONTAINER_EXITED: ContainerState.EXITED,
 }
+
+
+class _RuntimeOptions(msgspec.Struct, frozen=True):
+    systemd_cgroup: bool = msgspec.field(name="SystemdCgroup", default=False)
+
+
+class _OCIRuntime(msgspec.Struct, frozen=True):
+    options: _RuntimeOptions | None = None
+
+
+class _Containerd(msgspec.Struct, frozen=True, rename="camel"):
+    default_runtime_name: str = ""
+    runtimes: dict[str, _OCIRuntime] = {}
+
+
+class _StatusConfig(msgspec.Struct, frozen=True):
+    """What containerd tells of its CRI part's configuration."""
+
+    containerd: _Containerd = _Containerd()
 
 
 class _Sandbox(Protocol):
@@ -151,6 +172,21 @@ def pid_of(info: Mapping[str, str]) -> int:
         return 0
     pid = found.get("pid") if isinstance(found, dict) else None
     return pid if isinstance(pid, int) else 0
+
+
+def cgroup_driver_of(info: Mapping[str, str]) -> str | None:
+    """Return the cgroup driver from a verbose status of containerd 1.x; None from any other.
+
+    Its `config` has the options of each OCI runtime, and the default one's say who makes cgroups.
+    """
+    try:
+        found = msgspec.json.decode(info.get("config", "{}"), type=_StatusConfig).containerd
+    except msgspec.DecodeError:
+        return None
+    default = found.runtimes.get(found.default_runtime_name)
+    if default is None or default.options is None:
+        return None
+    return "systemd" if default.options.systemd_cgroup else "cgroupfs"
 
 
 def image_of(image: pb.Image) -> Image:

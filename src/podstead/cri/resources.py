@@ -1,7 +1,7 @@
 """A container's resources as the CRI's (spec/kubelet-static-pods.md 5.7); pure.
 
-Swap is not mentioned: with a memory limit and no word on swap, containerd and CRI-O set both alike, which is what
-the kubelet asks for on behalf of static pods.
+No container gets swap, as the kubelet has it for static pods (NoSwap). On cgroup v2 that is written for each; on v1
+containerd and CRI-O set the limit of memory and swap to that of memory where nobody says otherwise.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ def container_resources(
     """Return the cgroup values of one container; the pod is asked for the limits the container has not."""
     out = cgroup_resources(resources.container_values(pod, container))
     out.oom_score_adj = oom_score_adj
-    out.hugepage_limits.extend(hugepage_limits(container))
-    if node.cgroup_v2:
+    out.hugepage_limits.extend(hugepage_limits(container, node.huge_page_sizes))
+    if node.oom_group:
         out.unified["memory.oom.group"] = "1"
+    if node.no_swap:
+        out.unified["memory.swap.max"] = "0"
     return out
 
 
@@ -52,13 +54,16 @@ def sandbox_overhead(pod: v1.Pod) -> pb.LinuxContainerResources | None:
     return cgroup_resources(resources.overhead_values(pod)) if pod.spec.overhead else None
 
 
-def hugepage_limits(container: v1.Container) -> list[pb.HugepageLimit]:
-    """Return the limits of `hugepages-2Mi` and its kin; the CRI writes the size as `2MB`."""
+def hugepage_limits(container: v1.Container, sizes: tuple[str, ...] = ()) -> list[pb.HugepageLimit]:
+    """Return the limits of `hugepages-2Mi` and its kin; the CRI writes the size as `2MB`.
+
+    The other `sizes` that the kernel counts are limited to nothing, as the kubelet does.
+    """
     limits = container.resources.limits if container.resources else {}
-    out = []
+    found = dict.fromkeys(sizes, 0)
     for name, amount in limits.items():
         size = name.removeprefix(resources.HUGEPAGES_PREFIX)
         if size == name or size[-2:] not in _BINARY_UNITS:
             continue
-        out.append(pb.HugepageLimit(page_size=size[:-2] + _BINARY_UNITS[size[-2:]], limit=int(quantity.parse(amount))))
-    return out
+        found[size[:-2] + _BINARY_UNITS[size[-2:]]] = int(quantity.parse(amount))
+    return [pb.HugepageLimit(page_size=size, limit=limit) for size, limit in found.items()]

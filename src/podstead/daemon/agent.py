@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
+from podstead.cgroups.layout import both_roots
 from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
 from podstead.daemon.front import AgentFront
@@ -144,8 +145,9 @@ class Agent:
         check_runtime(connection.endpoint, sandboxes)
 
     async def _ground(self, stores: Stores, connection: RuntimeConnection, recorder: EventRecorder) -> Ground:
-        cgroups = CgroupTree(self._cgroup_root, await asyncio.to_thread(read_hierarchies))
-        await asyncio.to_thread(cgroups.prepare)
+        cgroups = CgroupTree(connection.cgroup_root, await asyncio.to_thread(read_hierarchies))
+        machine = await asyncio.to_thread(read_machine)
+        await asyncio.to_thread(cgroups.prepare, machine.cpus)
         address = self._settings.node.ip or (await asyncio.to_thread(find_node_ip)).ip
         paths = self._settings.paths
         return Ground(
@@ -155,7 +157,7 @@ class Agent:
             stores=stores,
             connection=connection,
             recorder=recorder,
-            machine=await asyncio.to_thread(read_machine),
+            machine=machine,
             cgroups=cgroups,
             state=NodeState(started_at=self._clock.now().wall, address=address, renamed=self._renamed),
             signals=SystemSignals(paths.root, partial(image_directory, connection, paths)),
@@ -175,7 +177,9 @@ class Agent:
         log.info("runtime %s %s", ground.connection.endpoint, ground.connection.handler)
         try:
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(api.serve(local.listener, local_door(self._cgroup_root)), name="api")
+                serving = group.create_task(
+                    api.serve(local.listener, local_door(*both_roots(self._cgroup_root))), name="api"
+                )
                 self._loops = group.create_task(self._work(ground, parts, setup), name="loops")
                 telling = group.create_task(keep_told(supervision(ground, parts, self._notifier)), name="supervision")
                 await self._stopping.wait()

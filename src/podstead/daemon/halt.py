@@ -10,12 +10,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
+from podstead.cgroups.layout import both_roots
 from podstead.cgroups.tree import CgroupTree
 from podstead.clock import SystemClock
 from podstead.config import ImageSettings
 from podstead.containerd import locate
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
+from podstead.daemon.cgroup_driver import private_roots
 from podstead.errors import NotFoundFault, OperatorError, RuntimeFault
 from podstead.logs.links import LogLinks
 from podstead.network.conflist import pod_network
@@ -64,8 +66,9 @@ async def end_host(paths: Paths, private: PrivateContainerd, network: HostNetwor
         await asyncio.to_thread(network.restore)
     await asyncio.to_thread(_unmount, paths)
     await asyncio.to_thread(unlink_logs, paths)
-    tree = CgroupTree(cgroup_root, await asyncio.to_thread(read_hierarchies))
-    await asyncio.to_thread(tree.remove, cgroup_root)
+    hierarchies = await asyncio.to_thread(read_hierarchies)
+    for root in both_roots(cgroup_root):
+        await asyncio.to_thread(CgroupTree(root, hierarchies).remove, root)
 
 
 def unlink_logs(paths: Paths) -> None:
@@ -107,7 +110,9 @@ async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
     clock = SystemClock()
     instance = open_instance(paths, wall=clock.now().wall)
     cgroup_root = f"/podstead-{instance.short}"
-    private = PrivateContainerd(ContainerdSettings(paths=paths, images=ImageSettings(), cgroup_parent=cgroup_root))
+    parent, other = await asyncio.to_thread(private_roots, cgroup_root, "")
+    settings = ContainerdSettings(paths=paths, images=ImageSettings(), cgroup_parent=parent, fallback_parent=other)
+    private = PrivateContainerd(settings)
     if await private.running_pid() is None and (paths.containerd / "config.toml").exists():
         # Pods outlive their containerd: only a running one can end them by their grace.
         await private.ensure_running()

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from podstead.cgroups.abilities import read_abilities
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.cri.events import ExitSource
 from podstead.cri.node import NodeFacts
+from podstead.daemon.cgroup_driver import foreign_root, private_roots
 from podstead.daemon.network import CHANGED, NodeNetwork
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CGROUP_V2 = 2
 # A runtime of somebody else's has no process that we may watch: its event stream is asked this often.
 WATCH_SECONDS = 1.0
 # A private containerd that ends at once after each start is started again at this pace.
@@ -46,6 +47,8 @@ class RuntimeConnection:
     client: CRIClient
     exits: ExitSource
     endpoint: str
+    cgroup_root: str
+    """Where the pods' cgroups lie; a slice where systemd makes them."""
     private: PrivateContainerd | None = None
     running: RunningContainerd | None = None
     network: HostNetwork | None = None
@@ -65,11 +68,14 @@ def seccomp_root(settings: Settings) -> Path:
 
 def cri_facts(settings: Settings) -> NodeFacts:
     """Return what of this machine and its settings goes into calls of the runtime."""
+    abilities = read_abilities(read_hierarchies())
     return NodeFacts(
         seccomp_root=str(seccomp_root(settings)),
         seccomp_default=settings.runtime.seccomp_default,
         cpus=os.cpu_count() or 0,
-        cgroup_v2=read_hierarchies().version == CGROUP_V2,
+        oom_group=abilities.memory and not settings.node.single_process_oom_kill,
+        no_swap=abilities.swap,
+        huge_page_sizes=abilities.huge_page_sizes,
     )
 
 
@@ -95,9 +101,12 @@ class RuntimeSetup:
         if runtime.endpoint:
             client = connect(runtime.endpoint, request_seconds=runtime.request_seconds, node=node)
             return RuntimeConnection(
-                client=client, exits=ExitSource(client.transport, self._clock), endpoint=runtime.endpoint
+                client=client,
+                exits=ExitSource(client.transport, self._clock),
+                endpoint=runtime.endpoint,
+                cgroup_root=await foreign_root(self._cgroup_root, self._settings.node.cgroup_driver, client, say),
             )
-        private = self._private()
+        private = await self._private(say)
         network = await NodeNetwork(self._settings, self._instance, self._facts, say).make(private.cni_conf)
         running = await private.ensure_running()
         client = connect(running.endpoint, request_seconds=runtime.request_seconds, node=node)
@@ -112,15 +121,19 @@ class RuntimeSetup:
             private=private,
             running=running,
             network=network,
+            cgroup_root=running.probe.cgroup_parent,
             handler=running.probe.runtime,
         )
 
-    def _private(self) -> PrivateContainerd:
+    async def _private(self, say: Say) -> PrivateContainerd:
+        wanted = self._settings.node.cgroup_driver
+        parent, other = await asyncio.to_thread(private_roots, self._cgroup_root, wanted, say)
         return PrivateContainerd(
             ContainerdSettings(
                 paths=self._settings.paths,
                 images=self._settings.images,
-                cgroup_parent=self._cgroup_root,
+                cgroup_parent=parent,
+                fallback_parent=other,
                 sandbox_image=self._settings.runtime.sandbox_image,
                 oci_runtime=self._settings.runtime.oci_runtime,
             )

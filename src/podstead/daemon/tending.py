@@ -91,7 +91,8 @@ def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volu
 
 def _homes(ground: Ground, volumes: PodVolumes, logs: LogKeeper) -> PodHomes:
     whole = RuntimeClasses(classes=ground.settings.runtime.classes).with_overhead
-    return PodHomes(volumes, ground.cgroups, whole, partial(mount_abilities, ground), logs.forget)
+    able, pids_limit = partial(mount_abilities, ground), ground.settings.node.pids_limit
+    return PodHomes(volumes, ground.cgroups, whole, able, logs.forget, pids_limit)
 
 
 class Reclaim:

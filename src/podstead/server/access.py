@@ -79,7 +79,7 @@ def _read_cgroup(connection: socket.socket, pid: int) -> str:
     return text
 
 
-def judge(connection: socket.socket, pod_cgroup_root: str) -> Caller:
+def judge(connection: socket.socket, *pod_cgroup_roots: str) -> Caller:
     """Return who is at the other end of an accepted UNIX connection; what cannot be found out is refused."""
     try:
         peer = peer_of(connection)
@@ -89,18 +89,19 @@ def judge(connection: socket.socket, pod_cgroup_root: str) -> Caller:
     if peer.uid != 0:
         return Caller(user=user, pid=peer.pid, refusal=f"user id {peer.uid} may not use the agent's socket: be root")
     try:
-        inside = in_pod_cgroup(_read_cgroup(connection, peer.pid), pod_cgroup_root)
+        text = _read_cgroup(connection, peer.pid)
     except OSError as error:
         refusal = f"cannot tell whether process {peer.pid} is inside a pod: {error.strerror or error}"
         return Caller(user=user, pid=peer.pid, refusal=refusal)
+    inside = any(in_pod_cgroup(text, root) for root in pod_cgroup_roots)
     refusal = f"process {peer.pid} is inside a pod of this node and may not use the agent's socket" if inside else ""
     return Caller(user=user, pid=peer.pid, refusal=refusal)
 
 
-def local_door(pod_cgroup_root: str) -> Callable[[asyncio.StreamWriter], Caller]:
-    """Return the `identify` of the local socket's server; `pod_cgroup_root` is like `/podstead-1a2b3c4d`."""
+def local_door(*pod_cgroup_roots: str) -> Callable[[asyncio.StreamWriter], Caller]:
+    """Return the `identify` of the local socket's server; a root of pods' cgroups is like `/podstead-1a2b3c4d`."""
 
     def identify(writer: asyncio.StreamWriter) -> Caller:
-        return judge(writer.get_extra_info("socket"), pod_cgroup_root)
+        return judge(writer.get_extra_info("socket"), *pod_cgroup_roots)
 
     return identify

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.cgroups.hierarchy import Hierarchies, Hierarchy, parse_hierarchies
-from podstead.cgroups.layout import check_root, pod_cgroup_path, pod_slice
+from podstead.cgroups.layout import Driver, both_roots, check_root, driver_of, pod_cgroup_path, root_for
 from podstead.cgroups.tree import CgroupTree
 from podstead.cgroups.usage import Usage, read_usage
 from podstead.cgroups.values import CgroupFile, cpu_weight, v1_files, v2_files
@@ -57,9 +57,20 @@ def test_paths_follow_the_kubelets_layout() -> None:
         "/podstead-x/burstable/podu-1",
         "/podstead-x/besteffort/podu-1",
     ]
-    assert pod_slice("/podstead-x", "Guaranteed", "a-b") == "podstead_x.slice/podstead_x-poda_b.slice"
-    assert pod_slice("/kubepods", "Burstable", "a-b") == (
-        "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda_b.slice"
+
+
+def test_slices_follow_the_kubelets_names() -> None:
+    root = root_for("/podstead-x", Driver.SYSTEMD)
+    assert both_roots("/podstead-x") == ("/podstead-x", "/podstead_x.slice")
+    assert (driver_of(root), driver_of("/podstead-x")) == (Driver.SYSTEMD, Driver.CGROUPFS)
+    assert root_for(root, Driver.SYSTEMD) == root
+    assert pod_cgroup_path(root, "Guaranteed", "a-b") == "/podstead_x.slice/podstead_x-poda_b.slice"
+    assert pod_cgroup_path("/kubepods.slice", "Burstable", "a-b") == (
+        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda_b.slice"
+    )
+    assert root_for("/a/b-c", Driver.SYSTEMD) == "/a.slice/a-b_c.slice"
+    assert pod_cgroup_path(root_for("/a/b-c", Driver.SYSTEMD), "BestEffort", "u") == (
+        "/a.slice/a-b_c.slice/a-b_c-besteffort.slice/a-b_c-besteffort-podu.slice"
     )
 
 

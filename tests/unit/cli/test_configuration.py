@@ -95,6 +95,8 @@ def test_a_kubelet_configuration(tmp_path: Path) -> None:
         + """\
 authentication: {webhook: {enabled: true}}
 cgroupDriver: systemd
+podPidsLimit: 4096
+singleProcessOOMKill: true
 staticPodPath: manifests
 podLogsDir: /var/log/elsewhere
 fileCheckFrequency: 1m30s
@@ -126,9 +128,10 @@ maxParallelImagePulls: 5
         "/run/systemd/resolve/resolv.conf",
     )
     assert (node.max_pods, node.pod_cidr, node.allowed_unsafe_sysctls) == (110, "10.244.1.0/24", ("net.core.*",))
+    assert (node.cgroup_driver, node.pids_limit, node.single_process_oom_kill) == ("systemd", 4096, True)
     assert (settings.restart.initial_seconds, settings.restart.max_seconds) == (5.0, 5.0)
     assert settings.images.parallel_pulls == 5
-    assert settings.unused == ("authentication", "cgroupDriver", "syncFrequency")
+    assert settings.unused == ("authentication", "syncFrequency")
 
 
 def test_flags_win_over_files(tmp_path: Path) -> None:

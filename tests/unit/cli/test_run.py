@@ -62,13 +62,13 @@ def test_the_articles_first_command_line_starts(local: LocalShell, started: list
         "10.244.0.0/16",
     )
     assert settings.runtime.sandbox_image == "registry.aliyuncs.com/google_containers/pause:3.2"
-    assert settings.runtime.endpoint == ""
+    assert (settings.runtime.endpoint, settings.node.cgroup_driver) == ("", "systemd")
     missing, unused = result.err.splitlines()
     assert missing == (
         "WARNING: --config /var/lib/kubelet/config.yaml does not exist: going on with the flags alone and defaults for the rest"
     )
     assert unused == (
-        "accepted, but not used here: --authorization-mode, --bootstrap-kubeconfig, --cgroup-driver, --client-ca-file, "
+        "accepted, but not used here: --authorization-mode, --bootstrap-kubeconfig, --client-ca-file, "
         "--container-runtime, --kubeconfig, --network-plugin"
     )
 

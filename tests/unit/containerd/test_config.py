@@ -13,7 +13,9 @@ IMAGES = "io.containerd.cri.v1.images"
 RUNTIME = "io.containerd.cri.v1.runtime"
 
 
-def config(root: str, *, restrict: bool = False, containerd: tuple[int, int] = (1, 6)) -> ContainerdConfig:
+def config(
+    root: str, *, restrict: bool = False, systemd: bool = False, containerd: tuple[int, int] = (1, 6)
+) -> ContainerdConfig:
     base = Path(root)
     return ContainerdConfig(
         containerd=containerd,
@@ -28,6 +30,7 @@ def config(root: str, *, restrict: bool = False, containerd: tuple[int, int] = (
         runtimes=(("crun", Path("/usr/bin/crun")), ("runc", Path("/usr/sbin/runc"))),
         default_runtime="crun",
         restrict_oom_score_adj=restrict,
+        systemd_cgroup=systemd,
     )
 
 
@@ -79,6 +82,14 @@ def test_a_newer_containerd_finds_the_same_in_the_tables_of_version_3() -> None:
     assert {name: old[name] for name in old if name not in {"version", "plugins"}} == {
         name: new[name] for name in new if name not in {"version", "plugins"}
     }
+
+
+@pytest.mark.parametrize(("version", "plugin"), [((1, 6), CRI), ((2, 1), RUNTIME)])
+def test_every_runtime_has_the_nodes_cgroup_driver(version: tuple[int, int], plugin: str) -> None:
+    cri = tomllib.loads(render_config(config("/r", systemd=True, containerd=version)))["plugins"][plugin]
+    runtimes = cri["containerd"]["runtimes"].values()
+    assert [runtime["options"]["SystemdCgroup"] for runtime in runtimes] == [True, True]
+    assert cri["disable_hugetlb_controller"] is False
 
 
 @pytest.mark.parametrize(("version", "plugin"), [((1, 6), CRI), ((2, 1), RUNTIME)])

@@ -60,8 +60,10 @@ class Machine:
         file = self.directory / "calls"
         return file.read_text().split() if file.exists() else []
 
-    def probe(self) -> RuntimeProbe:
-        return RuntimeProbe(self.programs, cache=self.cache, cgroup_parent="/podstead-unit")
+    def probe(self, cgroup_parent: str = "/podstead-unit", fallback_parent: str = "") -> RuntimeProbe:
+        return RuntimeProbe(
+            self.programs, cache=self.cache, cgroup_parent=cgroup_parent, fallback_parent=fallback_parent
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +142,46 @@ def test_a_runtime_that_hangs_does_not_work(tmp_path: Path, monkeypatch: pytest.
     result = Machine(tmp_path, crun="exec sleep 30", runc=WORKS).probe().decide()
     assert result.runtime == "runc"
     assert result.attempts[0].said == "no answer within 0.2 s"
+
+
+SLICE = "/podstead_unit.slice"
+SYSTEMD_ONLY = """[ "$1" = --systemd-cgroup ] && grep -q '"cgroupsPath": "podstead_unit.slice:podstead:probe-' "$6/config.json"
+"""
+NO_BUS = '[ "$1" = --systemd-cgroup ] && { echo cannot open sd-bus >&2; exit 1; }; exit 0'
+
+
+def with_systemd(machine: Machine, name: str, body: str) -> None:
+    """A program whose first argument may be --systemd-cgroup."""
+    machine.program(name, body)
+    file = machine.directory / name
+    runs = '[ "$3" = run ] || [ "$4" = run ] || exit 0'
+    file.write_text(file.read_text().replace('[ "$3" = run ] || exit 0', runs))
+
+
+def test_a_slice_is_tried_as_systemd_wants_it(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, crun=WORKS, runc=WORKS)
+    for name in ("crun", "runc"):
+        with_systemd(machine, name, SYSTEMD_ONLY)
+    result = machine.probe(SLICE, "/podstead-unit").decide()
+    assert (result.runtime, result.handlers, result.cgroup_parent) == ("crun", ("crun", "runc"), SLICE)
+    assert result.systemd_cgroup
+    assert machine.probe(SLICE, "/podstead-unit").decide() == result
+
+
+def test_systemd_comes_before_the_better_runtime_and_cgroupfs_last(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, crun=WORKS, runc=WORKS)
+    with_systemd(machine, "crun", NO_BUS)
+    with_systemd(machine, "runc", SYSTEMD_ONLY)
+    result = machine.probe(SLICE, "/podstead-unit").decide()
+    assert (result.runtime, result.handlers, result.cgroup_parent) == ("runc", ("runc",), SLICE)
+    with_systemd(machine, "runc", NO_BUS)
+    machine.cache.unlink()
+    result = machine.probe(SLICE, "/podstead-unit").decide()
+    assert (result.runtime, result.handlers, result.cgroup_parent) == ("crun", ("crun", "runc"), "/podstead-unit")
+    assert not result.systemd_cgroup
+    assert {one.said for one in result.attempts if one.cgroup_parent == SLICE} == {"cannot open sd-bus"}
+    with pytest.raises(OperatorError, match="cannot open sd-bus"):
+        machine.probe(SLICE).decide()
 
 
 def test_the_answer_is_kept_until_a_version_changes(tmp_path: Path) -> None:

@@ -180,9 +180,17 @@ def test_resources_become_cgroup_values() -> None:
     assert dict(made.unified) == {}
 
 
-def test_on_cgroup_v2_a_container_is_killed_as_a_whole() -> None:
-    made = convert.container_config(container_request(), NodeFacts(cgroup_v2=True))
-    assert dict(made.linux.resources.unified) == {"memory.oom.group": "1"}
+def test_on_cgroup_v2_a_container_is_killed_as_a_whole_and_never_swapped_out() -> None:
+    made = convert.container_config(container_request(), NodeFacts(oom_group=True, no_swap=True))
+    assert dict(made.linux.resources.unified) == {"memory.oom.group": "1", "memory.swap.max": "0"}
+
+
+def test_huge_pages_that_are_not_asked_for_are_not_given() -> None:
+    made = convert.container_config(container_request(), NodeFacts(huge_page_sizes=("2MB", "1GB")))
+    assert list(made.linux.resources.hugepage_limits) == [
+        pb.HugepageLimit(page_size="2MB", limit=0),
+        pb.HugepageLimit(page_size="1GB", limit=0),
+    ]
 
 
 def test_credentials_are_passed_and_not_shown() -> None:
