@@ -258,6 +258,11 @@ class AgentUnderTest(InstanceUnderTest):
         found: dict[str, Any] = self.api.get(f"{OWN}/status")
         return found
 
+    def runtime_version(self) -> tuple[int, int]:
+        """Return the runtime's major and minor version, as the node shows it."""
+        major, minor = self.status()["runtime"]["version"].lstrip("v").split(".")[:2]
+        return int(major), int(minor)
+
     def problems(self) -> dict[str, str]:
         """Return what is wrong with the node: message by reason."""
         return {p["reason"]: p["message"] for p in self.status()["problems"]}

@@ -23,6 +23,8 @@ OCI_RUNTIMES = ("runc", "crun")
 PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr", *OCI_RUNTIMES)
 CHOSEN_OCI = "PODSTEAD_TEST_OCI"
 """Environment variable of a test run: crun or runc, for the agents of its tests; unset: whatever the agent chooses."""
+CHOSEN_LINE = "PODSTEAD_TEST_CONTAINERD"
+"""Likewise: a key of `RELEASES`."""
 PACKAGES = ("containerd", "runc", "crun", "patchelf")
 PLACE = Path("programs")
 """Below the unpacked packages: only what runs here, so that it can stand in PATH."""
@@ -42,6 +44,11 @@ def runtime_directory(line: str) -> Path | None:
     return unpacked("containerd", PACKAGES, release=release, finish=_bind) / PLACE
 
 
+def chosen_line() -> str:
+    """Return the line of containerd that this run is for; empty: whatever this machine has."""
+    return os.environ.get(CHOSEN_LINE, "")
+
+
 def chosen_oci() -> str:
     """Return the OCI runtime that this run is for; empty: the one that an agent chooses by itself."""
     return os.environ.get(CHOSEN_OCI, "")
@@ -49,6 +56,8 @@ def chosen_oci() -> str:
 
 def choose(line: str, oci: str) -> None:
     """Let this process and those it starts use a line of containerd and an OCI runtime; empty: what there is."""
+    if line:
+        os.environ[CHOSEN_LINE] = line
     if line and (directory := runtime_directory(line)) is not None:
         os.environ["PATH"] = f"{directory}{os.pathsep}{os.environ['PATH']}"
     if oci:
