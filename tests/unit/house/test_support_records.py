@@ -1,0 +1,123 @@
+"""A record is of a ring that ran whole, and says of each environment how its tests went there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from tests.supported import plugin, records
+from tests.supported.environment import Environment
+from tests.supported.plugin import SupportRecorder, ran_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = Environment(
+    system="Debian 12",
+    kernel="6.1",
+    init="other",
+    cgroups="v1",
+    runtime="containerd",
+    runtime_version="1.6.20",
+    oci="crun",
+    oci_version="1.8.1",
+)
+GUEST = replace(HERE, system="Debian 13", init="systemd", cgroups="v2", runtime_version="1.7.24", oci_version="1.21")
+
+
+@dataclass
+class Item:
+    """A collected test, so far as the recorder looks at it."""
+
+    path: Path
+    real: bool = True
+    user_properties: list[tuple[str, object]] = field(default_factory=list)
+
+    @property
+    def nodeid(self) -> str:
+        return f"{self.path}::test"
+
+    def get_closest_marker(self, name: str) -> object:
+        return name if self.real else None
+
+
+@dataclass
+class Session:
+    items: list[Item]
+
+
+class Run:
+    """A run of three modules: two of the real ring, of which one has tests of the simulator too, and one of guests."""
+
+    def __init__(self, tests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(plugin, "TESTS", tests)
+        monkeypatch.setattr(records, "DIRECTORY", tests / "support")
+        self.items = [Item(tests / ring / "test_one.py") for ring in ("real", "contract", "vm", "unit")]
+        for item in self.items[:3]:
+            item.path.parent.mkdir()
+            item.path.touch()
+        self.recorder = SupportRecorder(lambda: HERE)
+
+    def collect(self, items: list[Item], deselected: list[Item]) -> None:
+        self.recorder.pytest_deselected(cast("list[pytest.Item]", deselected))
+        self.recorder.pytest_collection_finish(cast("pytest.Session", Session(items)))
+
+    def report(self, item: Item, outcome: Any, when: Any = "call") -> None:
+        self.recorder.pytest_runtest_logreport(
+            pytest.TestReport(
+                nodeid=item.nodeid,
+                location=(str(item.path), 0, "test"),
+                keywords={},
+                outcome=outcome,
+                longrepr=None,
+                when=when,
+                user_properties=item.user_properties,
+            )
+        )
+
+    def counts(self) -> dict[tuple[str, str], tuple[int, int, int]]:
+        self.recorder.pytest_sessionfinish()
+        return {(r.ring, r.environment.system): (r.passed, r.failed, r.left_out) for r in records.read_records()}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(tmp_path, monkeypatch)
+
+
+def test_each_ring_and_environment_has_a_record(run: Run) -> None:
+    real, contract, guest, unit = run.items
+    simulated = Item(contract.path, real=False)
+    ran_in(cast("pytest.Item", guest), GUEST)
+    ran_in(cast("pytest.Item", guest), replace(GUEST, system="Debian 12"))
+    ran_in(cast("pytest.Item", guest), GUEST)
+    run.collect(run.items, [simulated])
+    for item in (real, contract, guest, unit):
+        run.report(item, "passed", "setup")
+    run.report(real, "passed")
+    run.report(contract, "skipped")
+    run.report(guest, "passed")
+    run.report(real, "failed", "teardown")
+    assert run.counts() == {
+        ("real", "Debian 12"): (0, 1, 1),
+        ("vm", "Debian 13"): (1, 0, 0),
+        ("vm", "Debian 12"): (1, 0, 0),
+    }
+    found = records.read_records()
+    assert [record.environment for record in found if record.ring == "real"] == [HERE]
+    assert [record.path.is_file() for record in found] == [True] * 3
+
+
+@pytest.mark.parametrize("lost", ["a module", "a test", "the end"])
+def test_a_part_of_a_ring_is_no_record(run: Run, lost: str) -> None:
+    real, contract, guest, _ = run.items
+    second = Item(real.path.with_name("test_two.py"))
+    if lost == "a module":
+        second.path.touch()
+    items = [real, contract, guest, *([second] if lost == "the end" else [])]
+    run.collect(items, [second] if lost == "a test" else [])
+    for item in (real, contract):
+        run.report(item, "passed")
+    assert run.counts() == {}
