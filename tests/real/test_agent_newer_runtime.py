@@ -1,6 +1,6 @@
 """What only a newer runtime can: containerd 2 of Debian unstable with its OCI runtimes, run beside this machine's own.
 
-A run for another line of containerd leaves this out, so that nothing is counted as that line's.
+A run for another line of containerd leaves this out, so that nothing counts as that line's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from podstead.volumes.id_ranges import FIRST_ID
 from tests.support.agent import agent_at_rest
 from tests.support.images import build_busybox_image
 from tests.support.manifests import container_status, manifest
-from tests.support.runtimes import chosen_line, runtime_directory
+from tests.support.runtimes import runtime_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.containerd("2"), pytest.mark.timeout(400)]
 
 GROUPED_IMAGE = "docker.io/library/grouped:1"
 """A busybox whose user 1000 is in the group 3000 by the image's own word."""
@@ -35,8 +35,6 @@ IDS = 65536
 @pytest.fixture(scope="module")
 def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
     """Give an agent that runs the newer containerd."""
-    if chosen_line() not in {"", "2"}:
-        pytest.skip(f"this run is for containerd {chosen_line()}")
     with agent_at_rest(net_namespace=agent_hosts.node) as agent:
         agent.programs = runtime_directory("2")
         agent.root.chmod(0o711)  # as /var/lib/podstead is: what is in a user namespace must pass it

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podstead.config import RuntimeClass
+from podstead.containerd.mounts import mixed_cgroup2_mounts, read_mounts
 from podstead.cri.security import MASKED_PATHS, READONLY_PATHS
 from tests.support.agent import agent_at_rest
 from tests.support.manifests import container_status, manifest
@@ -168,8 +169,15 @@ def test_a_pod_may_live_in_the_nodes_namespaces(agent: AgentUnderTest) -> None:
 def test_a_runtime_class_is_another_oci_runtime_and_a_change_of_it_a_new_pod(agent: AgentUnderTest) -> None:
     handlers = {h["name"] for h in agent.api.get("/api/v1/nodes")["items"][0]["status"]["runtimeHandlers"]}
     if OTHER not in handlers:
-        # runc needs no mend on a machine with mixed cgroups, and crun does: where runc is asked for, crun does not work.
-        pytest.skip(f"{OTHER} does not work here beside {chosen_oci()}")
+        # runc needs no mend on a machine with mixed cgroups, and crun does: where runc is asked for, crun is no handler.
+        assert mixed_cgroup2_mounts(read_mounts())
+        assert chosen_oci() == "runc"
+        agent.write("classy.yaml", manifest("classy", runtimeClassName="sandboxed"))
+        status = agent.wait_pod("classy", lambda pod: pod["status"].get("reason") == "RuntimeClassNotFound", 20)[
+            "status"
+        ]
+        assert status["message"].endswith("means the handler crun, which the runtime does not have: it has runc")
+        return
     containers = [contained("one"), contained("two")]
     common: dict[str, Any] = {"containers": containers, "shareProcessNamespace": True}
     agent.write("classy.yaml", manifest("classy", runtimeClassName="sandboxed", **common))

@@ -76,7 +76,9 @@ async def test_kill_9_of_containerd(own_node: PrivateNode, logs: str) -> None:
             assert heard.source.capability is Capability.CONTAINERD
             states = {c.id: c.state for c in await client.containers(instance=subject.instance)}
             assert states == {survivor: ContainerState.RUNNING, victim: ContainerState.EXITED}
-            assert (await client.container_status(victim)).exit_code == 137
+            ended = await client.container_status(victim)
+            known = await subject.stop_of_unknown_is_an_error()  # containerd up to 1.6; later ones forget such a shim
+            assert (ended.exit_code, ended.reason) == ((137, "Error") if known else (255, "Unknown"))
             await subject.kill(survivor)
             assert (await heard.until(EventKind.EXITED, survivor)).exit_code == 137
         await subject.close()
