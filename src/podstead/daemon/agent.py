@@ -181,7 +181,7 @@ class Agent:
                     api.serve(local.listener, local_door(*both_roots(self._cgroup_root))), name="api"
                 )
                 self._loops = group.create_task(self._work(ground, parts, setup), name="loops")
-                telling = group.create_task(keep_told(supervision(ground, parts, self._notifier)), name="supervision")
+                telling = group.create_task(self._told_of(ground, parts), name="supervision")
                 await self._stopping.wait()
                 for task in (telling, self._loops, serving):
                     task.cancel()
@@ -190,6 +190,9 @@ class Agent:
             await parts.departing.departure.close()
             await parts.prober.close()
             await parts.puller.close()
+
+    async def _told_of(self, ground: Ground, parts: Parts) -> None:
+        await keep_told(supervision(ground, parts, self._notifier, lambda: self._terminating is not None))
 
     async def _work(self, ground: Ground, parts: Parts, setup: RuntimeSetup) -> None:
         """Recover, then run every loop."""

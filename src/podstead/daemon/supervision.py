@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from podstead.store.changes import PODS
+from podstead.systemd.notify import MICROSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ LOOK_SECONDS = 1.0
 STARTING_SECONDS = 0.05
 """The same until the agent is ready, as others wait for that."""
 EXTENSION_SECONDS = 60
-"""How much longer a start may take each time we say that we are alive (TimeoutStartSec of the unit)."""
+"""How much longer a start, or an end that waits for pods, may take each time we say that we are alive."""
 FEEDS = 4
 """Meals within the watchdog's time: sd_watchdog_enabled(3) asks for two; a loaded machine may miss some."""
 STANDSTILL_SECONDS = 30.0
@@ -44,16 +46,18 @@ class Supervision:
         clock: Clock,
         *,
         ready: Callable[[], bool],
+        ending: Callable[[], bool],
         standstill: Callable[[], float],
         summary: Callable[[], str],
     ) -> None:
         self._notifier = notifier
         self._clock = clock
         self._ready = ready
+        self._ending = ending
         self._standstill = standstill
         self._summary = summary
         self._told = ""
-        self._fed_at = 0.0
+        self._fed_at = -math.inf
         self._serving = False
 
     async def run(self) -> None:
@@ -79,8 +83,8 @@ class Supervision:
         self._fed_at = now
         if self._serving:
             self._notifier.tell(WATCHDOG=1)
-        else:
-            self._notifier.tell(EXTEND_TIMEOUT_USEC=EXTENSION_SECONDS * 1_000_000)
+        if self._ending() or not self._serving:
+            self._notifier.tell(EXTEND_TIMEOUT_USEC=EXTENSION_SECONDS * MICROSECONDS)
 
     @property
     def _period(self) -> float:
@@ -92,8 +96,8 @@ class Supervision:
             self._notifier.tell(STATUS=text)
 
 
-def supervision(ground: Ground, parts: Parts, notifier: Notifier) -> Supervision:
-    """Return what tells of this agent."""
+def supervision(ground: Ground, parts: Parts, notifier: Notifier, ending: Callable[[], bool]) -> Supervision:
+    """Return what tells of this agent; `ending` says whether it ends pods before itself."""
     sync = parts.sync
 
     def summary() -> str:
@@ -104,6 +108,7 @@ def supervision(ground: Ground, parts: Parts, notifier: Notifier) -> Supervision
         notifier,
         ground.clock,
         ready=lambda: sync is None or sync.looked,
+        ending=ending,
         standstill=lambda: sync.standstill(ground.clock.now().boot) if sync is not None else 0.0,
         summary=summary,
     )
