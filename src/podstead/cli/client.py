@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from podstead.config import paths_for
 from podstead.errors import PodsteadError
 from podstead.k8s.text import printable
 
@@ -162,10 +163,17 @@ class AgentClient:
                 f"the agent's socket {self._path} is root's: run this as root (sudo podstead …)"
             )
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
-            return AgentUnreachableError(
-                f"no agent answers at {self._path}: start one with 'podstead run', or name its socket with --socket"
-            )
+            return AgentUnreachableError(f"no agent answers at {self._path}: {_how_to_start(self._path)}")
         return AgentUnreachableError(f"cannot reach the agent at {self._path}: {error.strerror or error}")
+
+
+def _how_to_start(path: Path) -> str:
+    from podstead.systemd.manager import is_service
+    from podstead.systemd.units import AGENT_UNIT
+
+    if path == paths_for(None).socket and is_service(AGENT_UNIT):
+        return "'systemctl start podstead' starts it, 'journalctl -u podstead' says why it ended"
+    return "start one with 'podstead run', or name its socket with --socket"
 
 
 def _refusal(response: http.client.HTTPResponse) -> ApiRefusedError:

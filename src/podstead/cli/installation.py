@@ -47,10 +47,10 @@ class Asked:
     now: bool = False
 
 
-def own_programs(typed: str, *, lasting: bool = True) -> Programs:
+def own_programs(typed: str, root: Path = Path("/"), *, lasting: bool = True) -> Programs:
     """Return what the units shall start: this very program. `typed` is how it was called (argv[0]).
 
-    Without `lasting` it may lie anywhere.
+    Of a program that lies below `root` the path is what it will be there. Without `lasting` it may lie anywhere.
 
     Raises:
         OperatorError: it lies where it does not survive a reboot, or there is no command of its own.
@@ -59,7 +59,9 @@ def own_programs(typed: str, *, lasting: bool = True) -> Programs:
     program = Path(found).absolute() if found else Path(sys.executable).with_name("podstead")
     if not program.is_file():
         raise OperatorError(f"there is no command {program} for the service to start: install the package podstead")
-    programs = Programs(program=program, python=Path(sys.executable), launcher=Path(launch.__file__).resolve())
+    found_at = (program, Path(sys.executable), Path(launch.__file__).resolve())
+    program, python, launcher = (Path("/") / p.relative_to(root) if p.is_relative_to(root) else p for p in found_at)
+    programs = Programs(program=program, python=python, launcher=launcher)
     for path in () if not lasting else (programs.program, programs.python, programs.launcher):
         if (where := next((one for one in VOLATILE if path.resolve().is_relative_to(one)), None)) is not None:
             raise OperatorError(f"{path} is gone after a reboot ({where}): install podstead elsewhere, then from there")

@@ -169,6 +169,14 @@ def _as_flags(before: Given) -> list[str]:
     return [f"--{name}={value}" for name, value in before.values.items()]
 
 
+def _in_journal(text: str) -> str:
+    """Return the text as an error of a service, where this is one."""
+    from podstead.systemd.journal import STREAM_ENV, prioritised, writes_to_journal
+
+    ours = STREAM_ENV in os.environ and sys.stderr is sys.__stderr__
+    return prioritised(text, 3) if ours and writes_to_journal(os.environ, 2) else text
+
+
 def _explain(error: Exception) -> int:
     """Print an error as text that cannot steer a terminal and return the exit code."""
     if os.environ.get(DEBUG_ENV):
@@ -187,5 +195,6 @@ def _explain(error: Exception) -> int:
                 f"set {DEBUG_ENV}=1 to see where, and please report it"
             )
     first, *others = text.splitlines() or [""]
-    print("\n".join([f"error: {printable(first)}", *map(printable, others)]), file=sys.stderr)
+    lines = "\n".join([f"error: {printable(first)}", *map(printable, others)])
+    print(_in_journal(lines), file=sys.stderr)
     return 2 if isinstance(error, UsageError) else 1

@@ -21,6 +21,14 @@ def is_booted(booted: Path = BOOTED) -> bool:
     return booted.is_dir()
 
 
+UNIT_DIRECTORIES = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
+
+
+def is_service(unit: str, booted: Path = BOOTED, directories: tuple[Path, ...] = UNIT_DIRECTORIES) -> bool:
+    """Return whether systemd runs this machine and has the unit; asks nobody."""
+    return is_booted(booted) and any((directory / unit).exists() for directory in directories)
+
+
 class Manager:
     """The service manager of this machine."""
 

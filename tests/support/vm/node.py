@@ -17,21 +17,9 @@ if TYPE_CHECKING:
 MANIFESTS = "/etc/podstead/manifests"
 POD_SECONDS = 180.0
 """An emulated processor takes 5 s for what takes a real one half a second."""
+START_SECONDS = 300.0
+"""A first start tries the OCI runtimes and starts containerd."""
 _LOOK_SECONDS = 1.0
-UNIT = f"""\
-[Unit]
-Description=Podstead
-After=network.target
-
-[Service]
-ExecStart=/usr/local/bin/podstead run --pod-manifest-path={MANIFESTS}
-KillMode=process
-Delegate=yes
-Restart=always
-
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +98,7 @@ def is_named(pod: dict[str, Any], name: str) -> bool:
 def install_podstead(machine: Machine) -> GuestNode:
     """Install this checkout on a machine that is up, as a service that starts with it, with the busybox image."""
     bring_checkout(machine)
-    machine.do(f"mkdir -p {MANIFESTS}")
-    machine.put("/etc/systemd/system/podstead.service", UNIT)
-    machine.do("systemctl enable --now podstead.service")
+    machine.do("podstead install --now", seconds=START_SECONDS)
     node = GuestNode(machine=machine)
     node.wait_ready()
     node.podstead(f"image import {PAYLOAD}/busybox.tar")

@@ -31,7 +31,7 @@ class World:
         await asyncio.sleep(seconds)
 
     async def snapshots(self) -> AsyncGenerator[SourceSnapshot, None]:
-        yield SourceSnapshot(files=())
+        yield SourceSnapshot(path="/m", certain=True, files=())
         await asyncio.Event().wait()
 
     async def decode(self, _file: object) -> Any:

@@ -68,7 +68,7 @@ def agent() -> Iterator[Agent]:
     directory = Path(tempfile.mkdtemp(prefix="ps-", dir="/tmp"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(directory / "notify"))
-        listening.setblocking(False)
+        listening.settimeout(0.0)
         yield Agent(listening=listening)
     shutil.rmtree(directory)
 

@@ -33,7 +33,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
     live = asked.root == Path("/")
     if live and not asked.dry:
         _check_machine(asked, endpoint)
-    installation = Installation(own_programs(sys.argv[0]), asked)
+    installation = Installation(own_programs(sys.argv[0], asked.root), asked)
     for remark in program_remarks(installation.programs.program) if live else ():
         tell(f"WARNING: {printable(remark)}")
     changed = False

@@ -1,0 +1,182 @@
+"""The agent as a service of a real systemd: started, killed, stuck, moved to another directory, taken away."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.manifests import container_status, is_running, manifest
+from tests.support.vm.node import MANIFESTS, install_podstead
+
+if TYPE_CHECKING:
+    from tests.support.vm.node import GuestNode
+
+DROP_INS = "/etc/systemd/system/podstead.service.d"
+OTHER = "/opt/staticpod"
+WATCHDOG_SECONDS = 25
+"""For the test; an emulated processor needs some seconds for what the agent does in a blink."""
+ARTICLE = f"""\
+[Unit]
+Wants=network.target
+[Service]
+ExecStart=
+ExecStart=/usr/local/bin/podstead run --hostname-override=podstead-vm --pod-manifest-path={OTHER}
+"""
+
+
+def shown(node: GuestNode, unit: str, name: str) -> str:
+    """Return a property of a unit."""
+    return node.machine.do(f"systemctl show --value -p {name} {unit}").strip()
+
+
+def running(node: GuestNode, name: str = "web") -> str:
+    """Deploy a pod if it is not there, wait until it runs and return its container's id."""
+    node.deploy(name, manifest(name))
+    identifier: str = container_status(node.wait_pod(name, is_running))["containerID"]
+    return identifier
+
+
+def same(node: GuestNode, identifier: str, name: str = "web") -> None:
+    """Assert that the container never ended: the same one runs, without a restart."""
+    status = container_status(node.wait_pod(name, is_running))
+    assert (status["containerID"], status["restartCount"]) == (identifier, 0)
+
+
+def wait_agent(node: GuestNode, before: str) -> None:
+    """Wait until systemd has started another agent than the one with this pid, and it is ready."""
+    node.machine.wait(
+        "systemctl show --value -p MainPID podstead", seconds=180, until=lambda pid: pid.strip() not in {"0", before}
+    )
+    node.machine.wait("systemctl is-active podstead", seconds=180, until=lambda state: state.strip() == "active")
+    node.wait_ready()
+
+
+@pytest.mark.short
+def test_it_is_a_service_that_says_how_it_is(node: GuestNode) -> None:
+    identifier = running(node)
+    assert shown(node, "podstead", "Type") == "notify"
+    assert node.machine.do("systemctl is-enabled podstead").strip() == "enabled"
+    node.machine.wait(
+        "systemctl show --value -p StatusText podstead",
+        until=lambda text: text.startswith("1 of 1 pods running; files: 1"),
+    )
+    # containerd and its shims are in a unit of their own, and nothing of them is in the agent's.
+    containerd = node.machine.do("cat /proc/$(systemctl show --value -p MainPID podstead-containerd)/cgroup")
+    assert containerd.strip().endswith("/podstead-containerd.service")
+    inside = node.machine.do("cat /sys/fs/cgroup/system.slice/podstead.service/cgroup.procs").split()
+    assert inside == [shown(node, "podstead", "MainPID")]
+    log = node.machine.do("journalctl -u podstead -o cat --no-pager")
+    assert not any(line[:4].isdigit() or line.startswith("<") for line in log.splitlines()), (
+        "a time or a priority of our own"
+    )
+    again = node.podstead("install --now")
+    assert "made " not in again
+    assert "updated " not in again
+    same(node, identifier)
+
+
+def test_a_killed_agent_comes_back_and_pods_never_stop(node: GuestNode) -> None:
+    identifier = running(node)
+    before = shown(node, "podstead", "MainPID")
+    node.machine.do(f"kill -9 {before}")
+    wait_agent(node, before)
+    same(node, identifier)
+
+
+def test_the_watchdog_ends_an_agent_that_is_stuck(node: GuestNode) -> None:
+    identifier = running(node)
+    node.machine.put(f"{DROP_INS}/50-test.conf", f"[Service]\nWatchdogSec={WATCHDOG_SECONDS}\n")
+    node.machine.do("systemctl daemon-reload && systemctl restart podstead", seconds=180)
+    before = shown(node, "podstead", "MainPID")
+    begin = time.monotonic()
+    time.sleep(2 * WATCHDOG_SECONDS)  # it lives, and is fed
+    assert shown(node, "podstead", "MainPID") == before
+    node.machine.do(f"kill -STOP {before}")
+    wait_agent(node, before)
+    assert time.monotonic() - begin > 2 * WATCHDOG_SECONDS
+    assert "Watchdog timeout" in node.machine.do("journalctl -u podstead -o cat --no-pager -n 60")
+    same(node, identifier)
+    node.machine.do(f"rm -r {DROP_INS} && systemctl daemon-reload && systemctl restart podstead", seconds=180)
+
+
+@pytest.mark.parametrize("how", ["systemctl restart podstead-containerd", "kill -9 {pid}"])
+def test_pods_outlive_their_containerd(node: GuestNode, how: str) -> None:
+    identifier = running(node)
+    before = shown(node, "podstead-containerd", "MainPID")
+    node.machine.do(how.format(pid=before), seconds=180)
+    node.machine.wait(
+        "systemctl show --value -p MainPID podstead-containerd", until=lambda pid: pid.strip() not in {"0", before}
+    )
+    node.wait_ready()
+    same(node, identifier)
+    node.podstead("exec web -- true")
+
+
+def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> None:
+    moved, left = running(node, "moved"), running(node, "left")
+    node.machine.do(f"mkdir -p -m 700 {OTHER} && mv {MANIFESTS}/moved.yaml {OTHER}/")
+    node.machine.put(f"{DROP_INS}/10-kubeadm.conf", ARTICLE)
+    node.machine.do("systemctl daemon-reload && systemctl restart podstead", seconds=180)
+    node.wait_ready()
+    # What was taken along runs on, what is there is run, and what stayed behind is not ended for a mistyped path.
+    same(node, moved, "moved")
+    node.machine.put(f"{OTHER}/new.yaml", manifest("new"))
+    node.wait_pod("new", is_running)
+    same(node, left, "left")
+    assert "ManifestDirectoryDegraded" in node.podstead("status")
+    node.podstead("accept-directory")
+    node.wait(
+        lambda: {p["metadata"]["name"].rpartition("-podstead")[0] for p in node.pods()} == {"moved", "new"},
+        "left stays",
+    )
+    node.machine.do(f"mv {OTHER}/*.yaml {MANIFESTS}/ && rm -r {DROP_INS} {MANIFESTS}/left.yaml")
+    # The article's other way: the options file. Its lines end with backslashes, and it wins over the unit's default.
+    options = f'PODSTEAD_OPTS="--v=2 \\\n--node-labels=tier=db \\\n--pod-manifest-path={MANIFESTS}"\n'
+    node.machine.put("/etc/podstead/podstead.conf", options)
+    node.machine.do("systemctl daemon-reload && systemctl restart podstead", seconds=180)
+    node.wait_ready()
+    same(node, moved, "moved")
+    assert "tier=db" in node.podstead("get nodes --show-labels")
+
+
+def test_a_wrong_option_fails_at_once_and_says_so(node: GuestNode) -> None:
+    identifier = running(node)
+    before = node.machine.get("/etc/podstead/podstead.conf")
+    node.machine.put("/etc/podstead/podstead.conf", 'PODSTEAD_OPTS="--pod-manifest-pth=/x"\n')
+    assert node.machine.run("systemctl restart podstead", seconds=180).rc != 0
+    assert shown(node, "podstead", "ActiveState") == "failed"
+    refused = node.machine.run("podstead status")
+    assert "journalctl -u podstead" in refused.stderr
+    errors = node.machine.do("journalctl -u podstead -p err -o cat --no-pager -n 5")
+    assert "unknown flag '--pod-manifest-pth': did you mean --pod-manifest-path?" in errors
+    node.machine.put("/etc/podstead/podstead.conf", before)
+    node.machine.do("systemctl start podstead", seconds=180)
+    node.wait_ready()
+    same(node, identifier)
+
+
+def test_stop_all_holds_and_uninstall_leaves_nothing(node: GuestNode) -> None:
+    running(node)
+    node.podstead("stop-all --yes", seconds=180)
+    node.machine.wait("systemctl is-active podstead; true", until=lambda state: state.strip() == "inactive")
+    assert shown(node, "podstead-containerd", "ActiveState") == "inactive"
+    assert shown(node, "podstead", "Result") == "success"
+    node.machine.do("systemctl start podstead", seconds=180)
+    node.wait_pod("web", is_running)
+    node.machine.do("mkdir -p /srv/mine && echo kept >/srv/mine/data")
+    told = node.podstead("uninstall --purge --yes", seconds=240)
+    assert "removed    /etc/systemd/system/podstead.service" in told
+    try:
+        assert node.machine.run("pgrep -af 'podstead|containerd'").stdout == ""
+        assert node.machine.run("grep -E 'podstead|/run/containerd' /proc/self/mountinfo").stdout == ""
+        assert node.machine.run("ls -d /sys/fs/cgroup/*podstead* /sys/class/net/pods-*").stdout == ""
+        assert node.machine.run("iptables-save | grep -i -E 'pods-|podstead'").stdout == ""
+        left = "ls -d /etc/podstead /var/lib/podstead /run/podstead /etc/systemd/system/*podstead* /var/log/pods/*"
+        assert node.machine.run(left).stdout == ""
+        assert "not-found" in node.machine.do("systemctl show --value -p LoadState podstead podstead-containerd")
+        assert node.machine.do("cat /srv/mine/data") == "kept\n"
+        assert node.machine.run("systemctl --failed --no-legend | grep podstead").stdout == ""
+    finally:
+        install_podstead(node.machine)  # for the tests that come after this one
