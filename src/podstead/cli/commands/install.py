@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.client import AgentClient, AgentUnreachableError, ApiRefusedError
 from podstead.cli.command import Command
 from podstead.cli.installation import Asked, Installation, own_programs, program_remarks
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say, tell
 from podstead.cli.run_flags import parse_run_flags
 from podstead.containerd.locate import find_programs
@@ -138,13 +138,23 @@ COMMAND = Command(
     run=run,
     options=(
         Option(name="now", help="start the service too, or restart it when something changed"),
-        Option(name="pod-manifest-path", value="DIR", help=f"the manifest directory (default {MANIFESTS})"),
+        Option(
+            name="pod-manifest-path",
+            value="DIR",
+            takes=Takes.DIRECTORY,
+            help=f"the manifest directory (default {MANIFESTS})",
+        ),
         Option(
             name="container-runtime-endpoint",
             value="URL",
             help="CRI socket of a runtime that is there; without it a private containerd is run",
         ),
-        Option(name="root", value="DIR", help="write the files below DIR, of an image or a package; start nothing"),
+        Option(
+            name="root",
+            value="DIR",
+            takes=Takes.DIRECTORY,
+            help="write the files below DIR, of an image or a package; start nothing",
+        ),
         Option(name="dry-run", help="say what would be written, and write nothing"),
     ),
     notes="Files that were edited are never overwritten: what install would have written is left out, and said.\n"

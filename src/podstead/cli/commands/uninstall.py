@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.command import Command
 from podstead.cli.commands.stop_all import stop_everything
 from podstead.cli.installation import UNITS, Asked, Installation, own_programs
-from podstead.cli.options import Option, UsageError
+from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.purge import purge
 from podstead.config import paths_for
@@ -106,7 +106,12 @@ COMMAND = Command(
         Option(name="yes", short="y", help="do not ask"),
         Option(name="keep-pods", help="leave pods and the private runtime running, for another agent to take over"),
         Option(name="purge", help="remove state, images, logs, manifests and options too; host paths of pods stay"),
-        Option(name="root", value="DIR", help="take the files below DIR, of an image or a package; stop nothing"),
+        Option(
+            name="root",
+            value="DIR",
+            takes=Takes.DIRECTORY,
+            help="take the files below DIR, of an image or a package; stop nothing",
+        ),
         Option(name="dry-run", help="say what would be removed, and change nothing"),
     ),
     notes="Pods have their grace periods. What they keep in hostPath directories is never touched.\n"
