@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help setup run stop uninstall test test-real test-vm unit lint bench conformance generate lock
+.PHONY: help setup run stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -27,9 +27,19 @@ test-real: setup ## the whole real ring on CONTAINERD=1.6, 1.7 or 2 and OCI=crun
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/real tests/contract -m real --containerd=$(CONTAINERD) --oci=$(OCI) --record-support
 	@$(MAKE) --no-print-directory generate
 
+# What differs between runtimes most: every call, the kernel's view of containers, volumes, restarts of containerd.
+RUNTIMES := 1.6/runc 1.6/crun 1.7/runc 1.7/crun 2/runc 2/crun
+ROUTINE := tests/contract $(addprefix tests/real/test_,cri_fields.py cri_restart.py private_containerd.py agent_life.py agent_security.py agent_newer_runtime.py agent_volumes.py)
+test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, each with runc and crun (a quarter of an hour)
+	@for pair in $(RUNTIMES); do \
+	  echo "== containerd $${pair%/*}, $${pair#*/}"; \
+	  $(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -q -m real $(ROUTINE) --containerd=$${pair%/*} --oci=$${pair#*/} || exit 1; \
+	done
+
 test-vm: ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
 	@tools/setup --vm
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -p no:randomly $(if $(K),-k '$(K)')
+	@$(if $(K),true,$(MAKE) --no-print-directory test-runtimes)
 
 unit: ## the fast ring: no root, no network, no runtime
 	@$(PY) -m pytest tests/unit -q

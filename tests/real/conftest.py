@@ -40,7 +40,7 @@ from tests.support.agent import AgentUnderTest, agent_at_rest, agent_under_test
 from tests.support.images import BUSYBOX
 from tests.support.netns import Hosts, two_hosts
 from tests.support.nodes import PrivateNode, make_node
-from tests.support.runtimes import chosen_line
+from tests.support.runtimes import chosen_line, chosen_oci
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,9 +63,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here; in CI that is an error, so that a green run means that it ran."""
     if item.get_closest_marker("real") is None:
         return
-    line = item.get_closest_marker("containerd")
-    if line is not None and chosen_line() not in {"", *line.args}:
-        pytest.skip(f"it is about containerd {line.args[0]}, and this run for {chosen_line()}")
+    for mark, chosen in (("containerd", chosen_line()), ("oci", chosen_oci())):
+        about = item.get_closest_marker(mark)
+        if about is not None and chosen not in {"", *about.args}:
+            pytest.skip(f"it is about {mark} {about.args[0]}, and this run for {chosen}")
     why = missing_for_real()
     if not why:
         return

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from podstead.k8s import core_v1 as v1
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+# The demo's agent is a user's: it chooses by itself, and that is crun.
+pytestmark = [pytest.mark.real, pytest.mark.oci("crun"), pytest.mark.timeout(400)]
 
 REPOSITORY = Path(__file__).parents[2]
 # A machine that does other things at the same time takes several times as long as one that does not.
