@@ -162,3 +162,32 @@ def test_recursive_read_only_reaches_what_is_mounted_below(agent: AgentUnderTest
         agent.wait_gone("rro")
     finally:
         subprocess.run(["umount", tmp_path / "below"], check=True)
+
+
+def test_an_upgrade_of_containerd_leaves_pods_running(resting_agent: AgentUnderTest) -> None:
+    """As from Debian 13 to unstable: the next start of the agent finds the new containerd, and that one the old one's pods."""
+    agent = resting_agent
+    agent.programs = runtime_directory("1.7")
+    agent.start()
+    agent.import_busybox()
+    agent.write("host.yaml", manifest("host"))
+    agent.write("own.yaml", manifest("own", hostNetwork=False))
+    address = agent.wait_running("own", 30)["status"]["podIP"]
+    agent.wait_running("host", 30)
+    before = {name: agent.container_id(name) for name in ("host", "own")}
+    pids = {name: agent.pid_of(container) for name, container in before.items()}
+    assert agent.runtime_version() == (1, 7)
+
+    agent.stop()
+    agent.programs = runtime_directory("2")
+    agent.start()
+
+    assert agent.runtime_version() >= (2, 0)
+    assert {name: agent.container_id(name) for name in before} == before
+    assert {name: agent.pid_of(container) for name, container in before.items()} == pids
+    agent.exec("own", "sh", "-c", "kill 1")
+    again = agent.wait_pod(
+        "own", lambda p: container_status(p)["restartCount"] == 1 and container_status(p)["ready"], 20
+    )
+    assert again["status"]["podIP"] == address
+    agent.clear()
