@@ -89,10 +89,8 @@ def points_and(agent: AgentUnderTest, status: dict[str, Any]) -> str:
     return "\n".join([*agent.points_passed(), json.dumps(status)])
 
 
-def phase(agent: AgentUnderTest, number: int, act: Callable[[], object], done: Callable[[], bool]) -> bool:
-    """Let the agent die at a point of one phase, and the next one finish it; returns whether the point was reached."""
-    agent.arm(die_at=number)
-    act()
+def dies_before(agent: AgentUnderTest, done: Callable[[], bool], rest_seconds: float = 0.2) -> bool:
+    """Wait until something is done or the agent dies of it, or of what it does in the rest after it; returns whether it died."""
 
     def over() -> bool:
         assert agent.process is not None
@@ -103,11 +101,19 @@ def phase(agent: AgentUnderTest, number: int, act: Callable[[], object], done: C
         except OSError:  # it died while it was asked
             return False
 
-    agent.wait("the phase is over", over, 20)
-    died = agent.wait_dead(0)
-    points = agent.points_passed()
+    agent.wait("it is done, or the agent dead", over, 20)
+    agent.wait_dead(rest_seconds)
     agent.disarm()
+    return agent.wait_dead(0.2)  # it may have been about to
+
+
+def phase(agent: AgentUnderTest, number: int, act: Callable[[], object], done: Callable[[], bool]) -> bool:
+    """Let the agent die at a point of one phase, and the next one finish it; returns whether the point was reached."""
+    agent.arm(die_at=number)
+    act()
+    died = dies_before(agent, done)
     if died:
+        points = agent.points_passed()
         assert len(points) == number, points
         agent.start()
         try:
@@ -166,8 +172,7 @@ def test_death_before_every_point_of_a_recovery(own_agent: AgentUnderTest) -> No
         agent.write("web.yaml", version(number))
         agent.arm(die_at=number)
         agent.launch()
-        reached = agent.wait_dead(4.0)
-        agent.disarm()
+        reached = dies_before(agent, partial(runs_version, agent, number), rest_seconds=1.5)
         if reached:
             agent.start()
         agent.wait("the last edit runs", partial(runs_version, agent, number), 25)

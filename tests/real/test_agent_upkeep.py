@@ -33,7 +33,8 @@ pytestmark = pytest.mark.real
 
 UNUSED = "docker.io/library/unused:1"
 NEEDED = "docker.io/library/needed:1"
-ROTATIONS = 20
+ROTATIONS = 10
+"""At the least; how many there are depends on how often the agent comes to look while the lines are written."""
 LINES = 40_000
 # A hundred lines at a time, so that the log grows through many looks instead of within one.
 WRITER = f"""
@@ -50,7 +51,7 @@ exec sleep 1000
 
 def tended(settings: Settings) -> Settings:
     """Return settings under which logs are rotated and images removed within seconds."""
-    logs = LogSettings(max_bytes=64 << 10, max_files=ROTATIONS + 10, look_seconds=0.2)
+    logs = LogSettings(max_bytes=64 << 10, max_files=100, look_seconds=0.1)
     # Every file system in use is too full for these.
     images = ImageGCSettings(high_percent=1, low_percent=0, min_age_seconds=0.5, period_seconds=0.5)
     eviction = EvictionSettings(thresholds=(), transition_seconds=1.0, look_seconds=0.3)

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
-DEATHS = 50
+DEATHS = 25
 LIFE_SECONDS = 2.2
 """The longest life of an agent: it takes about one second until it works, so half of them die before that."""
 EXITS_APART = 3
 """Deaths of the agent at least between two of the container that it shall not miss."""
+LONG_LIFE = 5
+"""Each fifth agent lives until it has worked, however slow the machine is."""
 PODS = 50
 CONTAINERD_DEATHS = 6
 DAY = 86400.0
@@ -90,7 +92,7 @@ def edits(agent: AgentUnderTest, moments: random.Random) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_fifty_deaths_of_the_agent_while_edits_go_on(own_agent: AgentUnderTest) -> None:
+def test_deaths_of_the_agent_while_edits_go_on(own_agent: AgentUnderTest) -> None:
     agent, moments = own_agent, random.Random(50)
     agent.write("calm.yaml", manifest("calm"))
     agent.write("own.yaml", manifest("own", hostNetwork=False))
@@ -104,6 +106,9 @@ def test_fifty_deaths_of_the_agent_while_edits_go_on(own_agent: AgentUnderTest) 
         last_exit = 0
         for death in range(1, DEATHS + 1):
             time.sleep(moments.uniform(0.0, LIFE_SECONDS))
+            if death % LONG_LIFE == 0:
+                agent.wait("an agent works", agent.is_ready, 40)
+                agent.wait("it has restarted the container", lambda: agent.containers("exits", running=True), 20)
             agent.kill9()
             doubled = [key for key, count in running(agent).items() if count > 1]
             assert not doubled, (death, doubled)

@@ -216,7 +216,7 @@ class AgentUnderTest(InstanceUnderTest):
             for path in self.settings.objects.path.iterdir():
                 path.unlink()
             kept = self.settings.paths.state / "objects"
-            self.wait("no object is known", lambda: not list(kept.iterdir()), seconds)
+            self.wait("no object is known", lambda: not list(kept.glob("*")), seconds)
         self.wait("no file is known", lambda: not self.files(), seconds)
         self._told = {e["metadata"]["name"]: e["count"] for e in self._all_events()}
 
