@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.daemon import agent as daemon_agent
+from podstead.daemon import departing
 from podstead.daemon.agent import Agent
 from podstead.logind import inhibitor
 from podstead.store.changes import NODES
+from podstead.systemd.notify import Notifier
 from tests.functional.manifests import manifest
 from tests.simulators.cri_world import Program
 from tests.simulators.login1 import BusDaemon, SimulatedLogin
@@ -159,17 +161,23 @@ async def test_logind_is_asked_to_wait_as_long_as_the_pods_need(pods: SimulatedN
 
 @pytest.mark.parametrize("goes_down", [True, False])
 async def test_terminated_at_the_very_end_of_the_machine_it_ends_its_pods_first(
-    node: SimulatedNode, monkeypatch: pytest.MonkeyPatch, *, goes_down: bool
+    node: SimulatedNode, root: Path, monkeypatch: pytest.MonkeyPatch, *, goes_down: bool
 ) -> None:
-    async def is_going_down() -> bool:
-        return goes_down
-
-    monkeypatch.setattr(daemon_agent, "is_going_down", is_going_down)
+    monkeypatch.setattr(departing, "_is_going_down", lambda: goes_down)
     node.write("web.yaml", manifest("web"))
     await node.running_pod("web")
-    agent = Agent(node.settings, node.ground.instance, node.ground.clock)
+    told = root / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(told))
+        await terminate(node, Notifier(address=str(told)))
+        words = manager.recv(1000).decode()
+    assert bool(node.alive("web")) is not goes_down
+    assert words == "EXTEND_TIMEOUT_USEC=30000000"
+
+
+async def terminate(node: SimulatedNode, notifier: Notifier) -> None:
+    agent = Agent(node.settings, node.ground.instance, node.ground.clock, notifier)
     agent._departing = node.parts.departing
     agent.terminate()
     async with asyncio.timeout(10):
         await agent._stopping.wait()
-    assert bool(node.alive("web")) is not goes_down

@@ -54,7 +54,9 @@ def unit_command(environment: Mapping[str, str], file: Path, booted: Path = BOOT
     if program is None or not booted.is_dir():
         return ()
     _write_private(file, environment_text(environment))
-    properties = (*PROPERTIES, f"EnvironmentFile={file}", "Description=containerd of podstead")
+    properties = [*PROPERTIES, f"EnvironmentFile={file}", "Description=containerd of podstead"]
+    if agent := own_service():  # stops before containerd when the machine goes down: it ends the pods by it
+        properties.append(f"Before={agent}")
     return (
         program,
         "--quiet",
@@ -64,6 +66,16 @@ def unit_command(environment: Mapping[str, str], file: Path, booted: Path = BOOT
         *(f"--property={entry}" for entry in properties),
         "--",
     )
+
+
+def own_service(cgroups: Path = Path("/proc/self/cgroup")) -> str:
+    """Return the service of systemd that this process is part of; empty for none."""
+    try:
+        lines = cgroups.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    names = (line.rpartition("/")[2] for line in lines if line.startswith("0::") or ":name=systemd:" in line)
+    return next((name for name in names if name.endswith(".service")), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.layout import both_roots
 from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
+from podstead.daemon.departing import end_with_machine, let_logind_be
 from podstead.daemon.front import AgentFront
 from podstead.daemon.ground import Ground
 from podstead.daemon.heap import keep_small
@@ -36,7 +37,6 @@ from podstead.daemon.stores import Stores
 from podstead.daemon.supervision import keep_told, supervision
 from podstead.daemon.volumes import VolumeKeeper
 from podstead.errors import OperatorError, PodsteadError, RuntimeFault
-from podstead.logind.system import is_going_down
 from podstead.network.node_ip import find_node_ip
 from podstead.reconcile.termination import grace_seconds
 from podstead.server.access import local_door
@@ -100,9 +100,8 @@ class Agent:
 
     async def _terminate(self) -> None:
         try:
-            if self._departing is not None and self._departing.lock is not None and await is_going_down():
-                self._departing.departure.begins()
-                await self._departing.departure.ended()
+            if self._departing is not None:
+                await end_with_machine(self._departing, self._notifier, self._clock)
         finally:
             self.stop()
 
@@ -314,6 +313,8 @@ class Agent:
         if connection.private is not None:
             await halt.end_host(self._settings.paths, connection.private, connection.network, self._cgroup_root)
             yield "the private containerd has ended"
+        if (lock := parts.departing.lock) is not None and not lock.state.absent:
+            await asyncio.to_thread(let_logind_be)
         self.halted = True
         self.stop()
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.agent.departure import Departure
+from podstead.errors import OperatorError
+from podstead.logind import delay
 from podstead.logind.inhibitor import DelayLock
 from podstead.server.port import Problem
+from podstead.systemd.manager import Manager, is_booted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from podstead.agent.closing import NodeClosing
+    from podstead.clock import Clock
     from podstead.daemon.ground import Ground
+    from podstead.systemd.notify import Notifier
 
 OFF = "nothing is ended in order when the machine goes down (gracefulShutdown: false)"
 REASON = "NodeShutdown"
 MESSAGE = "node is shutting down"
 """The kubelet's words."""
+EXTENSION_SECONDS = 30
+"""How much longer systemd shall wait for the agent's end, each time it is told (EXTEND_TIMEOUT_USEC of sd_notify(3))."""
+TELL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +68,39 @@ def build_departing(ground: Ground, closing: NodeClosing) -> Departing:
     lock = DelayLock(departure, closing.needed_seconds, ground.clock)
     departure.on_end = lock.release
     return Departing(closing=closing, departure=departure, lock=lock)
+
+
+async def end_with_machine(departing: Departing, notifier: Notifier, clock: Clock) -> None:
+    """End the pods if it is the machine's end that ends the agent; returns when they have ended, or at once if not.
+
+    The last net, for who does not ask logind (Ctrl-Alt-Del, reboot.target) or where its time is over.
+    """
+    if departing.lock is None:
+        return
+    telling = asyncio.create_task(_keep_waiting(notifier, clock), name="keep-waiting")
+    try:
+        if await asyncio.to_thread(_is_going_down):
+            departing.departure.begins()
+            await departing.departure.ended()
+    finally:
+        telling.cancel()
+
+
+async def _keep_waiting(notifier: Notifier, clock: Clock) -> None:
+    while True:
+        notifier.tell(EXTEND_TIMEOUT_USEC=EXTENSION_SECONDS * 1_000_000)
+        await clock.sleep(TELL_SECONDS)
+
+
+def _is_going_down() -> bool:
+    """Return whether systemd is stopping everything; root's systemctl asks it without a bus."""
+    with contextlib.suppress(OperatorError):
+        return is_booted() and Manager().says("is-system-running") == "stopping"
+    return False
+
+
+def let_logind_be() -> None:
+    """Take back what was asked of logind. Blocking; another agent of this machine asks again for what it needs."""
+    if delay.remove_drop_in() and is_booted():
+        with contextlib.suppress(OperatorError):
+            Manager().says("kill", "--kill-who=main", "--signal=HUP", "systemd-logind.service")

@@ -85,6 +85,20 @@ def test_where_systemd_refuses_it_is_started_all_the_same(
     assert start(one) == one.find()
 
 
+@pytest.mark.parametrize(
+    ("text", "service"),
+    [
+        ("0::/system.slice/podstead.service\n", "podstead.service"),
+        ("9:cpu:/\n1:name=systemd:/system.slice/agent.service\n0::/\n", "agent.service"),
+        ("0::/user.slice/user-0.slice/session-1.scope\n", ""),
+        ("0::/\n", ""),
+    ],
+)
+def test_the_agents_own_service_stops_before_containerd(tmp_path: Path, text: str, service: str) -> None:
+    (tmp_path / "cgroup").write_text(text)
+    assert unit.own_service(tmp_path / "cgroup") == service
+
+
 def test_without_systemd_there_is_no_unit(tmp_path: Path) -> None:
     assert unit.unit_command({"A": "b"}, tmp_path / "env", tmp_path / "not-booted") == ()
     assert not (tmp_path / "env").exists()

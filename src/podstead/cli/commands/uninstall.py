@@ -52,6 +52,9 @@ def run(given: Given, endpoint: Endpoint) -> int:
         say("nothing was changed: this was a dry run")
         return 0
     if live and is_booted():
+        from podstead.daemon.departing import let_logind_be
+
+        let_logind_be()
         manager = Manager()
         manager.do("daemon-reload")
         for unit in (AGENT_UNIT, CONTAINERD_UNIT):
