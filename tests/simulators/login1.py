@@ -100,6 +100,8 @@ class SimulatedLogin:
         self.reloads = 0
         self.refuses = False
         """Whether locks are refused, as to who is not root."""
+        self.held_before: list[int] = []
+        """How many locks were held when each was asked for."""
         self._locks: list[int] = []
         self._bus: _Served | None = None
 
@@ -176,6 +178,7 @@ class SimulatedLogin:
         if self.preparing:
             text = "The operation inhibition has been requested for is already running"
             return _failure(message, "org.freedesktop.login1.OperationInProgress", text)
+        self.held_before.append(self.held)
         ours, theirs = os.pipe()
         self._locks.append(ours)
         asyncio.get_running_loop().call_soon(os.close, theirs)  # once it is sent

@@ -116,12 +116,12 @@ class Machine:
         """Read a file of the guest."""
         return self._asked().get(path)
 
-    def reboot(self) -> None:
-        """Reboot it as `systemctl reboot` does, and wait until it is up again. Qemu goes on."""
+    def reboot(self, command: str = "systemctl reboot") -> None:
+        """Reboot it by a command, and wait until it is up again. Qemu goes on."""
         agent = self._asked()
         begin = time.monotonic()
         before = self.boot_id()
-        agent.begin("systemctl reboot")
+        agent.begin(command)
         while time.monotonic() - begin < BOOT_SECONDS:
             with contextlib.suppress(GuestAgentError):
                 if agent.sync() and self.boot_id() != before:
