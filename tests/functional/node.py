@@ -21,6 +21,7 @@ from podstead.cri.events import ExitSource
 from podstead.daemon.agent import Agent
 from podstead.daemon.ground import Ground
 from podstead.daemon.node import Machine
+from podstead.daemon.node_name import AskedName
 from podstead.daemon.node_state import NodeState
 from podstead.daemon.operations import build_operations
 from podstead.daemon.parts import build_parts
@@ -121,7 +122,7 @@ class SimulatedNode:
             recorder=EventRecorder(stores.events, NODE),
             machine=self._machine,
             cgroups=CgroupTree(root, Hierarchies(trees=())),
-            state=NodeState(started_at=clock.now().wall, address="127.0.0.1"),
+            state=NodeState(started_at=clock.now().wall, asked=AskedName(name=NODE, machine=NODE), address="127.0.0.1"),
             signals=self.signals,
             log=logging.getLogger("node"),
         )

@@ -26,6 +26,7 @@ from podstead.daemon.housekeeping import Housekeeping
 from podstead.daemon.image_needs import image_directory
 from podstead.daemon.network import keep_passable
 from podstead.daemon.node import node_labels, read_machine
+from podstead.daemon.node_name import AskedName, machine_name
 from podstead.daemon.node_state import NodeState
 from podstead.daemon.objects import load_objects
 from podstead.daemon.operations import build_operations
@@ -84,7 +85,7 @@ class Agent:
         self._loops: asyncio.Task[None] | None = None
         self._departing: Departing | None = None
         self._terminating: asyncio.Task[None] | None = None
-        self._renamed = ""
+        self._asked = AskedName(name=settings.node.name, machine=machine_name())
         self.halted = False
         """Whether its end is that of its pods too."""
 
@@ -128,7 +129,6 @@ class Agent:
         node = self._settings.node
         if node.name != pinned:
             log.warning("the node's name is now %s; it goes on as %s", node.name, pinned)
-            self._renamed = node.name
             self._settings = replace(self._settings, node=replace(node, name=pinned))
 
     async def _check_foreign(self, connection: RuntimeConnection) -> None:
@@ -158,7 +158,7 @@ class Agent:
             recorder=recorder,
             machine=machine,
             cgroups=cgroups,
-            state=NodeState(started_at=self._clock.now().wall, address=address, renamed=self._renamed),
+            state=NodeState(started_at=self._clock.now().wall, address=address, asked=self._asked),
             signals=SystemSignals(paths.root, partial(image_directory, connection, paths)),
             log=log,
         )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from podstead.daemon.abilities import abilities
 from podstead.daemon.departing import MESSAGE, REASON
 from podstead.daemon.node import NodeView, node_object, pressure_conditions
+from podstead.daemon.node_name import machine_name, name_problem
+from podstead.daemon.wrong_clock import clock_problem, software_date
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.annotations import CONFIG_FILES
 from podstead.k8s.labels import MENDS, RUNTIME_CLASSES
@@ -54,6 +56,7 @@ class Housekeeping:
         self._tidied: dict[PodUID, tuple[RevisionID | None, RevisionID | None]] = {}
         self._again = asyncio.Event()
         self._looked = False
+        self._installed = software_date()
 
     def poke(self) -> None:
         """Refresh soon: something has changed that everybody should see."""
@@ -192,11 +195,13 @@ class Housekeeping:
             *_board_problems(self._parts.objects.board),
             *self._configuration_problems(),
         ]
-        if renamed := ground.state.renamed:
-            name = ground.settings.node.name
-            text = f"this machine is called {renamed} now; the node and its pods keep the name {name}"
-            advice = f"say --hostname-override={name}, or use another --root-dir for a node {renamed}"
-            found.append(Problem(reason="NodeNameChanged", message=text, advice=advice))
+        if (
+            named := name_problem(ground.state.asked, kept=ground.settings.node.name, machine=machine_name())
+        ) is not None:
+            found.append(named)
+        wall, created = ground.clock.now().wall, ground.instance.created_at
+        if (behind := clock_problem(wall, installed=self._installed, created=created)) is not None:
+            found.append(behind)
         if (trouble := ground.stores.database.problem or ground.stores.versions.problem) is not None:
             found.append(Problem(reason="HistoryNotWritable", message=trouble, advice="free disk space"))
         shortage = self._parts.upkeep.pressure.shortage
