@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +29,9 @@ BOOT_SECONDS = 420.0
 END_SECONDS = 180.0
 RUN_SECONDS = 120.0
 PAYLOAD = "/media/payload"
+PLACE = Path("/var/tmp")
+"""Where machines' disks are: /tmp may be in memory."""
+PREFIX = "ps-vm-"
 CONSOLE_LINES = 60
 _LOOK_SECONDS = 0.5
 _CONTROL = re.compile(r"\x1b(\[[!?0-9;]*[A-Za-z]|.)|\r")
@@ -61,7 +66,8 @@ class Machine:
         errors = self._files.directory / "qemu.log"
         with errors.open("ab") as log:
             self._process = subprocess.Popen(
-                qemu_command(self._image, self._files, self.hardware),
+                # It ends with this process, whatever ends that.
+                ["setpriv", "--pdeathsig=KILL", *qemu_command(self._image, self._files, self.hardware)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -187,10 +193,13 @@ def virtual_machine(
         payload: Files for /media/payload, by their paths there.
         hardware: Its clock and its network.
     """
-    directory = Path(tempfile.mkdtemp(prefix="ps-vm-", dir="/var/tmp"))
+    _sweep()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PLACE))
     files = Files(directory=directory)
     machine: Machine | None = None
+    owned = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        fcntl.flock(owned, fcntl.LOCK_EX)
         if payload:
             make_payload(files.payload, payload)
         machine = Machine(recipe, files, hardware or Hardware())
@@ -202,7 +211,21 @@ def virtual_machine(
     finally:
         if machine is not None:
             machine.cut_power()
+        os.close(owned)
         shutil.rmtree(directory)
+
+
+def _sweep() -> None:
+    """Remove what killed runs have left: a directory that no process has locked. A minute old, for a run may just begin."""
+    for path in PLACE.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - path.stat().st_mtime > 60:  # noqa: TID251 - a file's own time
+                    shutil.rmtree(path)
+            finally:
+                os.close(descriptor)
 
 
 def bring_checkout(machine: Machine) -> None:
