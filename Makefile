@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help setup run stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: help setup run service stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -11,6 +11,9 @@ setup: ## install what is missing: system packages and .venv from the lock file
 
 run: setup ## start the agent and the article's MySQL as a static pod, and query it (IMAGE=FILE.tar: from a docker save)
 	@$(SUDO) $(PY) -m demo run $(if $(IMAGE),--image '$(IMAGE)')
+
+service: setup ## make the agent a service of systemd that starts at every boot; what `make run` started runs on
+	@$(SUDO) $(PY) -m demo service
 
 stop: ## end what `make run` started, pods included; data stays
 	@$(SUDO) $(PY) -m demo stop

@@ -1,4 +1,4 @@
-"""`python -m demo run | stop | uninstall`."""
+"""`python -m demo run | service | stop | uninstall`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podstead.k8s.text import printable
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one sentence."""
     parser = argparse.ArgumentParser(prog="demo", description="The article's MySQL as a static pod.")
-    parser.add_argument("command", choices=("run", "stop", "uninstall"))
+    parser.add_argument("command", choices=("run", "service", "stop", "uninstall"))
     parser.add_argument(
         "--under",
         type=Path,
@@ -45,6 +45,10 @@ def _command(given: argparse.Namespace, places: Places) -> int:
         from demo.run import Run, Wish
 
         return Run(places, Wish(stand_in=given.stand_in or "", archive=given.image)).run()
+    if given.command == "service":
+        from demo.service import service
+
+        return service(places, _say)
     if given.command == "stop":
         from demo.stop import stop
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.checks import PORT, check_machine, check_root
@@ -14,16 +15,17 @@ from demo.image import Image, Images, data_family
 from demo.node import NAMESPACE, Node
 from demo.progress import Progress
 from demo.record import Record
+from demo.service import is_installed
 from demo.stand_in import StandIns
 from demo.verification import left_out, table, verify
 from demo.waiting import ANSWER_SECONDS, Session, server_address, wait_for_login
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from demo.places import Places
     from podstead.server.port import NodeStatusReport
 
+SYSTEMD = Path("/run/systemd/system")
+"""There where systemd is the init system (sd_booted(3))."""
 _UNDECIDED = (
     "The article's MySQL as a static pod. A registry is being asked for mysql:5.7.39; where none gives it, "
     "a STAND-IN from Debian packages is run."
@@ -176,6 +178,8 @@ class Run:
             "The root password 123456 is the article's, and the server listens on every address of this machine: "
             "change it (ALTER USER 'root'@'%' IDENTIFIED BY '…')."
         )
+        if SYSTEMD.is_dir() and places.root is None and not is_installed():
+            progress.text("Have it run after every boot: make service.")
         progress.text("Stop it, data stay: make stop. Remove all that was made, data included: make uninstall.")
         progress.text(_last_line(image, places))
 

@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from demo.checks import check_root
 from demo.errors import DemoError
 from demo.places import SHARED_CACHE
-from demo.record import Record
+from demo.record import Made, Record
+from demo.service import is_installed
 from demo.stop import stop
 
 if TYPE_CHECKING:
@@ -25,6 +28,11 @@ def uninstall(places: Places, say: Callable[[str], None]) -> int:
     if record.exists:
         stop(places, say)
         made = record.read()
+        if places.root is None and is_installed():
+            say(
+                f"{places.state} and its kin stay: the agent is a service here, 'podstead uninstall --purge' removes both"
+            )
+            made = without_agents_places(made, places)
         for path in map(Path, made.files):
             path.unlink(missing_ok=True)
         # The directory with the record goes last: what an interruption leaves can be removed by the next try.
@@ -37,6 +45,16 @@ def uninstall(places: Places, say: Callable[[str], None]) -> int:
     if places.root is None and SHARED_CACHE.exists():
         _remove_tree(SHARED_CACHE, say)
     return 0
+
+
+def without_agents_places(made: Made, places: Places) -> Made:
+    """Return what is the demo's alone where the agent that it started has become a service."""
+    agents = {str(path) for path in (places.state, places.socket.parent, places.log.parent, places.pod_logs)}
+    return msgspec.structs.replace(
+        made,
+        trees=tuple(path for path in made.trees if path not in agents),
+        directories=tuple(path for path in made.directories if path not in agents),
+    )
 
 
 def _remove_tree(path: Path, say: Callable[[str], None]) -> None:

@@ -17,8 +17,9 @@ from demo.places import ARTICLE_DATA, CONFIGURATION, MANIFEST, Places, places_fo
 from demo.ports import find_listener, listening_inodes
 from demo.progress import Progress
 from demo.record import Made, Record
+from demo.service import is_installed, listening_process
 from demo.stand_in import main_complaint, parse_version
-from demo.uninstall import mounts_below
+from demo.uninstall import mounts_below, without_agents_places
 from demo.verification import EXPECTATIONS, Finding, left_out, table, verify
 
 from podstead.manifest.read import read_manifest
@@ -199,6 +200,32 @@ def test_mounts_are_found_at_and_below_a_directory() -> None:
     text = "".join(f"1 2 0:3 / {point} rw - tmpfs tmpfs rw\n" for point in ("/", "/a", "/a/b", "/ab"))
     assert mounts_below(Path("/a"), text) == ["/a", "/a/b"]
     assert mounts_below(Path("/c"), text) == []
+
+
+def test_what_a_service_uses_is_not_the_demos_any_more() -> None:
+    places = places_for(None)
+    made = Made(
+        trees=("/opt/mysql", "/var/lib/podstead", "/run/podstead", "/var/log/podstead"),
+        directories=("/var/log/pods", "/etc/podstead"),
+        files=("/etc/podstead/manifests/static-mysql.yaml",),
+    )
+    left = without_agents_places(made, places)
+    assert (left.trees, left.directories, left.files) == (("/opt/mysql",), ("/etc/podstead",), made.files)
+
+
+def test_a_service_is_known_by_its_unit(tmp_path: Path) -> None:
+    packaged, own = tmp_path / "packaged", tmp_path / "own"
+    packaged.mkdir()
+    assert not is_installed((own, packaged))
+    (packaged / "podstead.service").touch()
+    assert is_installed((own, packaged))
+
+
+def test_who_listens_on_a_socket(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        assert listening_process(tmp_path / "s") == os.getpid()
 
 
 def test_the_table_says_what_is_not_as_configured() -> None:
