@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: help setup run service stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: deb help setup run service stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -55,6 +55,9 @@ bench: setup ## measure against the bare CRI calls and podman: ratios within one
 
 conformance: setup ## run the tests of the kubelet's behaviours and write docs/conformance.md
 	@$(SUDO) env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -m conformance --conformance
+
+deb: setup ## build the Debian package into dist/ (VERSION=1.2.3: another version)
+	@$(PY) -m deb $(if $(VERSION),--version '$(VERSION)')
 
 generate: ## write the generated modules again
 	$(PY) tools/generate_core_v1.py && .venv/bin/ruff format -q src/podstead/k8s/core_v1.py

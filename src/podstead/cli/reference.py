@@ -6,21 +6,7 @@ from podstead.cli.command import help_text
 from podstead.cli.main import COMMANDS, overview
 from podstead.cli.run_flags import usage
 
-INTRODUCTION = """\
-# The command line
-
-`podstead run` is the agent; every other command is a client of the agent's local socket, but for `check`, which needs
-none. Output is kubectl's where kubectl has the command. Exit codes: 0 done, 1 something went wrong (one sentence on
-standard error says what), 2 the command line itself is wrong; `exec` returns the code of what it ran, `check` returns 2
-for a file that cannot be read. `PODSTEAD_DEBUG=1` adds the traceback to an error.
-
-`podstead run` takes the kubelet's flags with the kubelet's meanings, a KubeletConfiguration (`--config`) and our own
-file (`--podstead-config`); flags win over our file, our file over the kubelet's. Unknown flags and fields are errors, all
-of a file at once, each with its line and column; kubelet flags and fields that mean nothing here are listed once.
-
-Our own file:
-
-```yaml
+OWN_FILE = """\
 registries:              # how images are pulled, by registry
 - host: docker.io
   mirrors: [mirror.example.com:5000]   # tried first, in order; https:// unless written or plainHTTP
@@ -46,7 +32,23 @@ shareRuntime: false      # true: the runtime or the directory is another agent's
 parallelPulls: 3
 crashLoopBackOff: {initial: 10s, max: 5m, reset: 10m}
 imageBackOff: {initial: 10s, max: 5m}
-```
+"""
+INTRODUCTION = """\
+# The command line
+
+`podstead run` is the agent; every other command is a client of the agent's local socket, but for `check`, which needs
+none. Output is kubectl's where kubectl has the command. Exit codes: 0 done, 1 something went wrong (one sentence on
+standard error says what), 2 the command line itself is wrong; `exec` returns the code of what it ran, `check` returns 2
+for a file that cannot be read. `PODSTEAD_DEBUG=1` adds the traceback to an error.
+
+`podstead run` takes the kubelet's flags with the kubelet's meanings, a KubeletConfiguration (`--config`) and our own
+file (`--podstead-config`); flags win over our file, our file over the kubelet's. Unknown flags and fields are errors, all
+of a file at once, each with its line and column; kubelet flags and fields that mean nothing here are listed once.
+
+Our own file:
+
+```yaml
+@OWN_FILE@```
 
 This page is generated (`make generate`) and tested against `--help`.
 """
@@ -54,7 +56,7 @@ This page is generated (`make generate`) and tested against `--help`.
 
 def markdown() -> str:
     """Return the whole page."""
-    parts = [INTRODUCTION, f"```text\n{overview()}\n```\n"]
+    parts = [INTRODUCTION.replace("@OWN_FILE@", OWN_FILE), f"```text\n{overview()}\n```\n"]
     for entry in COMMANDS:
         text = usage() if entry.name == "run" else help_text(entry.load())
         parts.append(f"## podstead {entry.name}\n\n```text\n{text}\n```\n")

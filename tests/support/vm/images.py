@@ -73,6 +73,13 @@ def guest_image(recipe: Recipe) -> GuestImage:
     return GuestImage(recipe=recipe, directory=target)
 
 
+def guest_system(recipe: Recipe) -> Path:
+    """Return the recipe's installed system as a directory that is not to be written to; make it if it is not there."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with _alone(f"vm-{recipe.release}"):
+        return _system(recipe)
+
+
 def _system(recipe: Recipe) -> Path:
     target = CACHE / f"vm-system-{recipe.release}-{recipe.system_key()}"
     if not target.is_dir():

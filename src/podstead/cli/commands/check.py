@@ -13,7 +13,7 @@ from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.k8s.names import dns1123_subdomain
 from podstead.k8s.text import printable
-from podstead.policy.pod_security.levels import standard
+from podstead.policy.pod_security.levels import Level, standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +132,7 @@ COMMAND = Command(
             name="pod-security",
             value="LEVEL[:vX.Y]",
             help="judge by this level of the Pod Security Standards alone: privileged, baseline or restricted",
+            choices=tuple(Level),
         ),
         Option(name="node-name", value="NAME", help="the node's name, the suffix of pod names (default: the host's)"),
         output_option(Format.JSON, Format.YAML),
