@@ -109,6 +109,7 @@ async def test_the_machine_waits_until_every_pod_has_ended(pods: SimulatedNode, 
     await node.start()
     for name in (*PODS, "late"):
         await node.running_pod(name)
+    assert [node.restarts(name) for name in (*PODS, "late")] == [1, 1, 1, 0]
     node.check()
 
 

@@ -136,7 +136,7 @@ class StopContainer:
     """Stop a container within `grace_seconds`: its preStop hook, its stop signal, then KILL.
 
     Hook and signal are those of `revision`, which made the container; without a grace there is no hook. With
-    `comes_back` it starts again later, whatever its restart policy, and that counts as no restart.
+    `comes_back` it starts again later, whatever its restart policy, and that counts as no restart unless `counts` says so.
     """
 
     id: ContainerID
@@ -148,6 +148,7 @@ class StopContainer:
     message: str
     probe_failure: bool = False
     comes_back: bool = False
+    counts: bool = False
 
     @property
     def key(self) -> str:

@@ -37,7 +37,10 @@ def after_start(step: StartContainer, history: ContainerHistory, now: Instant) -
 def after_stop(step: StopContainer, history: ContainerHistory) -> ContainerHistory:
     """Return the memory of a container that `step` ends: whether it comes back is not for its exit code to say."""
     if step.comes_back:
-        return replace(history, returning_attempt=step.attempt)
+        counts = step.counts and history.returning_attempt != step.attempt  # a stop that is hurried counts once
+        return replace(
+            history, returning_attempt=step.attempt, restart_count=history.restart_count + (1 if counts else 0)
+        )
     return replace(history, killed_attempt=step.attempt)
 
 

@@ -8,11 +8,12 @@ still run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 from podstead.admission.plan import PREEMPTED
+from podstead.admission.shutdown import TERMINATED
 from podstead.k8s.containers import find_container, is_sidecar
 from podstead.reconcile.actions import (
     FinishIncarnation,
@@ -189,7 +190,12 @@ def plan_preemption(desired: DesiredPod, observed: ObservedPod, now: Instant) ->
         reason=blocked.reason if blocked else PREEMPTED,
         message=blocked.message if blocked else "makes room for a critical pod",
     )
-    return rest(desired, observed, now, stuck, reason="Preempting" if stuck.reason == PREEMPTED else "Killing")
+    actions = rest(desired, observed, now, stuck, reason="Preempting" if stuck.reason == PREEMPTED else "Killing")
+    if stuck.reason != TERMINATED.reason:
+        return actions
+    # A boot is a restart, as it is to the kubelet.
+    steps = (replace(step, counts=True) if isinstance(step, StopContainer) else step for step in actions.steps)
+    return replace(actions, steps=tuple(steps))
 
 
 def rest(

@@ -157,7 +157,7 @@ class ContainerHistory:
     its exit code."""
     returning_attempt: int = -1
     """The attempt that was stopped to come back (a preemption, a stop by root, a revision that cannot be read): it starts
-    again whatever its policy, and that is no restart."""
+    again whatever its policy, and that is no restart; at a shutdown of the machine it is one, counted at the stop."""
     cleared_attempt: int = -1
     """The attempt whose record was removed because all containers start over (RestartAllContainers)."""
     exit_attempt: int = -1
