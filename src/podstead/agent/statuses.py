@@ -39,6 +39,8 @@ class Statuses:
         self._sandboxes: dict[str, ObservedSandbox] = {}
         self.describe: Callable[[ObservedContainer], Awaitable[str]] = _say_nothing
         """Reads an exited container's termination message; the runtime's own message stands where it is empty."""
+        self.explain: Callable[[ObservedContainer], str] = lambda ended: ended.reason
+        """Says why a container ended, once for each end: the runtime may know less than the kernel."""
 
     def __len__(self) -> int:
         """How many objects something is kept of."""
@@ -103,7 +105,8 @@ class Statuses:
         elif full.state is ContainerState.EXITED:
             exited = self._exits.get(container)
             seen = exited.exit_seen if exited else self._clock.now().boot
-            full = await self.described(replace(full, exit_seen=seen))
+            reason = exited.reason if exited is not None and exited.reason else self.explain(full)
+            full = await self.described(replace(full, exit_seen=seen, reason=reason))
             self.take_exit(full)
         return full
 

@@ -37,6 +37,7 @@ from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, huge_pages, node_labels
 from podstead.daemon.objects import build_configuration, build_objects
+from podstead.daemon.oom import OutOfMemory
 from podstead.daemon.reporting import ApiObjects, Board
 from podstead.daemon.runtime import seccomp_root
 from podstead.daemon.tending import build_upkeep
@@ -126,12 +127,14 @@ def build_parts(ground: Ground) -> Parts:
     room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, recorder)
     sync = _sync(ground, directory, room, table, shelf, board)
     gone: set[PodKey] = set()
+    out_of_memory = _explain_ends(ground, pleg, table, volumes, configured)
     upkeep.pressure.on_change = poke = room.judge if sync is None else sync.poke
 
     def ended(session: PodSession) -> None:
         gone.add(session.key)
         mirror.ended(session)
         pleg.forget(session.uid)
+        out_of_memory.forget(session.uid)
         upkeep.changed(session.uid)
         memory.forget(session.uid)
         objects.loop.poke()
@@ -141,7 +144,6 @@ def build_parts(ground: Ground) -> Parts:
     if sync is not None:
         mirror.on_room = sync.room_changed
     pleg.on_connection = _connection_listener(prober, table)
-    pleg.statuses.describe = TerminationMessages(table, volumes, configured.present, settings.paths.pod_logs).of
     return Parts(
         pleg=pleg,
         prober=prober,
@@ -248,6 +250,16 @@ def _prober(ground: Ground, table: Callable[[], PodTable], memory: ProbeMemory) 
 
     prober = Prober(ground.connection.client.exec_sync, ground.clock, probed)
     return prober
+
+
+def _explain_ends(
+    ground: Ground, pleg: Pleg, table: PodTable, volumes: PodVolumes, configured: Configuration
+) -> OutOfMemory:
+    """Let what is observed of an end be completed: why it came, and what the container left to say."""
+    pleg.statuses.describe = TerminationMessages(table, volumes, configured.present, ground.settings.paths.pod_logs).of
+    out_of_memory = OutOfMemory(ground, table)
+    pleg.statuses.explain = out_of_memory.reason
+    return out_of_memory
 
 
 def _puller(ground: Ground, ledger: ImageLedger) -> Puller:
