@@ -91,7 +91,7 @@ class Agent:
 
     def stop(self) -> None:
         """End the agent soon; pods run on."""
-        self._notifier.tell(STOPPING=1, STATUS="stopping; pods run on")
+        self._notifier.tell(STOPPING=1, STATUS="stopping")
         self._stopping.set()
 
     def terminate(self) -> None:
@@ -180,7 +180,7 @@ class Agent:
                     api.serve(local.listener, local_door(*both_roots(self._cgroup_root))), name="api"
                 )
                 self._loops = group.create_task(self._work(ground, parts, setup), name="loops")
-                telling = group.create_task(self._told_of(ground, parts), name="supervision")
+                telling = group.create_task(keep_told(supervision(ground, parts, self._notifier)), name="supervision")
                 await self._stopping.wait()
                 for task in (telling, self._loops, serving):
                     task.cancel()
@@ -189,9 +189,6 @@ class Agent:
             await parts.departing.departure.close()
             await parts.prober.close()
             await parts.puller.close()
-
-    async def _told_of(self, ground: Ground, parts: Parts) -> None:
-        await keep_told(supervision(ground, parts, self._notifier, lambda: self._terminating is not None))
 
     async def _work(self, ground: Ground, parts: Parts, setup: RuntimeSetup) -> None:
         """Recover, then run every loop."""

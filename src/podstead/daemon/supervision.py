@@ -30,7 +30,7 @@ LOOK_SECONDS = 1.0
 STARTING_SECONDS = 0.05
 """The same until the agent is ready, as others wait for that."""
 EXTENSION_SECONDS = 60
-"""How much longer a start, or an end that waits for pods, may take each time we say that we are alive."""
+"""How much longer a start may take each time we say that we are alive."""
 FEEDS = 4
 """Meals within the watchdog's time: sd_watchdog_enabled(3) asks for two; a loaded machine may miss some."""
 STANDSTILL_SECONDS = 30.0
@@ -46,14 +46,12 @@ class Supervision:
         clock: Clock,
         *,
         ready: Callable[[], bool],
-        ending: Callable[[], bool],
         standstill: Callable[[], float],
         summary: Callable[[], str],
     ) -> None:
         self._notifier = notifier
         self._clock = clock
         self._ready = ready
-        self._ending = ending
         self._standstill = standstill
         self._summary = summary
         self._told = ""
@@ -83,7 +81,7 @@ class Supervision:
         self._fed_at = now
         if self._serving:
             self._notifier.tell(WATCHDOG=1)
-        if self._ending() or not self._serving:
+        else:
             self._notifier.tell(EXTEND_TIMEOUT_USEC=EXTENSION_SECONDS * MICROSECONDS)
 
     @property
@@ -96,8 +94,8 @@ class Supervision:
             self._notifier.tell(STATUS=text)
 
 
-def supervision(ground: Ground, parts: Parts, notifier: Notifier, ending: Callable[[], bool]) -> Supervision:
-    """Return what tells of this agent; `ending` says whether it ends pods before itself."""
+def supervision(ground: Ground, parts: Parts, notifier: Notifier) -> Supervision:
+    """Return what tells of this agent."""
     sync = parts.sync
 
     def summary() -> str:
@@ -108,7 +106,6 @@ def supervision(ground: Ground, parts: Parts, notifier: Notifier, ending: Callab
         notifier,
         ground.clock,
         ready=lambda: sync is None or sync.looked,
-        ending=ending,
         standstill=lambda: sync.standstill(ground.clock.now().boot) if sync is not None else 0.0,
         summary=summary,
     )

@@ -26,7 +26,6 @@ class Agent:
     listening: socket.socket
     now_: float = 1000.0
     ready: bool = False
-    ending: bool = False
     still: float = 0.0
     summary: str = "1 of 1 pods running"
     supervised: Supervision = field(init=False)
@@ -36,7 +35,6 @@ class Agent:
             Notifier(address=self.listening.getsockname(), watchdog_seconds=60.0),
             self,
             ready=lambda: self.ready,
-            ending=lambda: self.ending,
             standstill=lambda: self.still,
             summary=lambda: self.summary,
         )
@@ -121,17 +119,8 @@ def test_a_slow_pass_is_fed(agent: Agent) -> None:
     assert feeds(agent.after(60)) == 4
 
 
-def test_an_end_that_waits_for_pods_is_extended(agent: Agent) -> None:
-    agent.ready = True
-    agent.after(30)
-    agent.ending = True
-    assert extensions(agent.after(60)) == 4
-
-
 async def test_without_a_manager_it_returns_at_once(agent: Agent) -> None:
-    alone = Supervision(
-        Notifier(), agent, ready=lambda: True, ending=lambda: False, standstill=lambda: 0.0, summary=lambda: ""
-    )
+    alone = Supervision(Notifier(), agent, ready=lambda: True, standstill=lambda: 0.0, summary=lambda: "")
     await alone.run()
     assert agent.heard() == []
 
