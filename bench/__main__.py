@@ -19,19 +19,24 @@ from tests.support.images import build_busybox_image
 
 from bench import machine, podman
 from bench.agent import remove_cgroup, running_node
+from bench.compose import ready_compose
+from bench.dockerd import unpacked_docker
 from bench.floor import Floor
 from bench.kubelet import running_kubelet
 from bench.load import Load
 from bench.pods import BenchError
 from bench.rows import FULL, QUICK, Rows
 from bench.subjects import ManifestSubject
-from bench.table import GROUPS, KUBELET, PODMAN, ROWS, Results, markdown
+from bench.table import DOCKER, GROUPS, KUBELET, PODMAN, PODSTEAD, ROWS, Results, markdown
+from bench.unit import PodmanUnit
+from bench.whole_node import PodsteadNode, measure_nodes
 from podstead.errors import PodsteadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench.subjects import Subject
+    from bench.whole_node import NodeSubject
 
 FLOOR_CGROUP = "/bench-floor"
 
@@ -47,6 +52,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--runtimes", type=_words(("crun", "runc")), default=None, metavar="A,B", help="OCI runtimes: crun, runc"
     )
     parser.add_argument("--no-podman", action="store_true", help="leave podman out though it is installed")
+    parser.add_argument("--no-docker", action="store_true", help="leave Debian's dockerd out, which is fetched once")
     parser.add_argument("--kubelet", type=Path, metavar="PATH", help="a kubelet binary to measure as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there, - for stdout")
     return parser.parse_args(given)
@@ -76,7 +82,8 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
         await node.private.importer.import_image(image, pull=node.client.pull_image)
         floor = Floor(node.client, cgroup_root=FLOOR_CGROUP, logs=node.paths.pod_logs, handler=runtime)
         await running.enter_async_context(floor.listening())
-        subjects: list[Subject] = [floor, ManifestSubject("Podstead", node.manifests, node.client)]
+        agent = ManifestSubject(PODSTEAD, node.manifests, node.client)
+        subjects: list[Subject] = [floor, agent]
         other = None
         if options.no_podman or not podman.installed():
             results.absent[PODMAN] = "left out" if options.no_podman else "not installed"
@@ -92,7 +99,16 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
                 subjects.append(await running.enter_async_context(starting))
         rows = Rows(subjects, results, effort, out)
         if "node" in options.rows:
-            await rows.node(node, other)
+            nodes: list[NodeSubject] = [PodsteadNode(node, agent), *([PodmanUnit(other)] if other else [])]
+            # Docker is there for these rows alone: nothing else that is measured runs beside it.
+            async with contextlib.AsyncExitStack() as beside:
+                if options.no_docker:
+                    results.absent[DOCKER] = "left out"
+                else:
+                    with _absent(results, DOCKER):
+                        starting_docker = ready_compose(root / "d", image, plain)
+                        nodes.append(await beside.enter_async_context(starting_docker))
+                await measure_nodes(nodes, results, effort.node_edits, out)
         if "single" in options.rows:
             await rows.single()
         if "network" in options.rows:
@@ -100,7 +116,7 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
         if "burst" in options.rows:
             await rows.burst(node)
         if "load" in options.rows:
-            await Load(node, (floor, subjects[1]), results, out).run(effort.load)
+            await Load(node, (floor, agent), results, out).run(effort.load)
     return results
 
 
@@ -141,6 +157,9 @@ def main() -> int:
     if os.geteuid() != 0:
         print("error: the benchmark runs containers: run it as root", file=sys.stderr)
         return 1
+    if "node" in options.rows and not options.no_docker and not machine.inside():
+        with contextlib.suppress(BenchError):  # told when it is missed
+            unpacked_docker()  # here is a network, there is none
     machine.enter_own_network()
     begun = time.monotonic()
     try:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.pods import BenchError
+from bench.usage import children_of
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
 from podstead.config import ImageSettings, Paths, paths_for
@@ -23,10 +25,11 @@ from podstead.errors import RuntimeFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from podstead.cri.client import CRIClient
 
+PAUSE = "catatonit"
+"""What the sandbox image runs."""
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 NODE = "bench"
@@ -46,9 +49,11 @@ class Node:
     private: PrivateContainerd
     manifests: Path
 
-    def shims(self) -> tuple[int, ...]:
-        """Return the pids of the shims."""
-        return shim_pids(self.socket)
+    def resident(self) -> tuple[int, ...]:
+        """Return the pids of the agent, containerd, the shims and the sandboxes' own processes (pause)."""
+        shims = shim_pids(self.socket)
+        pauses = [pid for pid in children_of(shims) if Path(f"/proc/{pid}/comm").read_text().strip() == PAUSE]
+        return (self.agent, self.containerd, *shims, *pauses)
 
 
 @contextlib.asynccontextmanager

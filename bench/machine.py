@@ -25,9 +25,14 @@ NODE_ADDRESS = "10.77.3.1"
 ROUTER_ADDRESS = "10.77.3.2"
 
 
+def inside() -> bool:
+    """Return whether this process runs in the benchmark's own network namespace already."""
+    return INSIDE_ENV in os.environ
+
+
 def enter_own_network() -> None:
     """Start this program again in a network namespace with one interface; returns when it is inside."""
-    if INSIDE_ENV not in os.environ:
+    if not inside():
         command = ("unshare", "--net", sys.executable, "-m", "bench", *sys.argv[1:])
         os.execvpe(command[0], command, {**os.environ, INSIDE_ENV: "1"})
     for line in (

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.agent import remove_cgroup
+from bench.command import run_command
 from bench.pods import BenchError, BenchPod, now
 from bench.subjects import kill_container
+from bench.usage import processes_of
 from podstead.containerd.pause import build_pause_image, pause_image_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 
-COMMAND_SECONDS = 60.0
 COMMANDS_AT_ONCE = 2 * (os.cpu_count() or 1)
 CATATONIT = Path("/usr/bin/catatonit")
 CGROUP, CGROUP_MOUNT = "/libpod_parent", Path("/sys/fs/cgroup")
@@ -63,41 +64,16 @@ class Podman:
 
     def monitors(self) -> tuple[int, ...]:
         """Return the pids of podman's monitors (conmon), one a container: all that stays of podman."""
-        wanted, found = os.fsencode(self._root), []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    if words[0].endswith(b"conmon") and any(wanted in word for word in words):
-                        found.append(int(entry.name))
-        return tuple(found)
+        return processes_of(self._root, ("conmon",))
 
     async def run(self, *arguments: str) -> str:
         """Run podman to its end and return what it printed; raises BenchError."""
-        command = (
+        return await run_command(
             *(*self._enter, "podman", "--root", str(self._root / "storage"), "--runroot", str(self._root / "run")),
             *arguments,
-        )
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "CONTAINERS_CONF": str(self._root / "containers.conf")},
-            start_new_session=True,
+            asked=f"podman {arguments[0]}",
         )
-        try:
-            async with asyncio.timeout(COMMAND_SECONDS):
-                output, _ = await process.communicate()
-        except TimeoutError:
-            raise BenchError(f"podman {arguments[0]} did not end within {COMMAND_SECONDS:g} s") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            raise BenchError(f"podman {arguments[0]}: {output.decode(errors='replace').strip()[-300:]}")
-        return output.decode(errors="replace")
 
     async def _play(self, pod: BenchPod, *options: str) -> None:
         file = self._manifests / f"{pod.name}.json"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.agent import Node
-    from bench.podman import Podman
     from bench.subjects import Subject
 
 SETTLE_SECONDS = 5.0
@@ -31,6 +30,8 @@ class Effort:
 
     rounds: int
     """Rounds of single pods; podman, several times slower, takes part in every second."""
+    node_edits: int
+    """Edits of the pod of a whole node."""
     burst_rounds: int
     bursts: tuple[int, ...]
     podman_burst: int
@@ -41,8 +42,10 @@ class Effort:
 
 QUICK_LOAD = LoadEffort(probed_pods=5, exec_containers=30, pods=40, edits=200, seconds=6)
 FULL_LOAD = LoadEffort(probed_pods=30, exec_containers=100, pods=300, edits=1000, seconds=20)
-QUICK = Effort(rounds=2, burst_rounds=1, bursts=(20,), podman_burst=0, idle_seconds=8, load=QUICK_LOAD)
-FULL = Effort(rounds=8, burst_rounds=2, bursts=(20, 100), podman_burst=20, idle_seconds=20, load=FULL_LOAD)
+QUICK = Effort(rounds=2, node_edits=2, burst_rounds=1, bursts=(20,), podman_burst=0, idle_seconds=8, load=QUICK_LOAD)
+FULL = Effort(
+    rounds=8, node_edits=5, burst_rounds=2, bursts=(20, 100), podman_burst=20, idle_seconds=20, load=FULL_LOAD
+)
 
 
 class Rows:
@@ -95,23 +98,6 @@ class Rows:
                     if subject.name == PODSTEAD and number == 0:
                         await self._idle(node, size)
                     await subject.delete(pods)
-
-    async def node(self, node: Node, podman: Podman | None) -> None:
-        """The memory of everything that one pod needs."""
-        for subject in self._subjects:
-            if subject.name not in {PODSTEAD, PODMAN}:
-                continue
-            self._say(f"whole node with one pod, {subject.name}")
-            pod = self._pod(subject, idle=True)
-            begun = now()
-            await subject.start(pod)
-            await marked(pod, begun)
-            await asyncio.sleep(SETTLE_SECONDS)
-            pids = (node.agent, node.containerd, *node.shims()) if subject.name == PODSTEAD else ()
-            if subject.name == PODMAN and podman is not None:
-                pids = podman.monitors()
-            self._results.add("node-pss", subject.name, memory(pids).pss / MIB)
-            await subject.delete([pod])
 
     async def _idle(self, node: Node, size: int) -> None:
         self._say(f"the agent with {size} idle pods, {self._effort.idle_seconds:g} s")

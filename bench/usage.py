@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.pods import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 MIB = 1 << 20
 
@@ -37,6 +39,30 @@ def memory(pids: Iterable[int]) -> Memory:
         rss += fields["Rss"]
         pss += fields["Pss"]
     return Memory(rss=rss, pss=pss)
+
+
+def processes_of(root: Path, programs: Collection[str]) -> tuple[int, ...]:
+    """Return the pids of these programs, of those that were started with a path below `root`."""
+    wanted, found = os.fsencode(root), []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if os.fsdecode(words[0]).rpartition("/")[2] in programs and any(wanted in word for word in words[1:]):
+                    found.append(int(entry.name))
+    return tuple(sorted(found))
+
+
+def children_of(parents: Collection[int]) -> tuple[int, ...]:
+    """Return the pids of the processes that these have as children now."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                # The second field, in parentheses, may hold anything; the fourth is the parent (proc(5)).
+                if int((entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]) in parents:
+                    found.append(int(entry.name))
+    return tuple(sorted(found))
 
 
 def rollup(text: str) -> dict[str, int]:

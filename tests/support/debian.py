@@ -26,6 +26,8 @@ C_LIBRARY = ("usr/lib/x86_64-linux-gnu", "usr/lib64")
 LINKS = {"lib": "usr/lib", "lib64": "usr/lib64", "bin": "usr/bin"}
 """What a Debian of today has at its root (usrmerge); unpacked packages alone do not bring it."""
 NO_LINKS: Mapping[str, str] = MappingProxyType({})
+LINKER = Path("usr/lib64/ld-linux-x86-64.so.2")
+LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
 LEFT_OUT = ("share/doc", "share/man", "share/locale", "share/info", "share/i18n", "share/gocode")
 
 
@@ -70,6 +72,17 @@ def unpacked(
     finally:
         shutil.rmtree(working)
     return target
+
+
+def tie(root: Path, place: Path, *programs: Path) -> None:
+    """Tie programs below `root` to the C library that came with them, for the time when all of it is at `place`.
+
+    Those of a release later than this machine's may want one that is newer. Package patchelf must be in `root`.
+    """
+    # An RPATH, unlike a RUNPATH, holds for the libraries of libraries as well.
+    bound: list[str | Path] = ["--set-interpreter", place / LINKER, "--force-rpath", "--set-rpath", place / LIBRARIES]
+    patch: list[str | Path] = [root / LINKER, "--library-path", root / LIBRARIES, root / "usr" / "bin" / "patchelf"]
+    subprocess.run([*patch, *bound, *programs], check=True, capture_output=True, timeout=60 * len(programs))
 
 
 def build_image(

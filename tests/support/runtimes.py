@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.support.debian import unpacked
+from tests.support.debian import tie, unpacked
 
 RELEASES = MappingProxyType({"1.6": "bookworm", "1.7": "trixie", "2": "sid"})
 """Line of containerd to the release of Debian that has it."""
@@ -28,8 +27,6 @@ CHOSEN_LINE = "PODSTEAD_TEST_CONTAINERD"
 PACKAGES = ("containerd", "runc", "crun", "patchelf")
 PLACE = Path("programs")
 """Below the unpacked packages: only what runs here, so that it can stand in PATH."""
-LINKER = Path("usr/lib64/ld-linux-x86-64.so.2")
-LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
 
 
 def runtime_directory(line: str) -> Path | None:
@@ -70,15 +67,9 @@ def _bind(root: Path, place: Path) -> None:
     containerd's own programs want no more than glibc 2.34, which every release has that we know.
     """
     (root / PLACE).mkdir()
-    patch: list[str | Path] = [root / LINKER, "--library-path", root / LIBRARIES, root / "usr" / "bin" / "patchelf"]
     for name in PROGRAMS:
         places = (root / "usr" / where / name for where in ("bin", "sbin"))
         found = next(path for path in places if path.is_file() and not path.is_symlink())
         target = root / PLACE / name
         found.rename(target)
-        if name in OCI_RUNTIMES:
-            # An RPATH, unlike a RUNPATH, holds for the libraries of libraries as well.
-            bound: list[str | Path] = ["--force-rpath", "--set-rpath", place / LIBRARIES, target]
-            subprocess.run(
-                [*patch, "--set-interpreter", place / LINKER, *bound], check=True, capture_output=True, timeout=60
-            )
+    tie(root, place, *(root / PLACE / name for name in OCI_RUNTIMES))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench.table import FLOOR, PODMAN, PODSTEAD, ROWS, Results, markdown, verdict
+from bench.table import DOCKER, FLOOR, PODMAN, PODSTEAD, ROWS, Results, markdown, verdict
 
 ROW = {row.key: row for row in ROWS}
 
@@ -43,11 +43,13 @@ def test_memory_is_judged_by_a_number(ours: float, met: bool) -> None:
     assert verdict(ROW["rss-20"], results(rss_20=(PODSTEAD, [ours])))[1] is met
 
 
-def test_the_whole_node_is_judged_by_podman() -> None:
+def test_the_whole_node_is_judged_by_the_smallest_of_those_that_were_measured() -> None:
     found = results(node_pss=(PODSTEAD, [61.0]))
-    assert verdict(ROW["node-pss"], found)[1] is None
-    found.add("node-pss", PODMAN, 1.5)
+    assert verdict(ROW["node-pss"], found) == ("≤ podman + 60 MiB, dockerd", None)
+    found.add("node-pss", DOCKER, 140.0)
     assert verdict(ROW["node-pss"], found)[1] is True
+    found.add("node-pss", PODMAN, 0.9)
+    assert verdict(ROW["node-pss"], found)[1] is False
 
 
 def test_the_table_has_only_what_was_measured() -> None:
@@ -55,6 +57,6 @@ def test_the_table_has_only_what_was_measured() -> None:
     found.add("edit", FLOOR, 50.0)
     found.absent[PODMAN] = "not installed"
     text = markdown(found)
-    assert "| edit → new container runs | ms | 50 | 70 (n=2) | - | - | 1.40 | ≤ 1.5 x floor | yes |" in text
+    assert "| edit → new container runs | ms | 50 | 70 (n=2) | - | - | - | 1.40 | ≤ 1.5 x floor | yes |" in text
     assert "podman: not installed." in text
     assert text.count("\n| ") == 2
