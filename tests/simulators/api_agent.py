@@ -66,6 +66,7 @@ class SimulatedAgent:
             directory="/etc/manifests",
             objects=self.objects_directory,
             ready=self.ready,
+            shutdown="logind waits until pods have ended in their order, 60 s at most",
             problems=self.problems,
         )
 

@@ -178,6 +178,7 @@ async def test_status_is_one_screen(shell: Shell) -> None:
     assert lines[0] == "Node:       node1, ready"
     assert "Manifests:  /etc/manifests: 2 files (1 Accepted, 1 Rejected)" in lines
     assert "Pods:       2 pods (1 Pending, 1 Running); 1 ready" in lines
+    assert "Shutdown:   logind waits until pods have ended in their order, 60 s at most" in lines
     at = lines.index("Not ready:")
     assert lines[at:] == [
         "Not ready:",
