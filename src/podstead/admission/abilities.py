@@ -1,4 +1,4 @@
-"""What a pod needs the node to be able to do: user namespaces, AppArmor, strict groups, a runtime class.
+"""What a pod needs the node to be able to do: user namespaces, AppArmor, strict groups, a runtime class, limits that hold.
 
 Asked of new content only: the runtime would run it without what it asks for, or refuse it in words of its own.
 Source: spec/kubelet-static-pods.md 3.13 and 5.6; spec/cri.md 10 for what containerd ignores silently.
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from podstead.k8s import apparmor
+from podstead.k8s.containers import all_containers
+from podstead.k8s.resources import CPU, MEMORY, container_limits
 from podstead.state.desired import Blocked
 from podstead.state.runtime_classes import RuntimeClasses
 
@@ -21,6 +23,7 @@ APPARMOR = "AppArmor"
 STRICT_GROUPS = "SupplementalGroupsPolicyNotSupported"
 USER_NAMESPACES = "UserNamespacesNotSupported"
 RUNTIME_CLASS = "RuntimeClassNotFound"
+CONTROLLER = "CgroupControllerMissing"
 _NEWER = "containerd 2.0 and CRI-O 1.31 can"
 
 
@@ -33,6 +36,8 @@ class Abilities:
     classes: RuntimeClasses = field(default_factory=RuntimeClasses)
     handlers: tuple[HandlerFeatures, ...] = ()
     """Of the runtime; empty where it does not tell, and then any handler may be there."""
+    missing_controllers: tuple[str, ...] = ()
+    """Cgroup controllers that the kernel does not have, by name: limits of cpu and memory need the one of their name."""
 
     def handler(self, name: str) -> HandlerFeatures | None:
         """Return what a handler can; None when it is not listed."""
@@ -41,7 +46,8 @@ class Abilities:
 
 def lacking(pod: v1.Pod, node: Abilities) -> Blocked | None:
     """Return what the pod needs and this node cannot do; None when it can do all."""
-    return _runtime_class(pod, node) or _user_namespace(pod, node) or _groups(pod, node) or _apparmor(pod, node)
+    checks = (_runtime_class, _user_namespace, _groups, _apparmor, _controllers)
+    return next((blocked for check in checks if (blocked := check(pod, node)) is not None), None)
 
 
 def _runtime_class(pod: v1.Pod, node: Abilities) -> Blocked | None:
@@ -91,3 +97,24 @@ def _apparmor(pod: v1.Pod, node: Abilities) -> Blocked | None:
         return None
     message = f"container {name} asks for an AppArmor profile and this machine has no AppArmor: enable it, or write Unconfined"
     return Blocked(reason=APPARMOR, message=message)
+
+
+def _controllers(pod: v1.Pod, node: Abilities) -> Blocked | None:
+    """Refuse limits that nobody would hold: the kubelet does not start at all on such a machine."""
+    for name in (CPU, MEMORY):
+        if name not in node.missing_controllers:
+            continue
+        limited = [c.name for c in all_containers(pod.spec) if container_limits(c).get(name)]
+        if limited or (pod.spec.resources is not None and name in pod.spec.resources.limits):
+            who = f"container {limited[0]}" if limited else "the pod"
+            message = f"{who} has a limit of {name}, and {missing_controller(name)}; or leave the limit out"
+            return Blocked(reason=CONTROLLER, message=message)
+    return None
+
+
+def missing_controller(name: str) -> str:
+    """Return the sentence about a controller that the kernel does not have, and what to do."""
+    return (
+        f"this machine's kernel runs without the cgroup controller {name}:"
+        f" boot it with cgroup_enable={name} and without cgroup_disable={name}"
+    )

@@ -22,6 +22,7 @@ def abilities(ground: Ground) -> Abilities:
         strict_groups=info is not None and info.strict_groups,
         classes=with_handlers(configured, tuple(one.name for one in handlers if one.name)),
         handlers=handlers,
+        missing_controllers=ground.machine.missing_controllers,
     )
 
 

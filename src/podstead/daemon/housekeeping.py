@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from podstead.admission.abilities import CONTROLLER, missing_controller
 from podstead.daemon.abilities import abilities
 from podstead.daemon.departing import MESSAGE, REASON
 from podstead.daemon.node import NodeView, node_object, pressure_conditions
@@ -18,6 +19,7 @@ from podstead.daemon.wrong_clock import clock_problem, software_date
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.annotations import CONFIG_FILES
 from podstead.k8s.labels import MENDS, RUNTIME_CLASSES
+from podstead.k8s.resources import CPU, MEMORY
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
 from podstead.state.updates import became_ready
@@ -194,6 +196,7 @@ class Housekeeping:
             *_board_problems(self._parts.board),
             *_board_problems(self._parts.objects.board),
             *self._configuration_problems(),
+            *_controller_problems(ground.machine.missing_controllers),
         ]
         if (
             named := name_problem(ground.state.asked, kept=ground.settings.node.name, machine=machine_name())
@@ -220,6 +223,12 @@ class Housekeeping:
         if files.overflow:
             text = f"{files.overflow} configuration files that pods name are not watched, for there are too many"
             yield Problem(reason="TooManyFiles", message=text, advice=f"name fewer files in {CONFIG_FILES}")
+
+
+def _controller_problems(missing: tuple[str, ...]) -> Iterator[Problem]:
+    for name in (CPU, MEMORY):
+        if name in missing:
+            yield Problem(reason=CONTROLLER, message=missing_controller(name), advice="cat /proc/cmdline")
 
 
 def _newly_ready(session: PodSession) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead import __version__
+from podstead.cgroups.abilities import read_abilities
+from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.clock import read_boot_id
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import quantity
@@ -39,6 +41,8 @@ class Machine:
     kernel: str
     machine_id: str
     boot_id: str = ""
+    missing_controllers: tuple[str, ...] = ()
+    """Cgroup controllers without which limits do not hold, and which the kernel does not have."""
     apparmor: bool = False
     """Whether the kernel confines by AppArmor profiles."""
 
@@ -54,6 +58,7 @@ def read_machine() -> Machine:
         kernel=platform.release(),
         machine_id=_first_line(Path("/etc/machine-id")),
         boot_id=read_boot_id(),
+        missing_controllers=read_abilities(read_hierarchies()).missing,
         apparmor=_first_line(APPARMOR) == "Y",
     )
 

@@ -32,6 +32,32 @@ def reason(content: v1.Pod, able: Abilities = PLAIN) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"limits": {"memory": "1Gi"}}, "container c has a limit of memory"),
+        ({"limits": {"cpu": "1"}}, ""),
+        ({"requests": {"memory": "1Gi"}}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_limit_that_the_kernel_cannot_hold_is_refused(spec: dict[str, Any], words: str) -> None:
+    container = v1.Container(name="c", resources=v1.ResourceRequirements(**spec))
+    content = v1.Pod(metadata=v1.ObjectMeta(name="p"), spec=v1.PodSpec(containers=(container,)))
+    found, message = reason(content, Abilities(classes=CLASSES, missing_controllers=("memory", "pids")))
+    assert found == ("CgroupControllerMissing" if words else "")
+    assert words in message
+    assert reason(content) == ("", "")
+    if words:
+        assert "cgroup_enable=memory" in message
+
+
+def test_a_pods_own_limit_counts_too() -> None:
+    content = pod(resources=v1.ResourceRequirements(limits={"cpu": "1"}))
+    blind = Abilities(classes=CLASSES, missing_controllers=("cpu",))
+    assert reason(content, blind)[1].startswith("the pod has a limit of cpu, and this machine's kernel runs without")
+
+
+@pytest.mark.parametrize(
     ("spec", "expected", "words"),
     [
         ({"host_users": False}, "UserNamespacesNotSupported", "as root of the node"),
