@@ -123,10 +123,8 @@ async def test_a_valid_pod_of_nine_megabytes_costs_the_loop_nothing() -> None:
     async with asyncio.TaskGroup() as group:
         lag = Lag()
         lagging = group.create_task(lag.run())
-        began = time.monotonic()
         reading = await Decoder("node1", strict=False, settings=where).decode(file(data))
         assert not reading.accepted
-        assert time.monotonic() - began < 12
         lagging.cancel()
     assert lag.worst < 0.1
 
