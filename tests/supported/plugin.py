@@ -7,17 +7,18 @@ runs somewhere else, such as in a guest, says so: `ran_in(request.node, environm
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.supported.environment import Environment
 from tests.supported.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import pytest
+    from collections.abc import Callable, Iterator, Sequence
 
 TESTS = Path(__file__).parents[1]
 RINGS = MappingProxyType({"real": ("real", "contract"), "vm": ("vm",)})
@@ -28,8 +29,10 @@ SEVERITY = ("passed", "skipped", "failed")
 
 def ran_in(item: pytest.Item, environment: Environment) -> None:
     """Note that a test runs in an environment other than this machine's."""
-    if (PROPERTY, environment) not in item.user_properties:
-        item.user_properties.append((PROPERTY, environment))
+    # Plain values: pytest-xdist sends them from the process that ran the test.
+    noted = (PROPERTY, asdict(environment))
+    if noted not in item.user_properties:
+        item.user_properties.append(noted)
 
 
 class SupportRecorder:
@@ -47,7 +50,19 @@ class SupportRecorder:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what is to run, and of which rings that is only a part."""
         self._wanted = {item.nodeid: ring for item in session.items if (ring := ring_of(item))}
-        files = {item.path for item in session.items}
+        self._note_partial({item.path for item in session.items})
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+        """Note the same where other processes run the tests; of these only the ring `vm` is told by its directory alone."""
+        root: Path = node.config.rootpath
+        files = {one: root / one.partition("::")[0] for one in ids}
+        self._wanted = {one: "vm" for one, path in files.items() if path.is_relative_to(TESTS / "vm")}
+        self._note_partial(set(files.values()))
+        if node.config.getoption("keyword") or node.config.getoption("markexpr"):
+            self._partial.update(RINGS)
+
+    def _note_partial(self, files: set[Path]) -> None:
         for ring, directories in RINGS.items():
             whole = {path for name in directories for path in (TESTS / name).glob("test_*.py")}
             if not whole <= files:
@@ -64,7 +79,11 @@ class SupportRecorder:
             return
         before = self._outcomes.get(report.nodeid, SEVERITY[0])
         self._outcomes[report.nodeid] = max(before, report.outcome, key=SEVERITY.index)
-        named = {value for name, value in report.user_properties if name == PROPERTY and isinstance(value, Environment)}
+        named = {
+            Environment(**value)
+            for name, value in report.user_properties
+            if name == PROPERTY and isinstance(value, dict)
+        }
         self._environments[report.nodeid] |= named or ({self._here()} if ring == "real" else set())
 
     def pytest_sessionfinish(self) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from demo.errors import DemoError
@@ -21,14 +21,18 @@ from tests.support.vm.node import GuestNode, install_podstead
 from tests.support.vm.payload import checkout_files
 from tests.support.vm.qemu import PROGRAM, Hardware
 from tests.support.vm.recipe import NAMES, Recipe
-from tests.vm.summary import Summary
+from tests.supported.plugin import ran_in
+from tests.vm.summary import Log, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
 TEST_SECONDS = 1500
 """The first test makes images and boots a machine; each wait has its own, shorter bound."""
 SUMMARY = pytest.StashKey[Summary]()
+LOG = pytest.StashKey[Log]()
+SENT = "vm_log"
+"""The name under which a process of pytest-xdist sends its log."""
 
 
 class MakeMachine(Protocol):
@@ -50,16 +54,19 @@ def missing_for_vm() -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the summary."""
-    config.stash[SUMMARY] = Summary()
+    config.stash[SUMMARY], config.stash[LOG] = Summary(), Log()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is here, and give it the time that a boot takes."""
+    """Mark what is here, give it the time that a boot takes, and keep a release's tests in one process."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.vm)
-            if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.vm)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("release", "")))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -72,17 +79,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     pytest.skip(f"no machine can be started: {why}")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the outcome and the seconds of each part of a test."""
-    report = yield
-    item.config.stash[SUMMARY].add(report)
-    return report
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Bring what this process ran to where it is printed."""
+    lines = session.config.stash[LOG].lines()
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[SENT] = lines
+    else:
+        session.config.stash[SUMMARY].machines += lines
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what another process ran."""
+    node.config.stash[SUMMARY].machines += getattr(node, "workeroutput", {}).get(SENT, [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what ran, how long, and on what."""
-    for line in config.stash[SUMMARY].lines():
+    summary = config.stash[SUMMARY]
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                summary.add(report)
+    for line in summary.lines():
         terminalreporter.write_line(line)
 
 
@@ -116,14 +135,18 @@ def make_machine(
     payload: dict[str, Path], pytestconfig: pytest.Config, request: pytest.FixtureRequest
 ) -> Iterator[MakeMachine]:
     """Make machines of the test's own; they are ended after it."""
+    made: list[Machine] = []
     with contextlib.ExitStack() as stack:
 
         def make(recipe: Recipe, *, hardware: Hardware | None = None) -> Machine:
             machine = stack.enter_context(virtual_machine(recipe, payload=payload, hardware=hardware))
-            pytestconfig.stash[SUMMARY].add_machine(machine, request.node.name)
+            pytestconfig.stash[LOG].add_machine(machine, request.node.name)
+            made.append(machine)
             return machine
 
         yield make
+        for environment in set().union(*(machine.covered for machine in made)):
+            ran_in(request.node, environment)
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +154,7 @@ def shared_machine(release: str, payload: dict[str, Path], pytestconfig: pytest.
     """The machine that the release's tests share, up."""
     with virtual_machine(Recipe(release=release), payload=payload) as machine:
         machine.start()
-        pytestconfig.stash[SUMMARY].add_machine(machine, "shared")
+        pytestconfig.stash[LOG].add_machine(machine, "shared")
         yield machine
 
 
@@ -139,16 +162,21 @@ def shared_machine(release: str, payload: dict[str, Path], pytestconfig: pytest.
 def installed_node(shared_machine: Machine, pytestconfig: pytest.Config) -> GuestNode:
     """Podstead on the shared machine."""
     node = install_podstead(shared_machine)
-    pytestconfig.stash[SUMMARY].note_versions(node)
+    pytestconfig.stash[LOG].note_versions(node)
     return node
 
 
 @pytest.fixture
-def node(installed_node: GuestNode) -> Iterator[GuestNode]:
+def node(installed_node: GuestNode, request: pytest.FixtureRequest) -> Iterator[GuestNode]:
     """Podstead on the release's shared machine, running, without pods."""
+    machine = installed_node.machine
+    machine.covered.clear()
+    installed_node.wait_ready()
     try:
         yield installed_node
     except BaseException:
-        print(installed_node.machine.console())
+        print(machine.console())
         raise
+    for environment in machine.covered:
+        ran_in(request.node, environment)
     installed_node.clear()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.support.vm.recipe import Recipe
+    from tests.supported.environment import Environment
 
 BOOT_SECONDS = 420.0
 """From qemu's start until systemd has started everything; 40 s emulated on a machine that does nothing else."""
@@ -47,6 +48,8 @@ class Machine:
         """Takes effect at the next `start`."""
         self.boots: list[float] = []
         """Seconds that each boot took."""
+        self.covered: set[Environment] = set()
+        """What an agent was ready on here, for the support table."""
         self._image = guest_image(recipe)
         self._files = files
         self._process: subprocess.Popen[bytes] | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.support.vm.machine import PAYLOAD, bring_checkout
+from tests.supported.environment import FACTS, parse_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +79,10 @@ class GuestNode:
 
     def wait_ready(self, *, seconds: float = POD_SECONDS) -> None:
         """Wait until the agent has looked at its directory and its runtime answers."""
-        self.machine.wait(
-            "podstead status -o json", seconds=seconds, until=lambda told: bool(json.loads(told)["ready"])
+        told = self.machine.wait(
+            "podstead status -o json", seconds=seconds, until=lambda status: bool(json.loads(status)["ready"])
         )
+        self.machine.covered.add(parse_facts(self.machine.do(FACTS), oci=json.loads(told)["runtime"]["ociRuntime"]))
 
     def clear(self) -> None:
         """Take every manifest away and wait until no pod is left."""
