@@ -2,9 +2,12 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: deb help setup run service stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: deb help setup setup-vm run service stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
+
+setup-vm:
+	@tools/setup --vm
 
 setup: ## install what is missing: system packages and .venv from the lock file
 	@tools/setup
@@ -21,8 +24,8 @@ stop: ## end what `make run` started, pods included; data stays
 uninstall: ## remove what `make run` made; packages stay
 	@$(SUDO) $(PY) -m demo uninstall
 
-test: setup lint ## everything: linters, types, import contracts, all rings with real containerd
-	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest
+test: setup-vm lint ## everything: linters, types, import contracts, all rings with real containerd; of test-vm a short form
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest --short-vm
 
 CONTAINERD := 1.6
 OCI := crun
@@ -39,9 +42,8 @@ test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, ea
 	  $(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -q -m real $(ROUTINE) --containerd=$${pair%/*} --oci=$${pair#*/} || exit 1; \
 	done
 
-test-vm: ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
-	@tools/setup --vm
-	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -p no:randomly $(if $(K),-k '$(K)')
+test-vm: setup-vm ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -v -p no:randomly -n 2 --dist loadgroup $(if $(K),-k '$(K)',--record-support)
 	@$(if $(K),true,$(MAKE) --no-print-directory test-runtimes)
 
 unit: ## the fast ring: no root, no network, no runtime

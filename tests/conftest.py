@@ -38,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=tuple(RELEASES),
         help="run the real ring on this line of containerd, from Debian's packages unpacked beside this machine's own",
     )
+    parser.addoption(
+        "--short-vm",
+        action="store_true",
+        help="run the short form of the ring of virtual machines as well, as make test",
+    )
     parser.addoption("--oci", choices=OCI_RUNTIMES, help="run the real ring on this OCI runtime")
 
 
@@ -55,9 +60,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SupportRecorder(functools.cache(lambda: this_environment(oci=oci))))
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out the ring of virtual machines, half an hour of it, where it is not named (`make test-vm`)."""
-    return True if collection_path == MACHINES else None
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the ring of virtual machines, half an hour of it, where neither it nor its short form is asked for."""
+    return True if collection_path == MACHINES and not config.getoption("--short-vm") else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what a run of everything leaves out."""
+    if [Path(argument).resolve() for argument in config.args] != [Path(__file__).parent]:
+        return
+    ran = (
+        "of the ring of virtual machines only the short form ran"
+        if config.getoption("--short-vm")
+        else "left out: tests/vm"
+    )
+    terminalreporter.write_line(f"{ran}; all of it: make test-vm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TEST_SECONDS = 1500
 """The first test makes images and boots a machine; each wait has its own, shorter bound."""
+SHORT_RELEASE = "trixie"
+"""Of which the short form starts a machine: the newest."""
 SUMMARY = pytest.StashKey[Summary]()
 LOG = pytest.StashKey[Log]()
 SENT = "vm_log"
@@ -57,16 +59,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SUMMARY], config.stash[LOG] = Summary(), Log()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is here, give it the time that a boot takes, and keep a release's tests in one process."""
+    left_out = []
     for item in items:
         if Path(__file__).parent not in item.path.parents:
             continue
         item.add_marker(pytest.mark.vm)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("release", "")))
+        of = (
+            item.callspec.params.get("release", "")
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else ""
+        )
+        item.add_marker(pytest.mark.xdist_group(of))
+        if config.getoption("--short-vm") and (of != SHORT_RELEASE or item.get_closest_marker("short") is None):
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -99,7 +111,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     summary = config.stash[SUMMARY]
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if isinstance(report, pytest.TestReport):
+            if isinstance(report, pytest.TestReport) and report.nodeid.startswith("tests/vm/"):
                 summary.add(report)
     for line in summary.lines():
         terminalreporter.write_line(line)
