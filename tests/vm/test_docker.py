@@ -32,7 +32,7 @@ class Docker:
     images: str
     networks: str
     rules: tuple[str, ...]
-    """Those of iptables, without Podstead's own."""
+    """Those of iptables that are Docker's, and the policy that it sets, in their order."""
     services: str
     """When docker and containerd were started, and as which processes: a restart shows."""
     files: str
@@ -51,7 +51,9 @@ def look(machine: Machine) -> Docker:
         containers=machine.do("docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.Image}} {{.Ports}}'"),
         images=machine.do("docker images --no-trunc"),
         networks=machine.do("docker network ls --no-trunc; ip -o link show docker0"),
-        rules=tuple(line for line in without_counters(saved) if "podstead" not in line.lower()),
+        rules=tuple(
+            line for line in without_counters(saved) if "docker" in line.lower() or line.startswith(":FORWARD")
+        ),
         services=machine.do(services),
         files=machine.do("find /etc/docker /etc/containerd /etc/default/docker -type f | sort | xargs -r sha256sum"),
         holdings=machine.do("for n in $(ctr namespaces ls -q); do echo $n; ctr -n $n c ls; ctr -n $n i ls -q; done"),
