@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: deb help setup setup-vm run service stop uninstall test test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: deb help setup setup-vm run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -24,8 +24,12 @@ stop: ## end what `make run` started, pods included; data stays
 uninstall: ## remove what `make run` made; packages stay
 	@$(SUDO) $(PY) -m demo uninstall
 
+# The real ring and machines are a process's each, one test after another; the others share what is left.
 test: setup-vm lint ## everything: linters, types, import contracts, all rings with real containerd; of test-vm a short form
-	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest --short-vm
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -n 3 --short-vm
+
+shake: setup ## the functional and the real ring in a random order beside a busy loop a core (SEED=N: that order; RING=path)
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 tools/shake $(or $(RING),tests/functional tests/real) $(if $(SEED),--randomly-seed=$(SEED))
 
 CONTAINERD := 1.6
 OCI := crun
@@ -47,7 +51,7 @@ test-vm: setup-vm ## Debian 12 and 13 in virtual machines: boots, reboots, power
 	@$(if $(K),true,$(MAKE) --no-print-directory test-runtimes)
 
 unit: ## the fast ring: no root, no network, no runtime
-	@$(PY) -m pytest tests/unit -q
+	@$(PY) -m pytest tests/unit -q -n 2
 
 lint: ## format, linters, types, import contracts
 	@.venv/bin/ruff format --check -q . && .venv/bin/ruff check -q . && .venv/bin/lint-imports --no-cache >/dev/null && .venv/bin/mypy --no-error-summary

@@ -77,13 +77,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(f"{ran}; all of it: make test-vm")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the real ring in one process, one test after another, where pytest-xdist runs the others beside it.
+    """Keep each heavy ring in one process, one test after another, where pytest-xdist runs the others beside it.
 
-    Its tests share nodes, and several at a time would be in each other's way on a small machine.
+    Its tests share nodes or machines, and several at a time would be in each other's way on a small machine.
     """
     for item in items:
-        if item.get_closest_marker("real") is not None:
+        if Path(__file__).parent / "vm" in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("vm"))
+        elif item.get_closest_marker("real") is not None:
             item.add_marker(pytest.mark.xdist_group("real"))
 
 
