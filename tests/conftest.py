@@ -6,11 +6,13 @@ import functools
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests.conformance.plugin import ConformanceReport
+from tests.support.beside import RingScheduling
 from tests.support.runtimes import OCI_RUNTIMES, RELEASES, choose
 from tests.supported.environment import this_environment
 from tests.supported.plugin import SupportRecorder
@@ -77,17 +79,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(f"{ran}; all of it: make test-vm")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each heavy ring in one process, one test after another, where pytest-xdist runs the others beside it.
-
-    Its tests share nodes or machines, and several at a time would be in each other's way on a small machine.
-    """
-    for item in items:
-        if Path(__file__).parent / "vm" in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("vm"))
-        elif item.get_closest_marker("real") is not None:
-            item.add_marker(pytest.mark.xdist_group("real"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RingScheduling:
+    """Keep each heavy ring in one process, where pytest-xdist runs the others beside it."""
+    return RingScheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
