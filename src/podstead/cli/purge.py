@@ -40,7 +40,9 @@ def purge(paths: Paths, others: Sequence[Path], root: Path, *, dry: bool) -> Ite
 
 def _logs(paths: Paths, root: Path) -> Iterator[Path]:
     """Yield the log directories of our pods: the place may be a kubelet's as well, names end with the pod's uid."""
-    ours = {entry.stem for place in (paths.pods, paths.state / "records") for entry in _entries(root, place)}
+    places = (paths.pods, paths.state / "records")
+    # Directories of pods are named by their uids, records NAMESPACE_NAME_UID.json.
+    ours = {entry.stem.rpartition("_")[2] for place in places for entry in _entries(root, place)}
     for entry in _entries(root, paths.pod_logs):
         if entry.name.rpartition("_")[2] in ours:
             yield paths.pod_logs / entry.name

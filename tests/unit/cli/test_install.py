@@ -112,7 +112,7 @@ def test_purge_takes_what_is_ours_and_no_pod_s_data(tmp_path: Path, typed: Calla
     typed("install", f"--root={tmp_path}")
     ours, others = "0d2b1c4e", "deadbeef"
     for path in (
-        f"var/lib/podstead/state/records/{ours}.json",
+        f"var/lib/podstead/state/records/default_web-node1_{ours}.json",
         f"var/log/pods/default_web-node1_{ours}/c/0.log",
         f"var/log/pods/default_web-node1_{others}/c/0.log",
         "etc/podstead/manifests/web.yaml",
