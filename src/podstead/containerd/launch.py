@@ -44,7 +44,10 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """
     if len(arguments) == 1 and arguments[0].startswith(PLAN):
         with open(arguments[0].removeprefix(PLAN), encoding="utf-8") as stream:  # noqa: PTH123 - pathlib costs 10 ms
-            arguments = [str(word) for word in json.load(stream)["arguments"]]
+            plan = json.load(stream)
+        if not isinstance(plan, dict) or not isinstance(plan.get("arguments"), list):
+            raise ValueError("it is no plan: it has no arguments")
+        arguments = [str(word) for word in plan["arguments"]]
     parser = argparse.ArgumentParser()
     parser.add_argument("--lock", required=True)
     parser.add_argument("--log", default="", help="what the command prints goes here; else where it went")
