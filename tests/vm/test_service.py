@@ -17,6 +17,34 @@ DROP_INS = "/etc/systemd/system/podstead.service.d"
 OTHER = "/opt/staticpod"
 WATCHDOG_SECONDS = 25
 """For the test; an emulated processor needs some seconds for what the agent does in a blink."""
+WORK = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: work, labels: {app: work}}
+spec:
+  securityContext: {fsGroup: 2000, sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: "0"}]}
+  initContainers:
+  - {name: first, image: "docker.io/library/busybox:1.36", command: [sh, -c, "echo x >/v/part"], volumeMounts: [{name: v, mountPath: /v}]}
+  containers:
+  - name: main
+    image: docker.io/library/busybox:1.36
+    command: [sh, -c, "httpd -p 80 -h /www; trap 'exit 0' TERM; while :; do sleep 1; done"]
+    env: [{name: ME, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
+    ports: [{containerPort: 80, hostPort: 8080}]
+    resources: {limits: {cpu: 500m, memory: 48Mi}}
+    readinessProbe: {exec: {command: [cat, /one/part, /memory/x, /downward/app, /made]}, periodSeconds: 3, timeoutSeconds: 20}
+    startupProbe: {httpGet: {port: 80, path: /index.html}, periodSeconds: 3, timeoutSeconds: 10, failureThreshold: 20}
+    lifecycle: {postStart: {exec: {command: [sh, -c, "echo x >/memory/x; touch /made"]}}}
+    volumeMounts:
+    - {name: v, mountPath: /one/part, subPath: part}
+    - {name: m, mountPath: /memory}
+    - {name: d, mountPath: /downward}
+  volumes:
+  - {name: v, emptyDir: {}}
+  - {name: m, emptyDir: {medium: Memory, sizeLimit: 8Mi}}
+  - {name: d, downwardAPI: {items: [{path: app, fieldRef: {fieldPath: "metadata.labels['app']"}}]}}
+"""
+"""Most of what the agent's confinement could stand in the way of: mounts, sub-paths, rules, sysctls, probes, hooks."""
 ARTICLE = f"""\
 [Unit]
 Wants=network.target
@@ -75,6 +103,16 @@ def test_it_is_a_service_that_says_how_it_is(node: GuestNode) -> None:
     assert "made " not in again
     assert "updated " not in again
     same(node, identifier)
+
+
+def test_its_confinement_stands_in_no_pod_s_way(node: GuestNode) -> None:
+    node.deploy("work", WORK)
+    ready = node.wait_pod("work", lambda pod: is_running(pod) and bool(container_status(pod)["ready"]))
+    address = ready["status"]["podIP"]
+    get = "busybox wget -q -O - http://{}/index.html"
+    assert node.machine.do(get.format(address)) == "podstead test\n"
+    assert node.machine.do(get.format("127.0.0.1:8080")) == "podstead test\n"
+    assert "2000" in node.podstead("exec work -- stat -c %g /memory")
 
 
 def test_a_killed_agent_comes_back_and_pods_never_stop(node: GuestNode) -> None:
