@@ -43,7 +43,14 @@ COMPLETION_PLACES = {
 }
 UNITS = "usr/lib/systemd/system"
 DOCUMENTS = "usr/share/doc/podstead"
-PACKAGED_DOCUMENTS = ("README.md", "docs/annotations.md", "docs/objects.md", "docs/volumes.md", "docs/updates.md")
+PACKAGED_DOCUMENTS = (
+    "README.md",
+    "docs/systemd.md",
+    "docs/annotations.md",
+    "docs/objects.md",
+    "docs/volumes.md",
+    "docs/updates.md",
+)
 OVERRIDES = f"""\
 # The interpreter is Debian's, by a link that makes the bundled libraries its own (docs/adr/0010-debian-package.md).
 podstead: wrong-path-for-interpreter /{HOME}/bin/python3 != {PYTHON} [{PROGRAM.relative_to("/")}]
