@@ -10,31 +10,33 @@ from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.vm.recipe import NAMES
+
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-HEAVY = ("vm", "real")
-"""Rings whose tests share machines or nodes, and take longest: they begin first."""
+HEAVY = (*NAMES, "real")
+"""A release's machines, and the real ring: their tests share machines or nodes, take longest, and begin first."""
 
 
 def share_of(test: str) -> str:
-    """Return what a test, named by its node id, must stay together with: its ring or its file."""
-    for ring in HEAVY:
-        if test.startswith(f"tests/{ring}/"):
-            return ring
-    if test.startswith("tests/contract/") and "[containerd" in test:
+    """Return what a test, named by its node id, must stay together with: its ring, its release or its file."""
+    file, _, name = test.partition("::")
+    if test.startswith("tests/real/") or (test.startswith("tests/contract/") and "[containerd" in name):
         return "real"
-    return test.partition("::")[0]
+    if test.startswith("tests/vm/"):
+        return next((release for release in NAMES if f"[{release}" in name), "vm")
+    return file
 
 
 class RingScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Gives the heavy rings to a process each, whole and in order, and files to whoever is free."""
+    """Gives what is heavy to a process each, whole and in order, and files to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         return share_of(nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        for ring in HEAVY:
-            if ring in self.workqueue:
-                self.workqueue.move_to_end(ring, last=False)
+        for share in HEAVY:
+            if share in self.workqueue:
+                self.workqueue.move_to_end(share, last=False)
         super()._assign_work_unit(node)

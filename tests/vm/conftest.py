@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is here, give it the time that a boot takes, and keep a release's tests in one process."""
+    """Mark what is here, and give it the time that a boot takes."""
     left_out = []
     for item in items:
         if Path(__file__).parent not in item.path.parents:
@@ -73,7 +73,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if isinstance(item, pytest.Function) and hasattr(item, "callspec")
             else ""
         )
-        item.add_marker(pytest.mark.xdist_group(of))
         if config.getoption("--short-vm") and (of != SHORT_RELEASE or item.get_closest_marker("short") is None):
             left_out.append(item)
     if left_out:
