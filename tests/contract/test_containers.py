@@ -180,7 +180,7 @@ async def test_a_command_that_takes_too_long(subject: Subject) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineFault):
         await subject.client.exec_sync(container, ("sleep", "30"), 1)
-    assert 0.9 < time.monotonic() - began < 5
+    assert 0.9 < time.monotonic() - began < 10
 
 
 async def test_a_command_where_nothing_runs(subject: Subject) -> None:

@@ -207,10 +207,8 @@ def test_a_crowd_of_files_costs_neither_probes_nor_edits(agent: AgentUnderTest) 
     for number in range(20_000):
         (agent.manifests / f"{number}.txt").touch()
 
-    begun = time.monotonic()
     agent.write("late.yaml", manifest("late", image=BUSYBOX_IMAGE))
-    agent.wait_running("late", 20)
-    assert time.monotonic() - begun < 15
+    agent.wait_running("late", 15)
     time.sleep(3.0)
     assert container_status(agent.pod("probed"))["restartCount"] == 0
     assert agent.events("Unhealthy", "probed") == []

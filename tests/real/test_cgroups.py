@@ -115,7 +115,7 @@ def test_removal_waits_for_the_last_process_and_says_when_it_stays(tree: CgroupT
             ending.start()
             began = time.monotonic()
             assert tree.remove(path) is True
-            assert 0.2 < time.monotonic() - began < 2.0
+            assert 0.2 < time.monotonic() - began < 10
             ending.join()
         finally:
             sleeper.kill()
@@ -141,7 +141,7 @@ async def test_a_pods_containers_are_held_and_counted(private_node: PrivateNode)
             assert first is not None
             assert second is not None
             cores = (second.cpu_nanoseconds - first.cpu_nanoseconds) / 1e9 / seconds
-            assert 0.1 < cores < 0.7
+            assert 0.02 < cores < 0.7  # it has half a core at most, and less beside others
             assert 40 << 20 <= second.memory_bytes <= 64 << 20
     assert tree.pids(path) == ()
     assert tree.remove(path)

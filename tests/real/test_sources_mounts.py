@@ -90,7 +90,7 @@ async def test_a_file_on_a_silent_file_system_holds_up_nobody(manifests: Path) -
             began = time.monotonic()
             (manifests / "a.yaml").write_bytes(b"two")
             await viewer.content("a.yaml", b"two")
-            assert time.monotonic() - began < 0.1
+            assert time.monotonic() - began < 2, "it waited for the silent one"
             server.close(away)
             await viewer.until(lambda snapshot: reason_of(snapshot, "stuck.yaml") not in {"NotAnswering", "Reading"})
             assert not viewer.ever_gone("stuck.yaml")

@@ -15,8 +15,8 @@ from tests.support.vm.recipe import NAMES
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-HEAVY = (*NAMES, "real")
-"""A release's machines, and the real ring: their tests share machines or nodes, take longest, and begin first."""
+HEAVY = ("package", *NAMES, "real")
+"""The package, a release's machines, the real ring: their tests share what takes long to make. The last begins first."""
 
 
 def share_of(test: str) -> str:
@@ -24,6 +24,8 @@ def share_of(test: str) -> str:
     file, _, name = test.partition("::")
     if test.startswith("tests/real/") or (test.startswith("tests/contract/") and "[containerd" in name):
         return "real"
+    if test.startswith("tests/package/"):
+        return "package"
     if test.startswith("tests/vm/"):
         return next((release for release in NAMES if f"[{release}" in name), "vm")
     return file
