@@ -123,7 +123,9 @@ def _enable(asked: Asked, *, changed: bool) -> int:
         raise OperatorError(
             f"podstead.service does not start: {error}{said}\nsee 'journalctl -u podstead'; options are in {OPTIONS_FILE}"
         ) from error
-    say("podstead.service runs")
+    say(
+        f"podstead.service runs{'' if changed or not running else f' already; after an update of the program: {RESTART}'}"
+    )
     say(_next())
     return 0
 
