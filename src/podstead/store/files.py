@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,13 +114,24 @@ def _stage(item: Write) -> Path:
 
 
 def _sync_all(sync: Callable[[Path], None], paths: Sequence[Path]) -> None:
-    if len(paths) < 2:
-        for path in paths:
+    """Sync all of them at once, one in this thread; an error is raised when every one has ended."""
+    beside = [_syncers().submit(sync, path) for path in paths[1:]]
+    try:
+        for path in paths[:1]:
             sync(path)
-        return
-    with ThreadPoolExecutor(max_workers=min(SYNC_THREADS, len(paths)), thread_name_prefix="fsync") as pool:
-        for _ in pool.map(sync, paths):
-            pass
+    finally:
+        wait(beside)
+    for synced in beside:
+        synced.result()
+
+
+@cache
+def _syncers() -> ThreadPoolExecutor:
+    """Return threads that stay: to make new ones for each batch takes as long as its syncs."""
+    return ThreadPoolExecutor(max_workers=SYNC_THREADS - 1, thread_name_prefix="fsync")
+
+
+os.register_at_fork(after_in_child=_syncers.cache_clear)  # a child has none of its parent's threads
 
 
 def _sync(path: Path) -> None:
