@@ -183,9 +183,12 @@ class RequestBuilder:
             raise RuntimeFault(str(error), reason=CONFIG_ERROR) from None
         session.file_values[spec.name] = tuple(values_from_files(spec, env))
         command, args = command_line(spec, env)
+        hosts, message_file = await asyncio.gather(
+            self._hosts(revision, uid, ips), self._files.make_message_file(uid, spec.name, step.attempt)
+        )
         own = ContainerFiles(
-            etc_hosts=await self._hosts(revision, uid, ips),
-            termination_file=sound(await self._files.make_message_file(uid, spec.name, step.attempt)),
+            etc_hosts=hosts,
+            termination_file=sound(message_file),
             sub_paths=sound(await self._files.bind_sub_paths(spec, pod, uid, prepared, dict(env))),
             image_ids=session.images,
         )
