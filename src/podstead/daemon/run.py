@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from podstead.clock import SystemClock
 from podstead.daemon.agent import Agent
+from podstead.daemon.heap import keep_for_good, share_one_arena
 from podstead.daemon.ownership import check_kubelets, lock_directory
 from podstead.errors import OperatorError
 from podstead.store.instance import lock_root, make_directories, open_instance
@@ -35,6 +36,7 @@ def run_agent(settings: Settings) -> int:
     Raises:
         OperatorError: it may not or cannot work here; nothing was changed then but directories of its own.
     """
+    share_one_arena()
     notifier = take_notifier(os.environ)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(log_formatter(journal=writes_to_journal(os.environ, sys.stderr.fileno())))
@@ -53,6 +55,7 @@ def run_agent(settings: Settings) -> int:
         clock = SystemClock()
         instance = open_instance(paths, wall=clock.now().wall)
         agent = Agent(settings, instance, clock, notifier)
+        keep_for_good()
         try:
             asyncio.run(_main(agent))
         except* OperatorError as group:
