@@ -122,7 +122,7 @@ class SimulatedNode:
             recorder=EventRecorder(stores.events, NODE),
             machine=self._machine,
             cgroups=CgroupTree(root, Hierarchies(trees=())),
-            state=NodeState(started_at=clock.now().wall, asked=AskedName(name=NODE, machine=NODE), address="127.0.0.1"),
+            state=NodeState(started_at=clock.now().wall, asked=AskedName(name=NODE, machine=""), address="127.0.0.1"),
             signals=self.signals,
             log=logging.getLogger("node"),
         )

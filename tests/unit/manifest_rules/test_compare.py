@@ -121,7 +121,7 @@ def test_an_edit_that_is_made_in_place(edit: tuple[str, str]) -> None:
         (("limits.cpu", "2"), ("limits.memory", "96Mi")),
         (("limits.hugepages-2Mi", "4Mi"), ("requests.hugepages-2Mi", "4Mi")),
     ],
-    ids=str,
+    ids=["memory", "no cpu", "no memory", "cpu and memory", "huge pages"],
 )
 def test_resources_that_cannot_be_changed_in_place(edits: tuple[tuple[str, object], ...]) -> None:
     found = changes(LIMITED, *((f"{LOG}.resources.{path}", value) for path, value in edits))

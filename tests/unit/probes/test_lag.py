@@ -48,6 +48,9 @@ async def test_a_failure_during_which_the_loop_was_late_does_not_count() -> None
         prober, changes = await one_failure(port, block=0.4)
         assert (changes.told, prober.disregarded) == ([], 1)
         await prober.close()
-        prober, changes = await one_failure(port, block=0)
+        for _ in range(10):  # on a loaded machine the loop is late by itself, now and then
+            prober, changes = await one_failure(port, block=0)
+            await prober.close()
+            if changes.told:
+                break
         assert [verdict.outcome for *_, verdict, _ in changes.told] == [Outcome.FAILURE]
-        await prober.close()

@@ -32,8 +32,9 @@ def paths(short_path: Path) -> Paths:
 @pytest.fixture
 def short_path(tmp_path: Path) -> Path:
     """Return a directory that others may pass, as a root directory is; pytest's own are closed."""
-    for one in (tmp_path, *tmp_path.parents[:2]):
-        one.chmod(0o711)
+    for one in (tmp_path, *tmp_path.parents):
+        if not one.stat().st_mode & 0o001:
+            one.chmod(0o711)
     return tmp_path
 
 
