@@ -8,13 +8,16 @@ shims and hold a dead containerd's place), drops it with the process, and tells 
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import fcntl
 import json
 import os
 import signal
 import sys
+
+TYPE_CHECKING = False  # typing's own would have to be loaded
+if TYPE_CHECKING:
+    import argparse
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
@@ -48,6 +51,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         if not isinstance(plan, dict) or not isinstance(plan.get("arguments"), list):
             raise ValueError("it is no plan: it has no arguments")
         arguments = [str(word) for word in plan["arguments"]]
+    import argparse  # noqa: PLC0415 - the agent, which imports this module for its namespaces, has no use for it
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--lock", required=True)
     parser.add_argument("--log", default="", help="what the command prints goes here; else where it went")
