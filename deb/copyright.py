@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 SHORT_NAMES = {
     "MIT": "Expat",
+    "MIT-0": "MIT-0",
     "MIT License": "Expat",
     "The MIT License (MIT)": "Expat",
     "BSD-3-Clause": "BSD-3-Clause",
     "3-Clause BSD License": "BSD-3-Clause",
     "BSD-2-Clause": "BSD-2-Clause",
     "Apache-2.0": "Apache-2.0",
+    "Apache-2.0 OR BSD-3-Clause": "Apache-2.0",
 }
 """Licences as metadata writes them, and their short names in DEP 5: what is not here was not looked at yet."""
 APACHE = """\

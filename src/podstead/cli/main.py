@@ -60,6 +60,8 @@ COMMANDS = (
     Entry(name="stop", module="stop", summary="stop a pod until it is started again, also over a reboot"),
     Entry(name="start", module="start", summary="start a pod that was stopped"),
     Entry(name="check", module="check", summary="judge manifest files offline; nothing is run"),
+    Entry(name="sign", module="sign", summary="sign manifest files with an SSH key"),
+    Entry(name="verify", module="verify", summary="say whose signature stands under each file, and whether it counts"),
     Entry(name="image", module="image", summary="list, pull, import or remove images"),
     Entry(
         name="accept-directory",
