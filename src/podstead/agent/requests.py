@@ -162,7 +162,6 @@ class RequestBuilder:
             await asyncio.to_thread(check_profile, self._node.seccomp_root, profile)
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
         ips = inside.ips if inside else ()
-        shown = (self._node.ip(),) if pod.spec.host_network and self._node.ip() else ips
         prepared = session.prepared.get(revision.id)
         if prepared is None:
             raise RuntimeFault("the pod's volumes have to be prepared again", transient=True)
@@ -170,7 +169,7 @@ class RequestBuilder:
             uid=uid,
             host_ip=self._node.ip(),
             host_ips=(self._node.ip(),),
-            pod_ips=shown,
+            pod_ips=(self._node.ip(),) if pod.spec.host_network and self._node.ip() else ips,
             allocatable=self._node.allocatable,
             find=self._finder(pod),
             files=sound(await self._files.read_env_files(spec, uid, prepared)),
