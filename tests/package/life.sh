@@ -5,7 +5,7 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 OLD=$1 NEW=$2
 python=/usr/lib/podstead/bin/python3
 everything() {
-    find / -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /run -o -path /var/lib/apt -o -path /var/cache \
+    find / /var/lib -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /run -o -path /sys -o -path /var/lib/apt -o -path /var/cache \
         -o -path '/var/log/apt' -o -name dpkg.log -o -path /var/lib/dpkg/available \) -prune -o -print | sort
 }
 everything >/tmp/before
