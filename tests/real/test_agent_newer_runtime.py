@@ -5,6 +5,8 @@ A run for another line of containerd leaves this out, so that nothing counts as 
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +35,21 @@ IDS = 65536
 
 
 @pytest.fixture(scope="module")
-def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
-    """Give an agent that runs the newer containerd."""
+def mounted_below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a directory with a file system mounted at its `below`."""
+    directory = tmp_path_factory.mktemp("mounted")
+    (directory / "below").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory / "below"], check=True)
+    yield directory
+    subprocess.run(["umount", directory / "below"], check=True)
+
+
+@pytest.fixture(scope="module")
+def module_agent(agent_hosts: Hosts, mounted_below: Path) -> Iterator[AgentUnderTest]:
+    """Give an agent that runs the newer containerd.
+
+    `mounted_below` comes before it: a containerd in a mount namespace of its own sees no later mounts of the machine.
+    """
     with agent_at_rest(net_namespace=agent_hosts.node) as agent:
         agent.programs = runtime_directory("2")
         agent.root.chmod(0o711)  # as /var/lib/podstead is: what is in a user namespace must pass it
@@ -95,7 +110,7 @@ def test_pods_with_user_namespaces_are_nobody_on_the_node(agent: AgentUnderTest,
     assert pod["status"]["podIP"]
 
     agent.restart()
-    agent.exec("one", "sh", "-c", "kill 1")
+    os.kill(agent.pid_of(agent.container_id("one")), signal.SIGKILL)
     again = agent.wait_pod(
         "one", lambda p: container_status(p)["restartCount"] == 1 and container_status(p)["ready"], 20
     )
@@ -145,23 +160,16 @@ def test_images_are_volumes(agent: AgentUnderTest) -> None:
         assert "mounts whole images only" in said[0]["message"]
 
 
-def test_recursive_read_only_reaches_what_is_mounted_below(agent: AgentUnderTest, tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "below"], check=True)
-    try:
-        mounts = [
-            {"name": "v", "mountPath": f"/{value.lower()}", "readOnly": True, "recursiveReadOnly": value}
-            for value in ("Enabled", "IfPossible", "Disabled")
-        ]
-        volumes = [{"name": "v", "hostPath": {"path": str(tmp_path)}}]
-        agent.write("rro.yaml", manifest("rro", container={"volumeMounts": mounts}, volumes=volumes))
-        agent.wait_running("rro", 30)
-        script = "for m in enabled ifpossible disabled; do touch /$m/below/file 2>/dev/null && echo $m; done; true"
-        assert agent.exec("rro", "sh", "-c", script).split() == ["disabled"]
-        agent.remove("rro.yaml")
-        agent.wait_gone("rro")
-    finally:
-        subprocess.run(["umount", tmp_path / "below"], check=True)
+def test_recursive_read_only_reaches_what_is_mounted_below(agent: AgentUnderTest, mounted_below: Path) -> None:
+    mounts = [
+        {"name": "v", "mountPath": f"/{value.lower()}", "readOnly": True, "recursiveReadOnly": value}
+        for value in ("Enabled", "IfPossible", "Disabled")
+    ]
+    volumes = [{"name": "v", "hostPath": {"path": str(mounted_below)}}]
+    agent.write("rro.yaml", manifest("rro", container={"volumeMounts": mounts}, volumes=volumes))
+    agent.wait_running("rro", 30)
+    script = "for m in enabled ifpossible disabled; do touch /$m/below/file 2>/dev/null && echo $m; done; true"
+    assert agent.exec("rro", "sh", "-c", script).split() == ["disabled"]
 
 
 def test_an_upgrade_of_containerd_leaves_pods_running(resting_agent: AgentUnderTest) -> None:
@@ -185,7 +193,7 @@ def test_an_upgrade_of_containerd_leaves_pods_running(resting_agent: AgentUnderT
     assert agent.runtime_version() >= (2, 0)
     assert {name: agent.container_id(name) for name in before} == before
     assert {name: agent.pid_of(container) for name, container in before.items()} == pids
-    agent.exec("own", "sh", "-c", "kill 1")
+    os.kill(pids["own"], signal.SIGKILL)
     again = agent.wait_pod(
         "own", lambda p: container_status(p)["restartCount"] == 1 and container_status(p)["ready"], 20
     )
