@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from podstead.clock import SystemClock
+from podstead.config import Registry
 from podstead.containerd.oci_image import ImageFile
 from podstead.reconcile.inputs import PAUSE_SECONDS
 from tests.support.agent import agent_under_test, with_objects
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from podstead.config import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 
@@ -31,10 +34,16 @@ ASKS = {"podstead.io/restart-on-change": "true"}
 REGISTRY_PORT = 5011
 
 
+def set_up(settings: Settings) -> Settings:
+    """Return settings with objects, and with what containerd 2 must be told of a registry in plain HTTP."""
+    registry = Registry(host=f"127.0.0.1:{REGISTRY_PORT}", plain_http=True)
+    return replace(with_objects(settings), images=replace(settings.images, registries=(registry,)))
+
+
 @pytest.fixture(scope="module")
 def module_agent(agent_hosts: Hosts) -> Iterator[AgentUnderTest]:
     """An agent with an objects directory."""
-    with agent_under_test(net_namespace=agent_hosts.node, changed=with_objects) as running:
+    with agent_under_test(net_namespace=agent_hosts.node, changed=set_up) as running:
         yield running
 
 

@@ -24,6 +24,8 @@ _DENIED = re.compile(
 )
 _ABSENT = re.compile(r"not found|manifest unknown|name unknown|no match for platform|\b404\b", re.IGNORECASE)
 _LIMITED = re.compile(r"\b429\b|toomanyrequests|rate limit", re.IGNORECASE)
+_PLAIN = re.compile(r"does not look like a TLS handshake|server gave HTTP response")
+"""Go's words for an answer in plain HTTP. containerd 2 no longer tries that by itself with registries of this machine."""
 _UNREACHABLE = re.compile(
     r"connection refused|no such host|i/o timeout|network is unreachable|no route to host|dial tcp|deadline exceeded|"
     r"connection reset|TLS handshake|x509|tls:|server gave HTTP response|\bEOF\b|\b50[0-9]\b|temporary failure",
@@ -71,6 +73,11 @@ def _meaning(fault: RuntimeFault, words: str, *, authenticated: bool) -> tuple[s
         return "RegistryUnavailable", "the registry limits anonymous pulls: wait, log in, or set a mirror"
     if isinstance(fault, NotFoundFault):
         return "ErrImagePull", _NO_SUCH_IMAGE
+    if _PLAIN.search(words):
+        return "RegistryUnavailable", (
+            "the registry speaks plain HTTP, and was asked for HTTPS: "
+            "set plainHTTP: true for it under registries in the agent's configuration"
+        )
     if _UNREACHABLE.search(words) or isinstance(fault, DeadlineFault):
         return "RegistryUnavailable", (
             "the registry cannot be reached: check name, network, proxy and CA, set a mirror under registries, "

@@ -186,6 +186,12 @@ async def test_refusals(image: str, policy: str, reason: str, word: str) -> None
             "name",
         ),
         ("unexpected status 429 Too Many Requests: toomanyrequests", "RegistryUnavailable", "docker.io", "limits"),
+        (
+            'Head "https://127.0.0.1:5011/v2/x": tls: first record does not look like a TLS handshake',
+            "RegistryUnavailable",
+            "127.0.0.1:5011",
+            "plainHTTP: true",
+        ),
         ("x509: certificate signed by unknown authority", "RegistryUnavailable", "docker.io", "CA"),
         ("no match for platform in manifest", "ErrImagePull", "docker.io", "platform"),
         ("disk on fire", "ErrImagePull", "docker.io", "disk on fire"),
