@@ -26,7 +26,7 @@ uninstall: ## remove what `make run` made; packages stay
 
 # The real ring and machines are a process's each, one test after another; the others share what is left.
 test: setup-vm lint ## everything: linters, types, import contracts, all rings with real containerd; of test-vm a short form
-	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -n 3 --short-vm
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -n 2 --short-vm
 
 shake: setup ## the functional and the real ring in a random order beside a busy loop a core (SEED=N: that order; RING=path)
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 tools/shake $(or $(RING),tests/functional tests/real) $(if $(SEED),--randomly-seed=$(SEED))

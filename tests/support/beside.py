@@ -1,5 +1,6 @@
 """How pytest-xdist shares the tests out (`make test`): a heavy ring is one process's, the others take file after file.
 
+What boots machines and builds packages begins; the real ring comes last, when nothing else is left that could slow it.
 By the paths and names of tests, not by marks: pytest-xdist 3.8 knows its own groups no more under pytest 9.2, and a
 scheduler sees nothing but names.
 """
@@ -15,15 +16,16 @@ from tests.support.vm.recipe import NAMES
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-HEAVY = ("package", *NAMES, "real")
-"""The package, a release's machines, the real ring: their tests share what takes long to make. The last begins first."""
+REAL = "real"
+HEAVY = ("package", *NAMES)
+"""The package, a release's machines: their tests share what takes long to make. The last begins first."""
 
 
 def share_of(test: str) -> str:
     """Return what a test, named by its node id, must stay together with: its ring, its release or its file."""
     file, _, name = test.partition("::")
     if test.startswith("tests/real/") or (test.startswith("tests/contract/") and "[containerd" in name):
-        return "real"
+        return REAL
     if test.startswith("tests/package/"):
         return "package"
     if test.startswith("tests/vm/"):
@@ -32,7 +34,7 @@ def share_of(test: str) -> str:
 
 
 class RingScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Gives what is heavy to a process each, whole and in order, and files to whoever is free."""
+    """Gives what is heavy to a process each, whole and in order, and files to whoever is free; the real ring last."""
 
     def _split_scope(self, nodeid: str) -> str:
         return share_of(nodeid)
@@ -41,4 +43,6 @@ class RingScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no ty
         for share in HEAVY:
             if share in self.workqueue:
                 self.workqueue.move_to_end(share, last=False)
+        if REAL in self.workqueue:
+            self.workqueue.move_to_end(REAL)
         super()._assign_work_unit(node)
