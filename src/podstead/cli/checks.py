@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
+CGROUP_DRIVERS = ("systemd", "cgroupfs")
+"""Who makes pods' cgroups."""
+
 
 def ip_reason(text: str) -> str | None:
     """Return why a text is not an IP address."""
@@ -31,7 +34,7 @@ def ipv4_range_reason(text: str) -> str | None:
 
 def driver_reason(text: str) -> str | None:
     """Return why a text is not a cgroup driver."""
-    return None if text in {"systemd", "cgroupfs"} else "must be systemd or cgroupfs"
+    return None if text in CGROUP_DRIVERS else f"must be {' or '.join(CGROUP_DRIVERS)}"
 
 
 def registry_host_reason(text: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from podstead.cli.checks import CGROUP_DRIVERS
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.own_configuration import OCI_RUNTIMES
@@ -58,7 +59,7 @@ FILE_FLAGS = frozenset(
     {"pod-manifest-path", "config", "podstead-config", "resolv-conf", "socket", "container-runtime-endpoint"}
 )
 DIRECTORY_FLAGS = frozenset({"objects-dir", "seccomp-profile-root", "root-dir"})
-CHOICES = {"oci-runtime": OCI_RUNTIMES}
+CHOICES = {"oci-runtime": OCI_RUNTIMES, "cgroup-driver": CGROUP_DRIVERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
