@@ -39,12 +39,13 @@ test-real: setup ## the whole real ring on CONTAINERD=1.6, 1.7 or 2 and OCI=crun
 
 # What differs between runtimes most: every call, the kernel's view of containers, volumes, restarts of containerd.
 RUNTIMES := 1.6/runc 1.6/crun 1.7/runc 1.7/crun 2/runc 2/crun
-ROUTINE := tests/contract $(addprefix tests/real/test_,cri_fields.py cri_restart.py private_containerd.py agent_life.py agent_security.py agent_newer_runtime.py agent_volumes.py)
+ROUTINE := tests/contract tests/real/test_cri_fields.py tests/real/test_cri_restart.py tests/real/test_private_containerd.py tests/real/test_agent_life.py tests/real/test_agent_newer_runtime.py tests/real/test_agent_security.py tests/real/test_agent_volumes.py
 test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, each with runc and crun (a quarter of an hour)
 	@for pair in $(RUNTIMES); do \
 	  echo "== containerd $${pair%/*}, $${pair#*/}"; \
-	  $(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -q -m real $(ROUTINE) --containerd=$${pair%/*} --oci=$${pair#*/} || exit 1; \
+	  $(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -q -m real $(ROUTINE) --containerd=$${pair%/*} --oci=$${pair#*/} --record-support || exit 1; \
 	done
+	@$(MAKE) --no-print-directory generate
 
 test-vm: setup-vm ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -v -p no:randomly -n 2 $(if $(K),-k '$(K)',--record-support)

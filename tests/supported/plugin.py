@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parents[1]
 RINGS = MappingProxyType({"real": ("real", "contract"), "vm": ("vm",)})
 """Ring to the directories of its tests. Of tests/contract only those count that are marked `real`."""
+PART = "part"
+"""The ring's name of `make test-runtimes`, which runs these files of the real ring whole:"""
+ROUTINE = (
+    *(f"contract/test_{name}.py" for name in ("containers", "events", "images", "sandboxes")),
+    *(f"real/test_{name}.py" for name in ("cri_fields", "cri_restart", "private_containerd")),
+    *(f"real/test_agent_{name}.py" for name in ("life", "newer_runtime", "security", "volumes")),
+)
 PROPERTY = "environment"
 SEVERITY = ("passed", "skipped", "failed")
 
@@ -49,8 +56,11 @@ class SupportRecorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what is to run, and of which rings that is only a part."""
-        self._wanted = {item.nodeid: ring for item in session.items if (ring := ring_of(item))}
-        self._note_partial({item.path for item in session.items})
+        files = {item.path for item in session.items}
+        routine = files == {TESTS / name for name in ROUTINE}
+        names = {"real": PART} if routine and "real" not in self._partial else {}
+        self._wanted = {item.nodeid: names.get(ring, ring) for item in session.items if (ring := ring_of(item))}
+        self._note_partial(files)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
@@ -84,7 +94,7 @@ class SupportRecorder:
             for name, value in report.user_properties
             if name == PROPERTY and isinstance(value, dict)
         }
-        self._environments[report.nodeid] |= named or ({self._here()} if ring == "real" else set())
+        self._environments[report.nodeid] |= named or ({self._here()} if ring in {"real", PART} else set())
 
     def pytest_sessionfinish(self) -> None:
         """Write the records."""

@@ -20,7 +20,7 @@ class Record:
 
     environment: Environment
     ring: str
-    """A key of `plugin.RINGS`."""
+    """A key of `plugin.RINGS`, or `plugin.PART`."""
     passed: int
     failed: int
     left_out: int

@@ -110,6 +110,16 @@ def test_each_ring_and_environment_has_a_record(run: Run) -> None:
     assert [record.path.is_file() for record in found] == [True] * 3
 
 
+def test_the_files_of_make_test_runtimes_are_a_ring_of_their_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, contract, *_ = run.items
+    real.path.with_name("test_two.py").touch()
+    monkeypatch.setattr(plugin, "ROUTINE", ("real/test_one.py", "contract/test_one.py"))
+    run.collect([real, contract], [Item(contract.path, real=False)])
+    for item in (real, contract):
+        run.report(item, "passed")
+    assert run.counts() == {("part", "Debian 12"): (2, 0, 0)}
+
+
 @pytest.mark.parametrize("lost", ["a module", "a test", "the end"])
 def test_a_part_of_a_ring_is_no_record(run: Run, lost: str) -> None:
     real, contract, guest, _ = run.items

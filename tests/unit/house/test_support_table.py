@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.supported.environment import Environment, parse_facts
-from tests.supported.plugin import RINGS
+from tests.supported.plugin import PART, RINGS, ROUTINE
 from tests.supported.records import DIRECTORY, Record, read_records
 from tests.supported.table import BEGIN, END, put_into, render
 from tests.supported.table import RINGS as TOLD
@@ -56,6 +56,21 @@ def test_a_record_is_one_cell_with_its_versions_and_counts() -> None:
     assert all(TOLD[ring] in table for ring in RINGS)
 
 
+def test_a_part_of_the_real_ring_counts_where_the_whole_did_not_run() -> None:
+    part = replace(REAL, ring="part", passed=3)
+    assert row(render((part,)), "containerd 1.6.20, runc 1.1.5")[2] == "*part*: 3 passed"
+    assert TOLD["part"] in render((part,))
+    assert row(render((part, REAL)), "containerd 1.6.20, runc 1.1.5")[2] == "*real*: 7 passed"
+
+
+def test_make_runs_the_part_that_a_record_is_of() -> None:
+    makefile = (DIRECTORY.parents[1] / "Makefile").read_text(encoding="utf-8")
+    (line,) = (line for line in makefile.splitlines() if line.startswith("ROUTINE :="))
+    words = {word.removeprefix("tests/") for word in line.split()[2:]}
+    contract = {f"contract/{path.name}" for path in (DIRECTORY.parents[1] / "tests" / "contract").glob("test_*.py")}
+    assert {"contract", *ROUTINE} == words | contract
+
+
 def test_what_was_run_beside_the_wanted_has_its_own_row_and_column() -> None:
     other = replace(
         HERE, system="Ubuntu 24.04", runtime="CRI-O", runtime_version="1.31.2", oci="crun", oci_version="1.14"
@@ -95,5 +110,5 @@ crun=crun version 1.21
 def test_every_record_lies_where_a_newer_run_replaces_it() -> None:
     records = read_records()
     assert sorted(record.path for record in records) == sorted(DIRECTORY.glob("*.json"))
-    assert {record.ring for record in records} <= RINGS.keys()
+    assert {record.ring for record in records} <= {*RINGS, PART}
     assert REAL.path.name == "debian-12_cgroup-v2_systemd-init_containerd-1.6_runc_real.json"
