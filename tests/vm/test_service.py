@@ -11,9 +11,12 @@ from tests.support.manifests import container_status, is_running, manifest
 from tests.support.vm.node import MANIFESTS, install_podstead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.vm.node import GuestNode
 
 DROP_INS = "/etc/systemd/system/podstead.service.d"
+OPTIONS = "/etc/podstead/podstead.conf"
 OTHER = "/opt/staticpod"
 WATCHDOG_SECONDS = 25
 """For the test; an emulated processor needs some seconds for what the agent does in a blink."""
@@ -79,6 +82,16 @@ def wait_agent(node: GuestNode, before: str) -> None:
     )
     node.machine.wait("systemctl is-active podstead", seconds=180, until=lambda state: state.strip() == "active")
     node.wait_ready()
+
+
+@pytest.fixture(autouse=True)
+def as_installed(installed_node: GuestNode) -> Iterator[None]:
+    """Bring the service back to what install made of it, also where a test has failed between two changes."""
+    machine, usual = installed_node.machine, installed_node.machine.get(OPTIONS)
+    yield
+    if machine.get(OPTIONS) != usual or machine.run(f"test -d {DROP_INS}").rc == 0:
+        machine.put(OPTIONS, usual)
+        machine.do(f"rm -rf {DROP_INS} {OTHER} && systemctl daemon-reload && systemctl restart podstead", seconds=180)
 
 
 @pytest.mark.short
@@ -172,7 +185,7 @@ def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> Non
     node.machine.do(f"mv {OTHER}/*.yaml {MANIFESTS}/ && rm -r {DROP_INS} {MANIFESTS}/left.yaml")
     # The article's other way: the options file. Its lines end with backslashes, and it wins over the unit's default.
     options = f'PODSTEAD_OPTS="--v=2 \\\n--node-labels=tier=db \\\n--pod-manifest-path={MANIFESTS}"\n'
-    node.machine.put("/etc/podstead/podstead.conf", options)
+    node.machine.put(OPTIONS, options)
     node.machine.do("systemctl daemon-reload && systemctl restart podstead", seconds=180)
     node.wait_ready()
     same(node, moved, "moved")
@@ -181,15 +194,15 @@ def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> Non
 
 def test_a_wrong_option_fails_at_once_and_says_so(node: GuestNode) -> None:
     identifier = running(node)
-    before = node.machine.get("/etc/podstead/podstead.conf")
-    node.machine.put("/etc/podstead/podstead.conf", 'PODSTEAD_OPTS="--pod-manifest-pth=/x"\n')
+    before = node.machine.get(OPTIONS)
+    node.machine.put(OPTIONS, 'PODSTEAD_OPTS="--pod-manifest-pth=/x"\n')
     assert node.machine.run("systemctl restart podstead", seconds=180).rc != 0
     assert shown(node, "podstead", "ActiveState") == "failed"
     refused = node.machine.run("podstead status")
     assert "journalctl -u podstead" in refused.stderr
     errors = node.machine.do("journalctl -u podstead -p err -o cat --no-pager -n 5")
     assert "unknown flag '--pod-manifest-pth': did you mean --pod-manifest-path?" in errors
-    node.machine.put("/etc/podstead/podstead.conf", before)
+    node.machine.put(OPTIONS, before)
     node.machine.do("systemctl start podstead", seconds=180)
     node.wait_ready()
     same(node, identifier)
