@@ -2,12 +2,12 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: deb help setup setup-vm run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: deb help setup setup-tests run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
-setup-vm:
-	@tools/setup --vm
+setup-tests:
+	@tools/setup --tests
 
 setup: ## install what is missing: system packages and .venv from the lock file
 	@tools/setup
@@ -24,8 +24,8 @@ stop: ## end what `make run` started, pods included; data stays
 uninstall: ## remove what `make run` made; packages stay
 	@$(SUDO) $(PY) -m demo uninstall
 
-# The real ring and machines are a process's each, one test after another; the others share what is left.
-test: setup-vm lint ## everything: linters, types, import contracts, all rings with real containerd; of test-vm a short form
+# Machines and the package first, beside the fast rings; the real ring last and alone (tests/support/beside.py).
+test: setup-tests lint ## everything: linters, types, import contracts, all rings with real containerd; of test-vm a short form
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -n 2 --short-vm
 
 shake: setup ## the functional and the real ring in a random order beside a busy loop a core (SEED=N: that order; RING=path)
@@ -47,7 +47,7 @@ test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, ea
 	done
 	@$(MAKE) --no-print-directory generate
 
-test-vm: setup-vm ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
+test-vm: setup-tests ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -v -p no:randomly -n 2 $(if $(K),-k '$(K)',--record-support)
 	@$(if $(K),true,$(MAKE) --no-print-directory test-runtimes)
 

@@ -50,7 +50,7 @@ def missing_for_vm() -> str:
         return "it needs root"
     for program, package in ((PROGRAM, "qemu-system-x86"), ("qemu-img", "qemu-utils"), ("mmdebstrap", "mmdebstrap")):
         if shutil.which(program) is None:
-            return f"the Debian package '{package}' is missing: tools/setup --vm"
+            return f"the Debian package '{package}' is missing: tools/setup --tests"
     return ""
 
 
