@@ -107,9 +107,9 @@ def verdict(row: Row, results: Results) -> tuple[str, bool | None]:
         return f"≤ {row.most:g} {row.unit}", None if ours is None else ours <= row.most
     if row.beyond:
         others = [(results.median(row.key, other), more) for other, more in row.beyond]
-        known = [there + more for there, more in others if there is not None]
+        met = [None if ours is None or there is None else ours <= there + more for there, more in others]
         said = ", ".join(f"{other} + {more:g} {row.unit}" if more else other for other, more in row.beyond)
-        return f"≤ {said}", None if ours is None or not known else ours <= min(known)
+        return f"≤ {said}", False if False in met else None if None in met else True
     return "", None
 
 
