@@ -1,0 +1,164 @@
+"""Pods' cgroups on machines with systemd and cgroup v2: what the kernel holds (docs/cgroups.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.support.manifests import OBEYING, container_status, is_running, manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.vm.node import GuestNode
+
+CGROUPS = "/sys/fs/cgroup"
+MEBI = 1 << 20
+FILES = ("cpu.weight", "cpu.max", "memory.max", "pids.max")
+"""What every pod and container is held by."""
+CONTAINER_FILES = ("memory.swap.max", "memory.oom.group", "hugetlb.2MB.max")
+"""What is given to containers alone."""
+SCRIPT = f"""\
+import glob, json, os
+found = {{}}
+for top in glob.glob("{CGROUPS}/podstead*"):
+    for directory, _, files in os.walk(top):
+        names = set(files).intersection({(*FILES, *CONTAINER_FILES, "cgroup.procs")!r})
+        found[directory[{len(CGROUPS)}:]] = {{
+            name: open(os.path.join(directory, name)).read().split("\\n")[0] for name in names
+        }}
+print(json.dumps(found))
+"""
+
+
+def limited(cpu: str, memory: str, requests: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return what a container is limited to, and what it requests where that is less."""
+    wanted: dict[str, Any] = {"limits": {"cpu": cpu, "memory": memory}}
+    return {"resources": {**wanted, **({"requests": requests} if requests else {})}}
+
+
+PODS = {
+    "guaranteed": limited("200m", "64Mi"),
+    "burstable": limited("905m", "96Mi", {"cpu": "300m", "memory": "32Mi"}),
+    "effort": {},
+}
+EXPECTED = {
+    "guaranteed": ("8", "20000 100000", str(64 * MEBI)),
+    "burstable": ("12", "91000 100000", str(96 * MEBI)),
+    "effort": ("1", "max 100000", "max"),
+}
+"""cpu.weight, cpu.max and memory.max of the pod; systemd keeps a quota in whole percent of a core, rounded up."""
+
+
+def read_all(node: GuestNode) -> dict[str, dict[str, str]]:
+    """Return the files of every cgroup of ours, by its path."""
+    node.machine.put("/root/cgroups.py", SCRIPT)
+    found: dict[str, dict[str, str]] = json.loads(node.machine.do("python3 /root/cgroups.py"))
+    return found
+
+
+def of_pod(node: GuestNode, name: str) -> dict[str, dict[str, str]]:
+    """Return the pod's own cgroup, under an empty path, and those in it."""
+    uid = node.pod(name)["metadata"]["annotations"]["kubernetes.io/config.hash"]
+    marks = (f"pod{uid}", f"pod{uid.replace('-', '_')}.slice")
+    found = {}
+    for path, files in read_all(node).items():
+        for mark in marks:
+            _, met, tail = path.partition(mark)
+            if met and (not tail or tail.startswith("/")):
+                found[tail] = files
+    assert "" in found, f"{name} has no cgroup"
+    return found
+
+
+def of_container(node: GuestNode, name: str) -> dict[str, str]:
+    """Return the cgroup that the container's processes are in."""
+    identifier = container_status(node.pod(name))["containerID"].rpartition("/")[2]
+    (found,) = [one for path, one in of_pod(node, name).items() if identifier in path and one["cgroup.procs"]]
+    return found
+
+
+def deploy(node: GuestNode) -> None:
+    for name, wanted in PODS.items():
+        node.deploy(name, manifest(name, container=wanted))
+    for name in PODS:
+        node.wait_pod(name, is_running)
+
+
+def check_values(node: GuestNode, expected: dict[str, tuple[str, str, str]]) -> None:
+    for name, (weight, quota, memory) in expected.items():
+        pod, container = of_pod(node, name)[""], of_container(node, name)
+        assert [pod[file] for file in FILES] == [weight, quota, memory, "max"], name
+        assert container["memory.max"] == memory
+        assert {file: container[file] for file in CONTAINER_FILES} == {
+            "memory.swap.max": "0",
+            "memory.oom.group": "1",
+            "hugetlb.2MB.max": "0",
+        }
+
+
+def test_systemd_makes_and_keeps_pods_cgroups(node: GuestNode) -> None:
+    deploy(node)
+    tops = {path.split("/")[1] for path in read_all(node)}
+    assert len(tops) == 1
+    (top,) = tops
+    assert top.startswith("podstead_")
+    assert top.endswith(".slice")
+    check_values(node, EXPECTED)
+    unit = top.removesuffix(".slice")
+    classes = {path.rpartition("/")[2]: files for path, files in read_all(node).items()}
+    # Together they weigh what the one pod does, and BestEffort pods the least.
+    assert classes[f"{unit}-burstable.slice"]["cpu.weight"] == EXPECTED["burstable"][0]
+    assert classes[f"{unit}-besteffort.slice"]["cpu.weight"] == "1"
+    assert classes[top]["cpu.weight"] == "100"
+    node.machine.do("systemctl daemon-reload")
+    check_values(node, EXPECTED)
+    # A pod that goes takes its slice with it.
+    node.withdraw("guaranteed")
+    node.wait(
+        lambda: len(node.machine.do("systemctl list-units --no-legend '*-pod*.slice'").splitlines()) == 2,
+        "the slice of the pod is still there",
+    )
+
+
+def test_resources_change_in_a_running_container(node: GuestNode) -> None:
+    node.deploy("resized", manifest("resized", container=limited("100m", "48Mi")))
+    node.wait_pod("resized", is_running)
+    before = of_container(node, "resized")
+    node.deploy("resized", manifest("resized", container=limited("250m", "80Mi")))
+    node.wait(lambda: of_pod(node, "resized")[""]["cpu.max"] == "25000 100000", "the pod's quota is the old one")
+    node.wait(lambda: of_container(node, "resized")["cpu.max"] == "25000 100000", "the container's is the old one")
+    after = of_container(node, "resized")
+    assert after["cgroup.procs"] == before["cgroup.procs"]
+    assert (after["memory.max"], after["cpu.weight"], after["memory.swap.max"]) == (str(80 * MEBI), "10", "0")
+    assert of_pod(node, "resized")[""]["memory.max"] == str(80 * MEBI)
+    assert container_status(node.pod("resized"))["restartCount"] == 0
+
+
+def last_end(pod: dict[str, Any]) -> tuple[int, str]:
+    ended = container_status(pod).get("lastState", {}).get("terminated", {})
+    return ended.get("exitCode", 0), ended.get("reason", "")
+
+
+def test_a_container_that_runs_out_of_memory_is_killed_as_a_whole_and_says_so(node: GuestNode) -> None:
+    # The child eats, and the shell would live on.
+    eating = f"sleep 3; dd if=/dev/zero of=/dev/null bs=200M count=1; {OBEYING}"
+    container = {"command": ["sh", "-c", eating], **limited("100m", "48Mi")}
+    node.deploy("hungry", manifest("hungry", container=container))
+
+    def killed(times: int) -> Callable[[dict[str, Any]], bool]:
+        def ended(pod: dict[str, Any]) -> bool:
+            for status in pod.get("status", {}).get("containerStatuses", []):
+                why = status["state"].get("terminated") or status.get("lastState", {}).get("terminated", {})
+                if status["restartCount"] >= times and why.get("reason") == "OOMKilled":
+                    return True
+            return False
+
+        return ended
+
+    # More than once: the runtime misses some, and each has to be told.
+    for times in (1, 2):
+        node.wait_pod("hungry", killed(times))
+    node.wait_pod("hungry", lambda pod: last_end(pod) == (137, "OOMKilled"))
+    told = node.podstead("get events -A")
+    assert "Container main was killed because memory ran out: its memory limit is 48Mi" in told
