@@ -111,17 +111,19 @@ class Installation:
         )
         yield from self._placing.put(directories, files)
 
-    def take(self) -> Iterator[Placed]:
-        """Remove what is still as it was put, and the link that enabled it."""
+    def take(self, *, edited: bool = False) -> Iterator[Placed]:
+        """Remove what is still as it was put, with `edited` all that was put, and the link that enabled it."""
         link = self._placing.real(UNITS / "multi-user.target.wants" / AGENT_UNIT)
         if not (self._asked.dry or self.packaged) and link.is_symlink():
             link.unlink()
-        yield from self._placing.take()
+        yield from self._placing.take(edited=edited)
 
-    def told(self, placed: Placed) -> str:
-        """Return the line about a file."""
+    def told(self, placed: Placed, *, taking: bool = False) -> str:
+        """Return the line about a file that was to be put, or taken away."""
         path, would = placed.path, "would be " if self._asked.dry else ""
         match placed.outcome:
+            case Outcome.KEPT if taking:
+                return f"kept       {path}: it was edited; remove it by hand, or say uninstall --purge"
             case Outcome.KEPT if path == OPTIONS_FILE:
                 more = (
                     f": it was edited; write {shlex.join(self._asked.options)} into it" if self._asked.options else ""

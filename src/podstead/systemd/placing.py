@@ -79,20 +79,25 @@ class Placing:
 
     def put(self, directories: Sequence[Directory], files: Mapping[Path, str]) -> Iterator[Placed]:
         """Make what is missing and update what nobody edited; raises OperatorError."""
-        for directory in directories:
-            yield self._make(directory)
-        for path, text in files.items():
-            yield self._write(path, text)
-        self._save()
+        try:
+            for directory in directories:
+                yield self._make(directory)
+            for path, text in files.items():
+                yield self._write(path, text)
+        finally:
+            self._save()  # also where one could not be written: the others are ours to update and to take away
 
-    def take(self) -> Iterator[Placed]:
-        """Remove what is as it was put: files first, then directories that are empty by then; raises OperatorError."""
+    def take(self, *, edited: bool = False) -> Iterator[Placed]:
+        """Remove what is as it was put: files first, then directories that are empty by then; raises OperatorError.
+
+        With `edited` files go too that were changed since.
+        """
         for name, digest in list(self._known.files.items()):
             path, found = Path(name), self._digest(Path(name))
             if found is None:
                 del self._known.files[name]
                 continue
-            if found != digest:
+            if found != digest and not edited:
                 yield Placed(path=path, outcome=Outcome.KEPT)
                 continue
             if not self.dry:
@@ -131,7 +136,7 @@ class Placing:
         data = text.encode()
         digest, found = hashlib.sha256(data).hexdigest(), self._digest(path)
         if found == digest:
-            self._known.files.setdefault(str(path), digest)
+            self._known.files[str(path)] = digest  # the record is older where a crash came between file and record
             return Placed(path=path, outcome=Outcome.UNCHANGED)
         if found is not None and found != self._known.files.get(str(path)):
             return Placed(path=path, outcome=Outcome.KEPT)

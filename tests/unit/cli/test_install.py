@@ -108,6 +108,16 @@ def test_uninstall_leaves_nothing_of_install(tmp_path: Path, typed: Callable[...
     assert [path for path in tmp_path.rglob("*") if not path.is_dir() or path.is_symlink()] == []
 
 
+def test_an_edited_unit_stays_unless_it_is_purged(tmp_path: Path, typed: Callable[..., Result]) -> None:
+    typed("install", f"--root={tmp_path}")
+    (tmp_path / UNIT).write_text("[Service]\nExecStart=/bin/true\n")
+    said = typed("uninstall", f"--root={tmp_path}").out
+    assert "kept       /etc/systemd/system/podstead.service: it was edited; remove it by hand, or say uninstall" in said
+    assert (tmp_path / UNIT).exists()
+    typed("uninstall", "--purge", f"--root={tmp_path}")
+    assert not (tmp_path / UNIT).exists()
+
+
 def test_purge_takes_what_is_ours_and_no_pod_s_data(tmp_path: Path, typed: Callable[..., Result]) -> None:
     typed("install", f"--root={tmp_path}")
     ours, others = "0d2b1c4e", "deadbeef"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podstead.errors import OperatorError
 from podstead.systemd.placing import Directory, Outcome, Placed, Placing
 
 UNIT = Path("/etc/systemd/system/a.service")
@@ -46,6 +47,27 @@ def test_what_an_operator_edited_is_kept_by_both(tmp_path: Path) -> None:
     assert taken["podstead.conf"] is Outcome.KEPT
     assert taken["a.service"] is Outcome.REMOVED
     assert edited.read_text() == "mine"
+
+
+def test_what_was_edited_goes_where_that_is_asked_for(tmp_path: Path) -> None:
+    put(tmp_path, "v1")
+    (tmp_path / "etc/systemd/system/a.service").write_text("mine")
+    assert told(list(Placing(root=tmp_path).take(edited=True)))["a.service"] is Outcome.REMOVED
+    assert not (tmp_path / "etc/systemd/system/a.service").exists()
+
+
+def test_a_crash_between_a_file_and_its_record_makes_it_nobody_else_s(tmp_path: Path) -> None:
+    put(tmp_path, "v1")
+    (tmp_path / "etc/systemd/system/a.service").write_text("v2")  # the record is still that of v1
+    assert put(tmp_path, "v2")["a.service"] is Outcome.UNCHANGED
+    assert put(tmp_path, "v3")["a.service"] is Outcome.UPDATED
+
+
+def test_what_was_made_before_a_failure_is_known_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "etc/podstead/podstead.conf").mkdir(parents=True)
+    with pytest.raises(OperatorError, match=r"podstead\.conf"):
+        put(tmp_path, "v1")
+    assert told(list(Placing(root=tmp_path).take()))["a.service"] is Outcome.REMOVED
 
 
 def test_a_file_of_somebody_else_is_kept(tmp_path: Path) -> None:

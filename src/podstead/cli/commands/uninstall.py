@@ -43,8 +43,8 @@ def run(given: Given, endpoint: Endpoint) -> int:
     if live:
         _stop(endpoint, keep=keep, sure=given.has("yes"), purging=given.has("purge"))
     installation = Installation(own_programs(sys.argv[0], lasting=False), Asked(root=root, dry=dry))
-    for placed in installation.take():
-        say(printable(installation.told(placed)))
+    for placed in installation.take(edited=given.has("purge")):
+        say(printable(installation.told(placed, taking=True)))
     if given.has("purge"):
         for line in purge(paths_for(None), (OPTIONS_FILE.parent, *_drop_ins()), root, dry=dry):
             say(printable(line))
