@@ -67,11 +67,11 @@ def options_text(options: Sequence[str] = DEFAULT_OPTIONS) -> str:
 
 def _option(option: str) -> str:
     """Return an option as a word within the quotes of the file: the file is read first, then the words are split."""
-    if any(not character.isprintable() or character in '"\\$`' for character in option):
+    if any(not character.isprintable() or character in "'\"\\$`" for character in option):
         raise OperatorError(
             f"the option {shlex.quote(option)} cannot be written into {OPTIONS_FILE}: use no quotes, $ or backslashes"
         )
-    return shlex.quote(option) if re.search(r"[\s']", option) else option
+    return shlex.quote(option) if re.search(r"\s", option) else option
 
 
 def _plain(path: Path) -> str:

@@ -107,7 +107,7 @@ def test_options_stand_one_a_line_as_in_the_article() -> None:
     assert text.endswith("PODSTEAD_OPTS=\"--pod-manifest-path=/opt/staticpod \\\n--v=2 \\\n'--node-labels=a=b c'\"\n")
 
 
-@pytest.mark.parametrize("option", ['--x="', "--x=$HOME", "--x=a\\b", "--x=a\nb", "--x=`id`"])
+@pytest.mark.parametrize("option", ['--x="', "--x='", "--x=it's it", "--x=$HOME", "--x=a\\b", "--x=a\nb", "--x=`id`"])
 def test_an_option_that_systemd_would_read_otherwise_is_refused(option: str) -> None:
     with pytest.raises(OperatorError, match="cannot be written into"):
         options_text((option,))
