@@ -39,6 +39,16 @@ def test_sign_and_verify(local: LocalShell, key: Path, tmp_path: Path) -> None:
     assert (unsigned.code, unsigned.out) == (1, f"{signers}: Unsigned: there is no {signers}.sig beside it\n")
 
 
+@pytest.mark.parametrize("arguments", [("gone.sig",), ("-s", "gone.sig", "web.yaml"), ("-r", "gone.sig", "web.yaml")])
+def test_a_file_that_was_named_and_is_not_there(
+    local: LocalShell, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = local("verify", "-f", str(key.with_name("signers")), *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert "cannot read gone.sig: No such file" in done.err
+
+
 def test_times_and_other_purposes(local: LocalShell, key: Path, tmp_path: Path) -> None:
     web, signers = tmp_path / "web.yaml", tmp_path / "signers"
     signers.write_text(f'ops valid-before="20270101Z" {key.with_suffix(".pub").read_text()}')

@@ -47,10 +47,10 @@ def _verified(word: str, given: Given, trust: Trust) -> Signed | Invalid | None:
     from podstead.signing.provenance import MANIFEST, verify
 
     content = _read(Path(word))
-    try:
-        signature = _read(Path(given.value("signature") or f"{word}{SUFFIX}"))
-    except FileNotFoundError:
+    beside = Path(f"{word}{SUFFIX}")
+    if not (named := given.value("signature")) and not beside.exists():
         return None
+    signature = _read(Path(named) if named else beside)
     namespace = given.value("signature-namespace", MANIFEST)
     return verify(content, signature, trust, namespace=namespace, principal=given.value("principal"))
 
@@ -120,10 +120,6 @@ def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CONTENT_BYTES + 1)
-    except FileNotFoundError as error:
-        if path.suffix == SUFFIX:
-            raise
-        raise OperatorError(f"cannot read {path}: {error.strerror}") from None
     except OSError as error:
         raise OperatorError(f"cannot read {path}: {error.strerror or error}") from None
     if len(data) > MAX_CONTENT_BYTES:
