@@ -77,6 +77,8 @@ class DelayLock:
         self._from = ""
         """The unique name of the logind that gave the lock."""
         self._preparing = False
+        self._signals = 0
+        """How often logind has said that a shutdown begins or is called off."""
         self._heard = asyncio.Event()
         self._asked = 0.0
         self._short = ""
@@ -143,6 +145,7 @@ class DelayLock:
             self._owner = owner
             self._heard.set()
         elif (preparing := preparation_of(signal, self._owner)) is not None:
+            self._signals += 1
             self._tell(preparing)
             self._heard.set()
 
@@ -160,8 +163,10 @@ class DelayLock:
             self.state = LockState(held=self._lock is not None, absent="logind does not run")
             return
         if self._owner != self._from:
-            owner = self._owner
-            self._tell(await manager.preparing())
+            owner, before = self._owner, self._signals
+            preparing = await manager.preparing()
+            if self._signals == before:  # else the answer is older than what was heard meanwhile
+                self._tell(preparing)
             if not self._preparing:
                 await self._take(manager)
             self._from, self._asked = owner, 0.0

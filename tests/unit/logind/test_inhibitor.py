@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from jeepney import DBusAddress, HeaderFields, new_signal
 
-from podstead.logind.bus import DAEMON
-from podstead.logind.manager import INTERFACE, PATH, PREPARE
+from podstead.logind.bus import DAEMON, Signal
+from podstead.logind.manager import INTERFACE, PATH, PREPARE, LoginManager
 from tests.simulators.login1 import BusDaemon, SimulatedLogin, _Served
 
 from .conftest import until
@@ -213,3 +213,21 @@ async def test_a_socket_without_a_daemon_is_told(directory: Path, kept: Kept) ->
 def test_where_there_is_no_bus_its_library_is_not_imported() -> None:
     code = "import sys, podstead.daemon.run; sys.exit('jeepney' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+async def test_an_answer_that_a_signal_has_overtaken_calls_nothing_off(kept: Kept) -> None:
+    lock, logind = kept.lock, ":1.5"
+
+    class Overtaken(LoginManager):
+        """Its answer is older than the signal that is read together with it."""
+
+        def __init__(self) -> None:
+            pass
+
+        async def preparing(self) -> bool:
+            lock._hear(Signal(sender=logind, path=PATH, interface=INTERFACE, member=PREPARE, body=(True,)))
+            return False
+
+    lock._owner = logind
+    await lock._settle(Overtaken())
+    assert kept.watcher.told == ["begins"]
