@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,8 @@ class CgroupTree:
         self.root = check_root(root)
         self.hierarchies = hierarchies
         self._slices: Slices | None = None
+        self._weighing = threading.Lock()
+        """Pods are made in several threads: a sum that one has read must not be written after a later one."""
         unified = hierarchies.unified
         if driver_of(root) is Driver.SYSTEMD and hierarchies.version == UNIFIED and unified is not None:
             self._slices = slices or SystemdSlices(unified.mount)
@@ -199,14 +202,15 @@ class CgroupTree:
         file = owner.mount / relative / name if owner is not None else None
         if file is None or not file.exists():
             return
-        weights = (_words(one / name) for one in file.parent.iterdir() if one.is_dir())
-        weight = min(most, sum(int(word) for words in weights for word in words)) or least_of(name)
-        if _words(file) == {str(weight)}:
-            return
-        if self._slices is not None:
-            self._slices.ensure(file.parent.name, (weight_property(weight),))
-        else:
-            self._write(file, str(weight))
+        with self._weighing:
+            weights = (_words(one / name) for one in file.parent.iterdir() if one.is_dir())
+            weight = min(most, sum(int(word) for words in weights for word in words)) or least_of(name)
+            if _words(file) == {str(weight)}:
+                return
+            if self._slices is not None:
+                self._slices.ensure(file.parent.name, (weight_property(weight),))
+            else:
+                self._write(file, str(weight))
 
     def _make(self, tree: Hierarchy, parts: list[str], properties: tuple[Property, ...]) -> None:
         directory = tree.mount

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,6 +90,34 @@ def test_classes_weigh_what_their_pods_do(machine: V2) -> None:
     again = CgroupTree(root, machine.hierarchies, machine.slices)  # another agent knows it from the kernel
     again.prepare(cpus=4)
     assert machine.read(classes["Burstable"], "cpu.weight") == str(20 + 39)
+
+
+def test_pods_that_are_made_at_once_are_all_weighed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = V2(tmp_path, "/podstead-x")
+    whole = qos_cgroup_path(machine.tree.root, "Burstable")
+    (tmp_path / whole.lstrip("/")).mkdir(parents=True)
+    (tmp_path / whole.lstrip("/") / "cgroup.controllers").write_text(CONTROLLERS)
+    machine.tree.prepare(cpus=4)
+    writing, second, write = Event(), Event(), machine.tree._write
+
+    def held_up(file: Path, text: str) -> None:
+        if file == machine.mount / whole.lstrip("/") / "cpu.weight" and not writing.is_set():
+            writing.set()
+            second.wait(0.3)  # by then the other pod would have been weighed
+        write(file, text)
+
+    monkeypatch.setattr(machine.tree, "_write", held_up)
+
+    def make(uid: str, milli_cpu: int) -> None:
+        machine.create(pod_cgroup_path(machine.tree.root, "Burstable", uid), values(milli_cpu))
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(make, "a", 500)
+        assert writing.wait(10)
+        make("b", 1000)
+        second.set()
+        first.result()
+    assert machine.read(whole, "cpu.weight") == str(20 + 39)
 
 
 def test_a_small_machines_pods_weigh_no_less_than_a_service(tmp_path: Path) -> None:
