@@ -47,7 +47,7 @@ def private_roots(root: str, wanted: str, say: Say | None = None) -> tuple[str, 
         _tell(say, DIFFERS, f"the cgroup driver is cgroupfs, not systemd as configured: {why_not}")
         wanted = ""
     usual = Driver(wanted) if wanted else Driver.CGROUPFS if why_not else Driver.SYSTEMD
-    busy = [one for one in both_roots(root) if CgroupTree(one, hierarchies).pids(one)]
+    busy = _busy(root, hierarchies)
     if busy and root_for(root, usual) not in busy:
         kept = driver_of(busy[0])
         text = (
@@ -57,6 +57,11 @@ def private_roots(root: str, wanted: str, say: Say | None = None) -> tuple[str, 
         return busy[0], ""
     fallback = root if usual is Driver.SYSTEMD and not wanted and not busy else ""
     return root_for(root, usual), fallback
+
+
+def _busy(root: str, hierarchies: Hierarchies) -> list[str]:
+    """Return the roots that pods run in. Blocking."""
+    return [one for one in both_roots(root) if CgroupTree(one, hierarchies).pids(one)]
 
 
 def _tell(say: Say | None, reason: str, text: str) -> None:
@@ -69,20 +74,28 @@ async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say) -> s
     """Return the pods' cgroup root for a runtime of somebody else's: its driver counts, whatever is configured.
 
     A runtime that does not tell (containerd before 2.0, unless its status does) gets the configured driver, else
-    cgroupfs, the kubelet's default.
+    cgroupfs, the kubelet's default. Of one that is away the driver of pods that run is taken.
 
     Raises:
-        OperatorError: the runtime's driver is systemd and does not work with this machine's cgroups.
+        OperatorError: the runtime's driver is systemd and does not work with this machine's cgroups, or the runtime is
+            away and either driver may be its own: with the wrong one no pod would start.
     """
+    hierarchies = await asyncio.to_thread(read_hierarchies)
+    why_not = why_not_systemd(hierarchies, has_systemd())
     try:
         told = await client.cgroup_driver()
     except RuntimeFault as fault:
         log.info("the runtime does not tell its cgroup driver yet: %s", fault)
-        told = None
+        busy = await asyncio.to_thread(_busy, root, hierarchies)
+        told = driver_of(busy[0]) if busy else None
+        if fault.transient and not (told or wanted or why_not):
+            raise OperatorError(
+                f"no container runtime answers ({fault}), so its cgroup driver is not known:"
+                " start the runtime first, or name the driver with --cgroup-driver"
+            ) from fault
     if told is not None and wanted and told != wanted:
         say(DIFFERS, f"the runtime's cgroup driver is {told}, which counts; cgroupDriver {wanted} is not used")
     driver = Driver(told or wanted or Driver.CGROUPFS)
-    why_not = why_not_systemd(await asyncio.to_thread(read_hierarchies), has_systemd())
     if driver is Driver.SYSTEMD and why_not:
         raise OperatorError(f"cannot work with the runtime's cgroup driver systemd: {why_not}")
     return root_for(root, driver)

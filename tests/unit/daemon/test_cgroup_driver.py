@@ -13,6 +13,7 @@ from podstead.cri.observe import cgroup_driver_of
 from podstead.daemon import cgroup_driver
 from podstead.daemon.cgroup_driver import DIFFERS, KEPT, foreign_root, private_roots
 from podstead.errors import OperatorError
+from tests.simulators.cri_faults import Fault
 from tests.simulators.cri_runtime import SimulatedRuntime
 from tests.simulators.cri_transports import InProcessTransport
 
@@ -110,6 +111,27 @@ async def test_another_runtimes_driver_counts(machine: Machine) -> None:
 
 async def test_a_runtime_that_does_not_tell_gets_the_configured_driver(machine: Machine) -> None:
     runtime = SimulatedRuntime()
+    assert await machine.foreign(runtime) == ROOT
+    assert await machine.foreign(runtime, "systemd") == SLICE
+
+
+async def test_a_runtime_that_is_away_is_not_guessed_at(machine: Machine) -> None:
+    runtime = SimulatedRuntime()
+    runtime.cgroup_driver = pb.SYSTEMD
+    runtime.down = True
+    with pytest.raises(OperatorError, match=r"no container runtime answers .* --cgroup-driver"):
+        await machine.foreign(runtime)
+    assert await machine.foreign(runtime, "systemd") == SLICE
+    machine.runs_in(SLICE)
+    assert await machine.foreign(runtime) == SLICE
+    machine.is_like(version=2, systemd=False)  # only cgroupfs is left
+    (machine.mount / SLICE.lstrip("/") / "pod1" / "cgroup.procs").write_text("")
+    assert await machine.foreign(runtime) == ROOT
+
+
+async def test_a_runtime_that_refuses_to_tell_is_no_reason_to_wait(machine: Machine) -> None:
+    runtime = SimulatedRuntime()
+    runtime.faults.add(Fault.REFUSED, method="RuntimeConfig", times=2)
     assert await machine.foreign(runtime) == ROOT
     assert await machine.foreign(runtime, "systemd") == SLICE
 
