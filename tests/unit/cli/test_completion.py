@@ -68,7 +68,7 @@ def test_what_a_flag_or_a_word_is_called_says_what_is_offered() -> None:
         (("st",), ["status", "stop", "start", "stop-all"]),
         (("xyzzy", ""), []),
         (("help", "hi"), ["history"]),
-        (("--root-dir", "/x", "ver"), ["version"]),
+        (("--root-dir", "/x", "vers"), ["version"]),
         (("--root-dir", ""), [":directories"]),
         (("get", "c"), ["configmaps"]),
         (("get", "pods", "-o", ""), ["wide", "json", "yaml", "name"]),
