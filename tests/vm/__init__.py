@@ -21,6 +21,6 @@ A boot takes 45 s where the processor is emulated, so machines are shared where 
   needs the guest's network. A test that fails prints the last lines of the serial console.
 - /media/payload in the guest is a read-only disk: this checkout as it is now, uncommitted files included, below
   `project/`, `busybox.tar` (`BUSYBOX_IMAGE`), and the demo's MySQL stand-in below `podstead-demo/`.
-- What every guest has installed is `PACKAGES` in `tests/support/vm/recipe.py`; its `.venv` is made with its disk.
+- What every guest has installed is `PACKAGES` and what tools/setup asks for, see `tests/support/vm/recipe.py`; its `.venv` is made with its disk.
 - `@pytest.mark.short` puts a test into the short form that `make test` runs: one boot and one reboot in all.
 """

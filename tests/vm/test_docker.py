@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.support.vm.machine import Machine
     from tests.vm.conftest import MakeMachine
 
+PACKAGES = {"bookworm": ("docker.io",), "trixie": ("docker.io", "docker-cli")}
 PORT, DOCKERS_PORT = 18081, 18080
 IMAGE = """
 set -e
@@ -66,7 +67,7 @@ def without_counters(saved: str) -> list[str]:
 
 
 def test_docker_that_was_there_before(make_machine: MakeMachine, release: str) -> None:
-    machine = make_machine(Recipe(release=release, more_packages=("docker.io",)))
+    machine = make_machine(Recipe(release=release, more_packages=PACKAGES[release]))
     machine.start()
     machine.do(IMAGE)
     machine.do(RUN)

@@ -1,6 +1,6 @@
 """The README's first command on a machine like its reader's: the article's MySQL, and what becomes of it over a boot.
 
-The guest has no network, so what `make run` would fetch is there already: Debian's packages (PACKAGES of
+The guest has no network, so what `make run` would fetch is there already: Debian's packages (PACKAGES and setup_packages of
 tests/support/vm/recipe.py), `.venv` (made with the disk, by the same commands as tools/setup) and the stand-in's archive
 (built by the demo itself, on the machine that runs the tests). Everything else happens as the README says.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +16,23 @@ LOCKS = ("locks/dev.txt", "pyproject.toml")
 PACKAGES = (
     # A machine that boots.
     *("linux-image-cloud-amd64", "systemd-sysv", "udev", "dbus", "libpam-systemd", "kmod", "e2fsprogs", "procps"),
+    # Without it systemd-networkd may not take the host name that a lease brings.
+    "polkitd",
     # The control channel: it needs no network.
     "qemu-guest-agent",
-    # What tools/setup needs, so that it installs nothing in the guest. mmdebstrap is there for `make run`'s stand-in,
-    # which is built on the host and brought.
-    *("containerd", "runc", "crun", "containernetworking-plugins", "iptables", "iproute2", "catatonit"),
-    *("busybox-static", "mmdebstrap", "openssl", "python3", "python3-venv", "make"),
+    "python3",
+    "python3-venv",
+    "make",
 )
+
+
+def setup_packages() -> tuple[str, ...]:
+    """Return what tools/setup installs for `make run` and `make test`: with that it installs nothing in the guest."""
+    always = (REPOSITORY / "tools/setup").read_text(encoding="utf-8").partition("--vm ]; then")
+    text = always[0] + always[2].partition("\nfi\n")[2]
+    return tuple(re.findall(r"(?m)^ *need \S+ (\S+)$", text))
+
+
 PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
 """The releases that are tested and the Python of each."""
 NAMES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
@@ -58,7 +69,8 @@ class Recipe:
     @property
     def packages(self) -> tuple[str, ...]:
         """Everything that is installed."""
-        return (*(name for name in PACKAGES if name not in self.without), *self.more_packages)
+        usual = dict.fromkeys((*PACKAGES, *setup_packages()))
+        return (*(name for name in usual if name not in self.without), *self.more_packages)
 
     @property
     def name(self) -> str:
