@@ -12,6 +12,8 @@ import pytest
 
 from podstead.cli import installation
 from podstead.cli.commands import install, uninstall
+from podstead.cli.endpoint import Endpoint
+from podstead.cli.installation import Asked
 from podstead.cli.main import main
 from podstead.errors import OperatorError
 from podstead.systemd.units import Programs
@@ -137,6 +139,30 @@ def test_purge_takes_what_is_ours_and_no_pod_s_data(tmp_path: Path, typed: Calla
     typed("uninstall", "--purge", f"--root={tmp_path}")
     left = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file() or p.is_symlink())
     assert left == ["srv/data/ibdata1", f"var/log/pods/default_web-node1_{others}/c/0.log"]
+
+
+@pytest.mark.parametrize(
+    ("options", "written", "looked"),
+    [
+        ((), False, True),
+        (("--v=4",), True, True),
+        (("--container-runtime-endpoint=unix:///run/crio/crio.sock",), False, False),
+        (("--config=/etc/kubernetes/kubelet.yaml",), False, False),
+        ((), True, False),  # the options that are there may name one
+    ],
+)
+def test_containerds_programs_are_wanted_only_where_it_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], written: bool, looked: bool
+) -> None:
+    found: list[str] = []
+    for name, answer in (("is_booted", lambda: True), ("find_programs", lambda: found.append("looked"))):
+        monkeypatch.setattr(install, name, answer)
+    monkeypatch.setattr(install, "OPTIONS_FILE", tmp_path / "podstead.conf")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    if written:
+        (tmp_path / "podstead.conf").touch()
+    install._check_machine(Asked(options=options), Endpoint(socket=tmp_path / "socket", paths=None))
+    assert bool(found) is looked
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def _check_machine(asked: Asked, endpoint: Endpoint) -> None:
         )
     if os.geteuid() != 0:
         raise OperatorError("podstead install must be root: say sudo podstead install")
-    if not any(option.startswith("--container-runtime-endpoint") for option in asked.options):
+    if _runs_containerd(asked):
         find_programs()
     if not asked.now or Manager().state(AGENT_UNIT) in {"active", "activating", "reloading"}:
         return
@@ -100,6 +100,13 @@ def _check_machine(asked: Asked, endpoint: Endpoint) -> None:
         f"an agent that systemd does not know runs already (it answers at {endpoint.socket}): end it, by Ctrl-C or kill "
         "(its pods run on, and the service takes them over), then say podstead install --now again"
     )
+
+
+def _runs_containerd(asked: Asked) -> bool:
+    """Return whether the agent is sure to run a private containerd: files may name a runtime that is there."""
+    if not asked.options:
+        return not OPTIONS_FILE.exists()
+    return not any(option.startswith(("--container-runtime-endpoint", "--config")) for option in asked.options)
 
 
 def _enable(asked: Asked, *, changed: bool) -> int:
