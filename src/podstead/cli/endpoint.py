@@ -25,6 +25,12 @@ class Endpoint:
     paths: Paths | None
 
 
+def own_endpoint() -> Endpoint:
+    """Return the machine's own agent, whatever the environment says: the one that a service is."""
+    paths = paths_for(None)
+    return Endpoint(socket=paths.socket, paths=paths)
+
+
 def endpoint_of(given: Given, environ: Mapping[str, str]) -> Endpoint:
     """Return the agent that the flags mean, then the environment, then the system's own.
 
@@ -34,5 +40,4 @@ def endpoint_of(given: Given, environ: Mapping[str, str]) -> Endpoint:
     paths = paths_for(Path(root).absolute()) if root else None
     if named := given.value("socket") or ("" if root else environ.get(SOCKET_ENV, "")):
         return Endpoint(socket=Path(named).absolute(), paths=paths)
-    paths = paths or paths_for(None)
-    return Endpoint(socket=paths.socket, paths=paths)
+    return Endpoint(socket=paths.socket, paths=paths) if paths is not None else own_endpoint()

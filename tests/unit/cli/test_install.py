@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.cli import installation
+from podstead.cli import endpoint, installation
 from podstead.cli.commands import install, uninstall
 from podstead.cli.endpoint import Endpoint
 from podstead.cli.installation import Asked
 from podstead.cli.main import main
+from podstead.config import paths_for
 from podstead.errors import OperatorError
 from podstead.systemd.units import Programs
 
@@ -102,6 +103,21 @@ def test_units_of_a_package_are_not_written_again(tmp_path: Path, typed: Callabl
     done = typed("uninstall", f"--root={tmp_path}")
     assert "apt remove podstead" in done.out
     assert packaged.exists()
+
+
+def test_uninstall_ends_no_agent_that_the_environment_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODSTEAD_SOCKET", "/srv/other/podstead.sock")
+    asked: list[Endpoint] = []
+    monkeypatch.setattr(uninstall, "stop_everything", asked.append)
+    monkeypatch.setattr(uninstall, "is_booted", lambda: False)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    own = paths_for(tmp_path)
+    own.root.mkdir(exist_ok=True)
+    (own.root / "instance.json").touch()
+    for module in (uninstall, endpoint):
+        monkeypatch.setattr(module, "paths_for", lambda _: own)
+    uninstall._stop(keep=False, sure=True, purging=False)
+    assert asked == [Endpoint(socket=own.socket, paths=own)]
 
 
 def test_uninstall_leaves_nothing_of_install(tmp_path: Path, typed: Callable[..., Result]) -> None:

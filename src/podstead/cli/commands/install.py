@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.client import AgentClient, AgentUnreachableError, ApiRefusedError
 from podstead.cli.command import Command
+from podstead.cli.endpoint import own_endpoint
 from podstead.cli.installation import Asked, Installation, own_programs, program_remarks
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say, tell
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 RESTART = "systemctl restart podstead"
 
 
-def run(given: Given, endpoint: Endpoint) -> int:
+def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - the agent is the machine's own, whatever is set
     """Run the command."""
     asked = _asked(given)
     live = asked.root == Path("/")
     if live and not asked.dry:
-        _check_machine(asked, endpoint)
+        _check_machine(asked, own_endpoint())
     installation = Installation(own_programs(sys.argv[0], asked.root), asked)
     for remark in program_remarks(installation.programs.program) if live else ():
         tell(f"WARNING: {printable(remark)}")

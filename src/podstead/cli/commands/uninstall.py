@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command
 from podstead.cli.commands.stop_all import stop_everything
+from podstead.cli.endpoint import own_endpoint
 from podstead.cli.installation import UNITS, Asked, Installation, own_programs
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
@@ -27,7 +28,7 @@ STOP_SECONDS = 60.0
 """TimeoutStopSec of the agent's unit, and its abort."""
 
 
-def run(given: Given, endpoint: Endpoint) -> int:
+def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - the agent is the machine's own, whatever is set
     """Run the command."""
     keep, dry = given.has("keep-pods"), given.has("dry-run")
     if given.words or given.rest:
@@ -41,7 +42,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
     root = Path(given.value("root", "/")).absolute()
     live = root == Path("/") and not dry
     if live:
-        _stop(endpoint, keep=keep, sure=given.has("yes"), purging=given.has("purge"))
+        _stop(keep=keep, sure=given.has("yes"), purging=given.has("purge"))
     installation = Installation(own_programs(sys.argv[0], lasting=False), Asked(root=root, dry=dry))
     for placed in installation.take(edited=given.has("purge")):
         say(printable(installation.told(placed, taking=True)))
@@ -70,7 +71,7 @@ def _drop_ins() -> tuple[Path, ...]:
     return tuple(UNITS / f"{unit}.d" for unit in (AGENT_UNIT, CONTAINERD_UNIT))
 
 
-def _stop(endpoint: Endpoint, *, keep: bool, sure: bool, purging: bool) -> None:
+def _stop(*, keep: bool, sure: bool, purging: bool) -> None:
     """End the agent, and with it the pods unless they are to be kept."""
     if os.geteuid() != 0:
         raise OperatorError("podstead uninstall must be root: say sudo podstead uninstall")
@@ -81,7 +82,7 @@ def _stop(endpoint: Endpoint, *, keep: bool, sure: bool, purging: bool) -> None:
         manager.says("disable", AGENT_UNIT)  # said first: whatever comes in between, no boot starts it again
     if not keep:
         if (paths_for(None).root / "instance.json").exists():
-            stop_everything(endpoint)
+            stop_everything(own_endpoint())
         else:
             say("no pods were ever run here")
     if manager is not None:
