@@ -106,6 +106,11 @@ def halt_instance(paths: Paths, say: Callable[[str], None]) -> int:
     return 0
 
 
+def _has_processes(cgroup_root: str) -> bool:
+    hierarchies = read_hierarchies()
+    return any(CgroupTree(root, hierarchies).pids(root) for root in both_roots(cgroup_root))
+
+
 async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
     clock = SystemClock()
     instance = open_instance(paths, wall=clock.now().wall)
@@ -121,6 +126,12 @@ async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
             await private.wait_ready(client.version)
             async for message in end_pods(client, instance.id, lambda _: DEFAULT_GRACE_SECONDS):
                 say(message)
+    elif await asyncio.to_thread(_has_processes, cgroup_root):
+        # Their volumes would be taken from under them.
+        raise OperatorError(
+            "pods run on a runtime that only their agent knows (--container-runtime-endpoint): start the agent, "
+            "then say stop-all again"
+        )
     facts = FactStore(paths.state, wall=lambda: clock.now().wall)
     await facts.load()
     network = None
