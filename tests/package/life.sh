@@ -56,6 +56,10 @@ mount --bind /srv/kept /var/lib/podstead/pods/11-aa/sub
 if apt-get purge -y -q podstead; then exit 1; fi
 grep -q data /srv/kept/data
 umount /var/lib/podstead/pods/11-aa/sub
+mount --bind /srv/kept /etc/podstead/manifests
+if apt-get purge -y -q podstead; then exit 1; fi
+grep -q data /srv/kept/data
+umount /etc/podstead/manifests
 apt-get purge -y -q podstead
 test "$(cat /srv/kept/data)" = data
 test "$(ls /var/log/pods)" = kube-system_other_33-cc
