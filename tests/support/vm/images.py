@@ -31,6 +31,8 @@ DISK_SIZE = "8G"
 """Sparse: what is written takes room."""
 KEEP_SECONDS = 3 * 24 * 3600
 """An image that no run has used for so long is removed; other checkouts use the same cache."""
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""What is mounted and started below the new root ends with the program, also when that is killed."""
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
 
 
@@ -87,6 +89,8 @@ def _system(recipe: Recipe) -> Path:
         with _working() as working:
             options = ('Apt::Install-Recommends "false"', 'Acquire::Check-Valid-Until "false"', *source.proxies)
             _run(
+                *APART,
+                *("env", f"TMPDIR={working}"),
                 "mmdebstrap",
                 "--variant=minbase",
                 "--mode=root",
@@ -146,7 +150,9 @@ def _add_environment(recipe: Recipe, root: Path, wheels: Path) -> None:
     cat {" ".join(LOCKS)} | sha256sum | cut -d' ' -f1 >.venv/.locked
     rm -r wheels
     """
-    _run("chroot", str(root), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "sh", "-c", script)
+    _run(
+        *APART, "chroot", str(root), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "sh", "-c", script
+    )
 
 
 def _run(*command: str) -> None:
