@@ -58,10 +58,10 @@ class SignersError(MalformedError):
     """A file of signers that cannot be read; the text begins with the line's number."""
 
 
-def read_signers(data: bytes, zone: tzinfo = UTC) -> tuple[Signer, ...]:
+def read_signers(data: bytes, zone: tzinfo | None = UTC) -> tuple[Signer, ...]:
     """Return the signers of a file in its order. Raises SignersError.
 
-    Times that are written without Z are the reader's own: those of `zone`.
+    Times that are written without Z are those of `zone`; None: of the machine's own, with its summer time.
     """
     if len(data) > MAX_BYTES:
         raise SignersError(f"it is larger than {MAX_BYTES} bytes")
@@ -83,10 +83,8 @@ def read_signers(data: bytes, zone: tzinfo = UTC) -> tuple[Signer, ...]:
     return tuple(signers)
 
 
-def _signer(number: int, line: str, zone: tzinfo) -> Signer:
-    words = _FIELD.findall(line)
-    if "".join(words) != re.sub(r'\s+(?=(?:[^"]*"[^"]*")*[^"]*$)', "", line):
-        raise MalformedError("its quotes are not closed")
+def _signer(number: int, line: str, zone: tzinfo | None) -> Signer:
+    words = _words(line)
     if len(words) < 3:
         raise MalformedError("principals, key type and key are due, as in: ops@example.com ssh-ed25519 AAAA…")
     principals, *rest = words
@@ -107,6 +105,20 @@ def _signer(number: int, line: str, zone: tzinfo) -> Signer:
         valid_before=_time(options, "valid-before", zone),
         key=_key(rest[0], rest[1]),
     )
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line; blanks in quotes are part of them."""
+    words: list[str] = []
+    at = 0
+    for word in _FIELD.finditer(line):
+        if line[at : word.start()].strip():
+            break
+        words.append(word[0])
+        at = word.end()
+    if line[at:].strip():
+        raise MalformedError("its quotes are not closed")
+    return words
 
 
 def _key(kind: str, encoded: str) -> PublicKey:
@@ -144,7 +156,7 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
 
 
-def _time(options: dict[str, str], name: str, zone: tzinfo) -> float | None:
+def _time(options: dict[str, str], name: str, zone: tzinfo | None) -> float | None:
     """Return a time in seconds since the epoch: YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC."""
     if (text := options.get(name)) is None:
         return None

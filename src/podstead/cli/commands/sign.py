@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 from podstead.cli.command import Command
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
+from podstead.cli.signatures import STDIN, SUFFIX, read_content
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 
 if TYPE_CHECKING:
     from podstead.cli.endpoint import Endpoint
     from podstead.cli.options import Given
-
-SUFFIX = ".sig"
-MAX_CONTENT_BYTES = 64 * 1024 * 1024
 
 
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
@@ -36,8 +34,8 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
     key, sign = signing_key(Path(given.value("key")))
     for word in files:
         namespace = given.value("signature-namespace", MANIFEST)
-        signature = signature_file(key, sign, _content(word), namespace=namespace)
-        if word == "-":
+        signature = signature_file(key, sign, read_content(word), namespace=namespace)
+        if word == STDIN:
             sys.stdout.buffer.write(signature)
             sys.stdout.buffer.flush()
             continue
@@ -45,18 +43,6 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
         _replace(target, signature)
         say(printable(f"{target}: signed with {key.short_type} {key.fingerprint} for {namespace}"))
     return 0
-
-
-def _content(word: str) -> bytes:
-    try:
-        stream = sys.stdin.buffer if word == "-" else Path(word).open("rb")  # noqa: SIM115 - closed below
-        with stream:
-            data = stream.read(MAX_CONTENT_BYTES + 1)
-    except OSError as error:
-        raise OperatorError(f"cannot read {word}: {error.strerror or error}") from None
-    if len(data) > MAX_CONTENT_BYTES:
-        raise OperatorError(f"cannot sign {word}: it is larger than {MAX_CONTENT_BYTES} bytes")
-    return data
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document
+from podstead.cli.signatures import SUFFIX, read_content
 from podstead.clock import SystemClock
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from podstead.cli.options import Given
     from podstead.signing.provenance import Invalid, Signed, Trust
 
-MAX_CONTENT_BYTES = 64 * 1024 * 1024
 SIGNED = "Signed"
-SUFFIX = ".sig"
 
 
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
@@ -46,11 +45,11 @@ def _verified(word: str, given: Given, trust: Trust) -> Signed | Invalid | None:
     """Return what the signature of one file is worth; None: it has none."""
     from podstead.signing.provenance import MANIFEST, verify
 
-    content = _read(Path(word))
+    content = read_content(word)
     beside = Path(f"{word}{SUFFIX}")
     if not (named := given.value("signature")) and not beside.exists():
         return None
-    signature = _read(Path(named) if named else beside)
+    signature = read_content(named or str(beside))
     namespace = given.value("signature-namespace", MANIFEST)
     return verify(content, signature, trust, namespace=namespace, principal=given.value("principal"))
 
@@ -92,15 +91,14 @@ def _trust(given: Given) -> Trust:
     name = given.value("allowed-signers")
     if not name:
         raise UsageError("say whom to trust: --allowed-signers FILE, in the format of ssh-keygen(1)")
-    zone = datetime.now().astimezone().tzinfo
     try:
-        signers = read_signers(_read(Path(name)), zone or UTC)
+        signers = read_signers(read_content(name), None)
     except MalformedError as error:
         raise OperatorError(f"cannot use the signers of {name}: {error}") from None
     revoked = NOTHING
     if gone := given.value("revoked"):
         try:
-            revoked = read_revoked(_read(Path(gone)))
+            revoked = read_revoked(read_content(gone))
         except MalformedError as error:
             raise OperatorError(f"cannot use the revoked keys of {gone}: {error}") from None
     return Trust(signers=signers, now=_moment(given), revoked=revoked)
@@ -114,17 +112,6 @@ def _moment(given: Given) -> float:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
         raise UsageError(f"--at: not a time: {text!r}; write it as in 2026-01-31T12:00:00Z") from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONTENT_BYTES + 1)
-    except OSError as error:
-        raise OperatorError(f"cannot read {path}: {error.strerror or error}") from None
-    if len(data) > MAX_CONTENT_BYTES:
-        raise OperatorError(f"cannot read {path}: it is larger than {MAX_CONTENT_BYTES} bytes")
-    return data
 
 
 COMMAND = Command(
