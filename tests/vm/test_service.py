@@ -179,7 +179,7 @@ def test_pods_outlive_their_containerd(node: GuestNode, how: str) -> None:
 
 def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> None:
     moved, left = running(node, "moved"), running(node, "left")
-    node.machine.do(f"mkdir -p -m 700 {OTHER} && mv {MANIFESTS}/moved.yaml {OTHER}/")
+    node.machine.do(f"mkdir -p -m 700 {OTHER} && cp {MANIFESTS}/moved.yaml {OTHER}/")
     node.machine.put(f"{DROP_INS}/10-kubeadm.conf", ARTICLE)
     node.machine.do("systemctl daemon-reload && systemctl restart podstead", seconds=RESTART_SECONDS)
     node.wait_ready()
@@ -194,7 +194,7 @@ def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> Non
         lambda: {p["metadata"]["name"].rpartition("-podstead")[0] for p in node.pods()} == {"moved", "new"},
         "left stays",
     )
-    node.machine.do(f"mv {OTHER}/*.yaml {MANIFESTS}/ && rm -r {DROP_INS} {MANIFESTS}/left.yaml")
+    node.machine.do(f"cp {OTHER}/*.yaml {MANIFESTS}/ && rm -r {DROP_INS} {MANIFESTS}/left.yaml")
     # The article's other way: the options file. Its lines end with backslashes, and it wins over the unit's default.
     options = f'PODSTEAD_OPTS="--v=2 \\\n--node-labels=tier=db \\\n--pod-manifest-path={MANIFESTS}"\n'
     node.machine.put(OPTIONS, options)
