@@ -116,14 +116,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line)
 
 
-@pytest.fixture(scope="session", params=NAMES)
+@pytest.fixture(scope="package", params=NAMES)
 def release(request: pytest.FixtureRequest) -> str:
     """The release that the test is for."""
     code_name: str = request.param
     return code_name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def payload() -> Iterator[dict[str, Path]]:
     """What is on the second disk: the checkout, busybox, and the stand-in that `make run` would build."""
     source = read_package_source()
@@ -160,7 +160,7 @@ def make_machine(
             ran_in(request.node, environment)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_machine(release: str, payload: dict[str, Path], pytestconfig: pytest.Config) -> Iterator[Machine]:
     """The machine that the release's tests share, up."""
     with virtual_machine(Recipe(release=release), payload=payload) as machine:
@@ -169,7 +169,7 @@ def shared_machine(release: str, payload: dict[str, Path], pytestconfig: pytest.
         yield machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installed_node(shared_machine: Machine, pytestconfig: pytest.Config) -> GuestNode:
     """Podstead on the shared machine."""
     node = install_podstead(shared_machine)
