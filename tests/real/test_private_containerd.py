@@ -23,6 +23,7 @@ from tests.support.images import build_busybox_image
 from tests.support.netns import run, two_hosts
 from tests.support.nodes import PrivateNode, leftovers_of, make_node
 from tests.support.pods import running_pod
+from tests.support.runtimes import chosen_oci
 from tests.unit.containerd import archives
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ async def test_a_changed_configuration_restarts_containerd_and_no_pod() -> None:
                     paths=node.paths,
                     images=ImageSettings(https_proxy="http://user:secret@127.0.0.1:1", no_proxy="localhost"),
                     cgroup_parent=node.cgroup_parent,
+                    oci_runtime=chosen_oci(),
                 )
             )
             running = await changed.ensure_running()
@@ -144,6 +146,24 @@ async def test_a_changed_configuration_restarts_containerd_and_no_pod() -> None:
             assert "secret" not in (node.paths.containerd / "config.toml").read_text()
             assert await start_time(runtime, pod.container) == before
             assert (await changed.ensure_running()).adopted
+
+
+async def test_another_oci_runtime_leaves_pods_alone_and_nothing_behind() -> None:
+    """Where one of the two needs a mount namespace of its own, its containerd finds the mounts of the other's pods."""
+    with make_node(oci_runtime="runc") as node:
+        async with node.client() as runtime, running_pod(runtime, node, "stays", host_network=True) as pod:
+            before = await start_time(runtime, pod.container)
+            settings = ContainerdSettings(
+                paths=node.paths, images=ImageSettings(), cgroup_parent=node.cgroup_parent, oci_runtime="crun"
+            )
+            running = await PrivateContainerd(settings).ensure_running()
+            await PrivateContainerd(settings).wait_ready(runtime.version)
+            assert (running.adopted, running.probe.runtime) == (False, "crun")
+            assert await start_time(runtime, pod.container) == before
+            async with running_pod(runtime, node, "new", host_network=True, handler="crun") as new:
+                assert await runtime.container_pid(new.container)
+        await node.containerd.stop()
+        assert leftovers_of(node) == []
 
 
 def environment_of(pid: int) -> list[bytes]:

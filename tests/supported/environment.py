@@ -45,6 +45,11 @@ class Environment:
     oci_version: str
 
     @property
+    def title(self) -> str:
+        """What README says of it, such as `containerd 1.6, crun 1.8`: Debian's updates change no more than patch levels."""
+        return f"{self.runtime} {_minor(self.runtime_version)}, {self.oci} {_minor(self.oci_version)}"
+
+    @property
     def line(self) -> str:
         """The runtime's line of versions, as `RELEASES` names them: `1.6`, `1.7`, and from 2 on the major alone."""
         major, minor = self.runtime_version.split(".")[:2]
@@ -75,6 +80,10 @@ def this_environment(*, oci: str, runtime: str = "containerd") -> Environment:
     """Return what a test runs on here, with the programs that this process's PATH finds first."""
     told = subprocess.run(["sh", "-c", FACTS], capture_output=True, text=True, check=True, timeout=30)
     return parse_facts(told.stdout, oci=oci, runtime=runtime)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def _version(said: str) -> str:

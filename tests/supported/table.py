@@ -100,9 +100,7 @@ def _kind_title(kind: Kind, cells: dict[tuple[Kind, Place], list[Record]]) -> st
         runtime, line, oci = kind
         version = f" {line}" if "." in line else f" {line}.x"
         return f"{runtime}{version}, {oci}" if line else runtime
-    runtimes = " and ".join(sorted({one.runtime_version for one in found}))
-    ocis = " and ".join(sorted({one.oci_version for one in found}))
-    return f"{kind[0]} {runtimes}, {kind[2]} {ocis}"
+    return "; ".join(sorted({one.title for one in found}))
 
 
 def _cell(records: list[Record] | None) -> str:

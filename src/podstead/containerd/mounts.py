@@ -112,14 +112,31 @@ class PinnedMountNamespace:
         """Tell whether the pin is mounted; a file alone (left by a reboot) is no namespace."""
         return any(entry.mount_point == self.pin and entry.fs_type == "nsfs" for entry in read_mounts())
 
+    def share_root(self) -> None:
+        """Let mounts made below the root from now on reach containers, and the namespace that `create` makes.
+
+        To be called before the first pod, also where no namespace is needed: one that a changed OCI runtime needs
+        later must find the mounts of running pods, and `mountPropagation` has its effect on machines whose init
+        system shares no mounts. What is mounted below the root already stays visible.
+
+        Raises:
+            OperatorError: the kernel refuses (no CAP_SYS_ADMIN).
+        """
+        entry = mount_holding(self._shared, read_mounts())
+        if entry is not None and entry.shared:
+            return
+        if not self._is_mount_point(self._shared):
+            self._mark.touch(mode=0o600)
+            run_command("mount", "--rbind", str(self._shared), str(self._shared))
+        run_command("mount", "--make-rshared", str(self._shared))
+
     def create(self, unmount: tuple[Path, ...]) -> None:
-        """Make the namespace without the mounts of `unmount`, and pin it.
+        """Make the namespace without the mounts of `unmount`, and pin it; `share_root` comes before.
 
         Raises:
             OperatorError: the kernel refuses (no CAP_SYS_ADMIN, a read-only parent).
         """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._share_root()
         if not self._is_mount_point(self._directory):
             run_command("mount", "--bind", str(self._directory), str(self._directory))
         # A pin cannot be mounted below a shared mount: it would propagate into the namespace that it pins.
@@ -130,7 +147,7 @@ class PinnedMountNamespace:
         run_command("unshare", f"--mount={self.pin}", "--propagation", "slave", *program)
 
     def remove(self) -> None:
-        """Unpin it and undo what `create` mounted on the host; safe to repeat.
+        """Unpin it and undo what `share_root` and `create` mounted on the host; safe to repeat.
 
         Raises:
             OperatorError: a mount is still in use.
@@ -147,15 +164,6 @@ class PinnedMountNamespace:
                 # Lazily: the agent itself has files open below it.
                 run_command("umount", "--lazy", str(self._shared))
             self._mark.unlink()
-
-    def _share_root(self) -> None:
-        entry = mount_holding(self._shared, read_mounts())
-        if entry is not None and entry.shared:
-            return
-        if not self._is_mount_point(self._shared):
-            self._mark.touch(mode=0o600)
-            run_command("mount", "--bind", str(self._shared), str(self._shared))
-        run_command("mount", "--make-rshared", str(self._shared))
 
     @staticmethod
     def _is_mount_point(path: Path) -> bool:

@@ -256,6 +256,7 @@ class PrivateContainerd:
         return True
 
     def _start(self, programs: locate.Programs, probe: ProbeResult, environment: dict[str, str]) -> int:
+        self._namespace.share_root()
         namespace = self._namespace.exists()  # running pods live in it, whatever today's probe says
         if not namespace and probe.mends.private_mounts:
             self._namespace.create(mixed_cgroup2_mounts(read_mounts()))
