@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from demo.errors import DemoError
-from demo.packages import read_package_source
+from demo.packages import read_package_source, read_release
 from demo.stand_in import IMAGE, BuiltStandIn, StandIns, recipes
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ class Images:
         Raises:
             DemoError: none can be had.
         """
-        source = read_package_source()
-        wanted = [recipe for recipe in recipes(source) if family in {"", recipe.family}]
+        wanted = [recipe for recipe in recipes(read_release()) if family in {"", recipe.family}]
         reasons = []
         for recipe in wanted:
             try:
-                built = self._stand_ins.find(recipe) or self._stand_ins.build(recipe, source)
+                # Where an earlier run's is kept nothing is asked of apt, whose lists may never have been fetched here.
+                built = self._stand_ins.find(recipe) or self._stand_ins.build(recipe, read_package_source())
             except DemoError as error:
                 self._say(str(error))
                 reasons.append(str(error))

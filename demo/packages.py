@@ -28,14 +28,18 @@ class PackageSource:
     """apt options, such as `Acquire::http::Proxy "http://proxy.example:3128"`."""
 
 
+def read_release() -> str:
+    """Return the code name of this machine's release, such as `trixie`; empty where it has none."""
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+
+
 def read_package_source() -> PackageSource:
     """Ask apt.
 
     Raises:
-        DemoError: this is not Debian, or its sources name no main archive.
+        DemoError: this is not Debian, its sources name no main archive, or none of them was ever asked.
     """
-    system = platform.freedesktop_os_release()
-    release = system.get("VERSION_CODENAME", "")
+    system, release = platform.freedesktop_os_release(), read_release()
     if system.get("ID") != "debian":
         raise DemoError(
             f"a stand-in is built from Debian's packages, and this is {system.get('NAME', 'another system')}"
@@ -53,8 +57,12 @@ def find_mirror(targets: str, release: str) -> str:
     """Return the first archive that has the main component of the release; `targets` is what indextargets printed.
 
     Raises:
-        DemoError: there is none.
+        DemoError: there is none, or apt has no list of any: it names only those that it has fetched.
     """
+    if not targets.strip():
+        raise DemoError(
+            f"apt has not fetched the lists of its sources: run 'apt-get update' first, with {release} main among them"
+        )
     for line in targets.splitlines():
         uri, *names, component = line.split(" ")
         if release in names and component == "main" and uri.startswith(("http://", "https://", "file:", "copy:")):

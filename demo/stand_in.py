@@ -73,8 +73,11 @@ class BuiltStandIn(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.server}, not Docker's image"
 
 
-def recipes(source: PackageSource) -> tuple[Recipe, ...]:
-    """Return what to try, the best first: a real MySQL is in Debian's unstable only, MariaDB in every release."""
+def recipes(release: str) -> tuple[Recipe, ...]:
+    """Return what to try, the best first: a real MySQL is in Debian's unstable only, MariaDB in every release.
+
+    `release` is the code name of this machine's.
+    """
     return (
         Recipe(
             family="MySQL",
@@ -85,7 +88,7 @@ def recipes(source: PackageSource) -> tuple[Recipe, ...]:
             # what is given up is only to notice an old index, and this server is for trying things out.
             apt_options=('Acquire::Check-Valid-Until "false"',),
         ),
-        Recipe(family="MariaDB", release=source.release, packages=("mariadb-server",), variant="minbase"),
+        Recipe(family="MariaDB", release=release, packages=("mariadb-server",), variant="minbase"),
     )
 
 

@@ -151,7 +151,7 @@ def stand_ins() -> None:
     """Both stand-ins in the demo's cache: the test's own network leads to no package mirror, the machine's does."""
     source = read_package_source()
     shelf = StandIns(SHARED_CACHE, print)
-    for recipe in recipes(source):
+    for recipe in recipes(source.release):
         if shelf.find(recipe) is None:
             shelf.build(recipe, source)
 

@@ -128,7 +128,7 @@ def payload() -> Iterator[dict[str, Path]]:
     """What is on the second disk: the checkout, busybox, and the stand-in that `make run` would build."""
     source = read_package_source()
     shelf = StandIns(SHARED_CACHE, print)
-    wanted = recipes(source)[0]
+    wanted = recipes(source.release)[0]
     with contextlib.suppress(DemoError):  # without it the tests of the demo say what is missing
         if shelf.find(wanted) is None:
             shelf.build(wanted, source)

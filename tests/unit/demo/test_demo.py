@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+import msgspec
 import pytest
 from demo import checks
 from demo.checks import check_machine
 from demo.deployment import deploy_configuration, deploy_manifest, prepare_manifests, root_password
 from demo.errors import DemoError
-from demo.image import data_family
-from demo.packages import find_mirror
+from demo.image import Images, data_family
+from demo.packages import find_mirror, read_release
 from demo.places import ARTICLE_DATA, CONFIGURATION, MANIFEST, Places, places_for
 from demo.ports import find_listener, listening_inodes
 from demo.progress import Progress
 from demo.record import Made, Record
 from demo.service import is_installed, listening_process
-from demo.stand_in import main_complaint, parse_version
+from demo.stand_in import BuiltStandIn, StandIns, main_complaint, parse_version, recipes
 from demo.uninstall import mounts_below, without_agents_places
 from demo.verification import EXPECTATIONS, Finding, left_out, table, verify
 
 from podstead.manifest.read import read_manifest
+
+if TYPE_CHECKING:
+    from demo.node import Node
 
 
 @pytest.fixture
@@ -154,6 +159,31 @@ def test_the_mirror_is_the_machines_own() -> None:
     assert find_mirror(targets, "bookworm") == "http://three.example/debian/"
     with pytest.raises(DemoError, match="no source of trixie main is configured"):
         find_mirror(targets, "trixie")
+    with pytest.raises(DemoError, match=r"run 'apt-get update' first, with trixie main"):
+        find_mirror("", "trixie")
+
+
+class HoldingNode:
+    """A node that takes any image; it stands for `demo.node.Node`."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, ...]] = []
+
+    def command(self, *words: str, **_: object) -> None:
+        self.commands.append(words)
+
+
+def test_a_kept_stand_in_is_taken_without_asking_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose lists of packages were never fetched, or were removed."""
+    stand_ins = StandIns(tmp_path, print)
+    archive = stand_ins.archive(recipes(read_release())[0])
+    archive.touch()
+    kept = BuiltStandIn(image="sha256:1", server="MySQL 9.7.4 from Debian sid")
+    archive.with_suffix(".json").write_bytes(msgspec.json.encode(kept))
+    monkeypatch.setenv("PATH", "")
+    node = HoldingNode()
+    assert Images(cast("Node", node), stand_ins, print).stand_in("").stand_in == kept
+    assert node.commands == [("image", "import", str(archive))]
 
 
 @pytest.mark.parametrize(
