@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from podstead.agent.stopper import SETTLE_SECONDS
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.identity import PodKey, PodUID, RevisionID
@@ -155,13 +156,26 @@ class Subject:
         """Remove everything of this instance."""
         for sandbox in await self.client.sandboxes(instance=self.instance):
             try:
-                await self.client.stop_sandbox(sandbox.id)
+                await self._stop(sandbox.id)
             except NotFoundFault:
                 continue
             await self.client.remove_sandbox(sandbox.id)
         left = await self.client.containers(instance=self.instance)
         if left:
             raise RuntimeFault(f"containers of removed sandboxes are left: {left}")
+
+    async def _stop(self, sandbox: SandboxID) -> None:
+        """Stop a sandbox as the agent does: while a container of it exits, containerd fails ("ttrpc: closed")."""
+        for seconds in SETTLE_SECONDS:
+            try:
+                await self.client.stop_sandbox(sandbox)
+            except NotFoundFault:
+                raise
+            except RuntimeFault:
+                await asyncio.sleep(seconds)
+            else:
+                return
+        await self.client.stop_sandbox(sandbox)
 
 
 async def simulated_exec(container: SimulatedContainer, command: tuple[str, ...]) -> pb.ExecSyncResponse:
