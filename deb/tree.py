@@ -59,6 +59,8 @@ podstead: embedded-library libyaml [{LIBRARIES}/yaml/*]
 podstead: unstripped-binary-or-object [{LIBRARIES}/*]
 # Another python3 or podstead of the administrator's, in /usr/local/bin, is not what these scripts mean.
 podstead: command-with-path-in-maintainer-script * (plain script) *
+# A unit that failed is listed by systemd after it is gone until it is told to forget it, and only systemctl tells.
+podstead: maintainer-script-calls-systemctl [postrm:*]
 # Manifests hold passwords, and whoever writes them is root.
 podstead: non-standard-dir-perm 0700 != 0755 [{MANIFESTS.relative_to("/")}/]
 """

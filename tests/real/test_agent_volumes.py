@@ -156,8 +156,11 @@ def many(*, colour: str = "red", size: str = "1Mi") -> str:
 def test_every_kind_of_volume_from_its_start_to_its_end(agent: AgentUnderTest) -> None:
     give(agent, "ConfigMap", "app", my__cnf="[mysqld]", other="1")
     agent.write("vols.yaml", many())
-    said = agent.wait("the missing Secret is named", lambda: agent.events("FailedMount", "vols"))
-    assert "there is no Secret default/keys: write it as a file (kind: Secret) into" in said[0]["message"]
+    missing = "there is no Secret default/keys: write it as a file (kind: Secret) into"
+    agent.wait(
+        "the missing Secret is named",
+        lambda: any(missing in event["message"] for event in agent.events("FailedMount", "vols")),
+    )
     give(agent, "Secret", "keys", password=SECRET)
     agent.wait_running("vols")
     inside = Inside(agent, "vols")

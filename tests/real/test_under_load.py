@@ -34,8 +34,8 @@ SECONDS = 15
 """200 probes a second: each container has a liveness and a readiness probe of one second."""
 FILES = 100_000
 MOST_RSS = 150 << 20
-JUDGED_SECONDS = 2.0
-"""On a machine that judges an edit in a quarter of that without the flood; on a slower one in proportion."""
+JUDGED_SECONDS = 5.0
+"""Two seconds is the aim (foundation 8), for a machine that has a core to spare for the flood; less than the next look."""
 HANDLERS: tuple[dict[str, Any], ...] = (
     {"httpGet": {"port": HTTP_PORT, "path": "/"}},
     {"tcpSocket": {"port": HTTP_PORT}},
