@@ -50,7 +50,7 @@ def look(machine: Machine) -> Docker:
     )
     return Docker(
         containers=machine.do("docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.Image}} {{.Ports}}'"),
-        images=machine.do("docker images --no-trunc"),
+        images=machine.do("docker images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'"),
         networks=machine.do("docker network ls --no-trunc; ip -o link show docker0"),
         rules=tuple(
             line for line in without_counters(saved) if "docker" in line.lower() or line.startswith(":FORWARD")
