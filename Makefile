@@ -47,7 +47,7 @@ test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, ea
 	done
 	@$(MAKE) --no-print-directory generate
 
-test-vm: setup-tests ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (half an hour; K=trixie: a part)
+test-vm: setup-tests ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (an hour or so where emulated; K=trixie: a part)
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -v -p no:randomly -n 2 $(if $(K),-k '$(K)',--record-support)
 	@$(if $(K),true,$(MAKE) --no-print-directory test-runtimes)
 

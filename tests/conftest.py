@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the ring of virtual machines, half an hour of it, where neither it nor its short form is asked for."""
+    """Leave out the ring of virtual machines, where neither it nor its short form is asked for."""
     return True if collection_path == MACHINES and not config.getoption("--short-vm") else None
 
 
