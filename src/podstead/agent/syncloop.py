@@ -1,6 +1,6 @@
 """The spine: from each look at the directory to what every pod should be.
 
-    look -> decode -> fold -> make durable -> judge the node's room -> wake the workers
+    look -> verify -> decode -> judge -> fold -> make durable -> judge the node's room -> wake the workers
 
 It runs after every look, whenever a pod ends or becomes something else, and now and then while something waits.
 Nothing is admitted that could not be written down first (foundation 21).
@@ -13,6 +13,7 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.agent.gates import OPEN
 from podstead.agent.reading import FileReader
 from podstead.errors import PodsteadError
 from podstead.state.fold import fold
@@ -21,6 +22,7 @@ from podstead.state.reports import Verdict
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from podstead.agent.gates import Gates
     from podstead.agent.incarnations import Incarnations
     from podstead.agent.reading import FileDecoder
     from podstead.agent.room import NodeRoom
@@ -63,8 +65,10 @@ class SyncLoop:
         room: NodeRoom,
         board: VerdictBoard,
         clock: Clock,
+        gates: Gates = OPEN,
     ) -> None:
         self._source = source
+        self._gates = gates
         self._table = table
         self._incarnations = incarnations
         self._room = room
@@ -133,7 +137,8 @@ class SyncLoop:
         snapshot = self._snapshot
         problem = None
         if snapshot is not None:
-            snapshot, readings = await self._reader.read(snapshot, group)
+            snapshot, readings = await self._reader.read(await self._gates.verifier.verify(snapshot), group)
+            readings = await self._gates.judge.judge(snapshot, readings)
             unsettled = self._reader.unsettled(snapshot)
             folded = fold(self._table.records(), snapshot, readings, unsettled)
             self._outside = True

@@ -221,6 +221,7 @@ def _verdict(
     fresh: bool,
 ) -> FileVerdict:
     verdict, reason, messages = _judge(file, reading, refusal)
+    messages = (*messages, *(_warning(sentence) for sentence in file.warnings))
     if fresh and verdict is Verdict.REJECTED and file.trouble is None:
         verdict = Verdict.PENDING
     offered = reading.pods if reading is not None and file.trouble is None else ()
@@ -266,3 +267,7 @@ def _judge(file: ManifestFile, reading: Reading | None, refusal: _Refusal) -> tu
 
 def _error(sentence: str, field: str = "") -> Message:
     return Message(line=0, column=0, field=field, severity=Severity.ERROR, message=sentence)
+
+
+def _warning(sentence: str) -> Message:
+    return Message(line=0, column=0, field="", severity=Severity.WARNING, message=sentence)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.state.provenance import Provenance
 
 
 class FileTrouble(StrEnum):
@@ -40,6 +46,10 @@ class ManifestFile:
     trouble: FileTrouble | None = None
     reason: str = ""
     message: str = ""
+    provenance: Provenance | None = None
+    """Who answers for the bytes; None before anybody looked."""
+    warnings: tuple[str, ...] = ()
+    """What the verdict says besides, one sentence each: the bytes count, and something about them is not as it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +71,8 @@ class SourceSnapshot:
     """How many entries that are no manifests were left out of `files`; they say nothing about absence."""
     notes: tuple[str, ...] = ()
     """What the operator should know about watching itself, one sentence each (changes are polled for)."""
+    companions: Mapping[str, ManifestFile] = field(default_factory=dict)
+    """Files that say something about the manifests: signatures and the signed index, by name; empty where nobody asks."""
 
     def gone(self, name: str) -> bool:
         """Return whether the absence of this file name is certain (foundation 9)."""

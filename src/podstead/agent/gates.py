@@ -1,0 +1,65 @@
+"""What stands between the directory and the pods: verify, then parse, then judge. Each is filled in by `daemon`.
+
+What a gate refuses keeps its pods: a file that may not be parsed is one with a trouble, a content that the policy forbids
+is one that is not accepted, and `state.fold` removes nothing for either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from podstead.manifest.reading import Reading
+    from podstead.state.sources import SourceSnapshot
+
+
+class Verifier(Protocol):
+    """Says whose bytes they are, before anything parses them."""
+
+    async def verify(self, snapshot: SourceSnapshot) -> SourceSnapshot:
+        """Return the look without the bytes that do not count: such a file has a trouble, a reason and a sentence instead.
+
+        Called at each pass, so what was found of unchanged bytes is kept. Never raises for what a file holds.
+        """
+        ...
+
+
+class Judge(Protocol):
+    """Says whether the node's operator wants such pods."""
+
+    async def judge(self, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
+        """Return the readings by file name, those refused that the policy forbids, with all their violations.
+
+        Called at each pass, so what was found of unchanged content is kept. Never raises for what a file holds.
+        """
+        ...
+
+
+class OpenVerifier:
+    """Takes all bytes for what they are: signatures are off."""
+
+    async def verify(self, snapshot: SourceSnapshot) -> SourceSnapshot:
+        """Return the look as it is."""
+        return snapshot
+
+
+class OpenJudge:
+    """Forbids nothing: there is no policy."""
+
+    async def judge(self, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:  # noqa: ARG002
+        """Return the readings as they are."""
+        return readings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """The gates of one source, in the order in which its files meet them."""
+
+    verifier: Verifier
+    judge: Judge
+
+
+OPEN = Gates(verifier=OpenVerifier(), judge=OpenJudge())

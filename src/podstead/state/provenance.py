@@ -1,0 +1,38 @@
+"""Why a file's bytes may be parsed: the evidence that travels with them, from the look to the stored revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Warrant(StrEnum):
+    """What stands for some bytes."""
+
+    NOTHING = "Unsigned"
+    """Nobody signed them, and nobody has to: signatures are off, or a lack of them is only warned of."""
+    SIGNATURE = "Signature"
+    """A detached signature beside the file."""
+    INDEX = "Index"
+    """The signed index of the whole set names their digest."""
+    ALLOWED = "Allowed"
+    """Root let this very content through for a while (`podstead allow`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who answers for some bytes. `key` is the fingerprint, `principals` the patterns of the signer's line.
+
+    `pins` are image references and the digests that the signer bound them to. `until` is the wall-clock second at which
+    the warrant ends, in Unix seconds.
+    """
+
+    warrant: Warrant
+    principals: str = ""
+    key: str = ""
+    index_version: int | None = None
+    pins: tuple[tuple[str, str], ...] = ()
+    until: float | None = None
+
+
+UNSIGNED = Provenance(warrant=Warrant.NOTHING)
