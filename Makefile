@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: deb help setup setup-tests run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: attacks deb help setup setup-tests run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -62,6 +62,9 @@ bench: setup ## measure against the bare CRI calls and podman: ratios within one
 
 conformance: setup ## run the tests of the kubelet's behaviours and write docs/conformance.md
 	@$(SUDO) env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -m conformance --conformance
+
+attacks: setup ## run the tests of attacks and write docs/attacks.md
+	@$(SUDO) env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -m attack --attack
 
 deb: setup ## build the Debian package into dist/ (VERSION=1.2.3: another version)
 	@$(PY) -m deb $(if $(VERSION),--version '$(VERSION)')

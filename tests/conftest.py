@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.conformance.plugin import ConformanceReport
+from tests.attacks import report as attacks
+from tests.conformance import report as conformance
 from tests.support.beside import RingScheduling
 from tests.support.runtimes import OCI_RUNTIMES, RELEASES, choose
+from tests.support.shown import PageOfRun
 from tests.supported.environment import this_environment
 from tests.supported.plugin import SupportRecorder
 
@@ -32,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that choose a runtime, and those that write down what real runs show."""
     parser.addoption("--restart-table", action="store_true", help="write down what edits restarted in this run")
     parser.addoption("--conformance", action="store_true", help="write docs/conformance.md from this run's outcomes")
+    parser.addoption("--attack", action="store_true", help="write docs/attacks.md from this run's outcomes")
     parser.addoption(
         "--record-support", action="store_true", help="write docs/support from this run (then: make generate)"
     )
@@ -52,8 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put the chosen runtime first, and register what writes the documents."""
     oci = config.getoption("--oci") or ""
     choose(config.getoption("--containerd") or "", oci)
-    if config.getoption("--conformance"):
-        config.pluginmanager.register(ConformanceReport())
+    for report in (attacks, conformance):
+        if config.getoption(f"--{report.MARK}"):
+            config.pluginmanager.register(PageOfRun(report.MARK, report.PAGE, report.page))
     if config.getoption("--record-support") and not hasattr(config, "workerinput"):
         if not oci and not all(Path(argument.partition("::")[0]).resolve() == MACHINES for argument in config.args):
             raise pytest.UsageError(

@@ -1,22 +1,17 @@
-"""Which test shows which case, and the page that says so."""
+"""The page that says which test shows which case."""
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.conformance.cases import CASES
+from tests.support.shown import TESTS, Shown, marked, names, result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
 MARK = "conformance"
-TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "conformance.md"
-PASSED = "passed"
-RINGS = {"functional": "simulator", "unit": "simulator", "contract": "both", "real": "containerd"}
 INTRODUCTION = """\
 # Conformance with the kubelet's static pods
 
@@ -27,64 +22,19 @@ purpose, and the tests are of our behaviour. *simulator* is the CRI simulator or
 """
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shown:
-    """A test that shows a case: its module below tests/ and its name."""
-
-    module: str
-    name: str
-
-    @property
-    def ring(self) -> str:
-        """Against what it runs."""
-        return RINGS[self.module.partition("/")[0]]
-
-
-def marked() -> dict[str, list[Shown]]:
+def shown() -> dict[str, list[Shown]]:
     """Return, by case, the tests that are marked with it."""
-    found: dict[str, list[Shown]] = {case.id: [] for case in CASES}
-    for path in sorted(TESTS.rglob("test_*.py")):
-        for test, case in _marks(path):
-            found[case].append(test)
-    return found
-
-
-def _marks(path: Path) -> Iterator[tuple[Shown, str]]:
-    text = path.read_text(encoding="utf-8")
-    if f"mark.{MARK}(" not in text:
-        return
-    module = path.relative_to(TESTS).as_posix()
-    for node in ast.parse(text).body:
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for mark in node.decorator_list:
-            if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == MARK:
-                for argument in mark.args:
-                    yield Shown(module, node.name), str(ast.literal_eval(argument))
+    return marked(MARK, (case.id for case in CASES))
 
 
 def page(outcomes: Mapping[Shown, str] | None = None) -> str:
     """Return the page; without outcomes as it is when every test has passed."""
-    tests = marked()
+    tests = shown()
     lines = ["| | scenario | the kubelet | Podstead | result | shown by |", "|---|---|---|---|---|---|"]
     for case in CASES:
-        shown = tests[case.id]
+        here = tests[case.id]
         ours = f"**differs**: {case.difference}" if case.difference else "the same"
-        results = {PASSED if outcomes is None else outcomes.get(test, "not run") for test in shown}
         lines.append(
-            f"| {case.id} | {case.scenario} | {case.kubelet} | {ours} | {_result(results, shown)} | {_names(shown)} |"
+            f"| {case.id} | {case.scenario} | {case.kubelet} | {ours} | {result(here, outcomes)} | {names(here)} |"
         )
     return INTRODUCTION + "\n".join(lines) + "\n"
-
-
-def _result(results: set[str], shown: Iterable[Shown]) -> str:
-    if not results:
-        return "**no test**"
-    if results != {PASSED}:
-        return "**" + ", ".join(sorted(results)) + "**"
-    rings = sorted({test.ring for test in shown})
-    return f"passed: {', '.join(rings)}".replace("both", "containerd, simulator")
-
-
-def _names(shown: Iterable[Shown]) -> str:
-    return "<br>".join(f"`{test.module}::{test.name}`" for test in sorted(set(shown)))
