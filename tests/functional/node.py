@@ -19,6 +19,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.client import CRIClient
 from podstead.cri.events import ExitSource
 from podstead.daemon.agent import Agent
+from podstead.daemon.auditing import SpokenAudit
 from podstead.daemon.ground import Ground
 from podstead.daemon.node import Machine
 from podstead.daemon.node_name import AskedName
@@ -120,6 +121,7 @@ class SimulatedNode:
                 private=self.private,
             ),
             recorder=EventRecorder(stores.events, NODE),
+            auditor=SpokenAudit(),
             machine=self._machine,
             cgroups=CgroupTree(root, Hierarchies(trees=())),
             state=NodeState(started_at=clock.now().wall, asked=AskedName(name=NODE, machine=""), address="127.0.0.1"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from podstead.images.credentials import CredentialFile
     from podstead.k8s.resources import CgroupValues
     from podstead.reconcile.actions import StartContainer
+    from podstead.state.audit import AuditEntry
     from podstead.state.observed import ObservedContainer, ObservedSandbox
     from podstead.state.records import PodHistory, PodRecord, Revision
     from podstead.state.runtime import ContainerRequest, ExecResult, Image, RuntimeEvent, SandboxRequest
@@ -126,6 +127,14 @@ class Recorder(Protocol):
 
     def event(self, key: PodKey, uid: PodUID, reason: str, message: str, *, warning: bool = False) -> None:
         """Record one event about a pod."""
+        ...
+
+
+class Auditor(Protocol):
+    """Where the audit log is told what happened. Never blocks and never raises; told on the loop's own thread."""
+
+    def note(self, entry: AuditEntry) -> None:
+        """Take one entry; equal ones in a row are counted, and too many of a kind are left out with their number."""
         ...
 
 

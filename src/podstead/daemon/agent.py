@@ -18,6 +18,7 @@ from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.layout import both_roots
 from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
+from podstead.daemon.auditing import SpokenAudit
 from podstead.daemon.departing import end_with_machine, let_logind_be
 from podstead.daemon.front import AgentFront
 from podstead.daemon.ground import Ground
@@ -156,6 +157,7 @@ class Agent:
             stores=stores,
             connection=connection,
             recorder=recorder,
+            auditor=SpokenAudit(),
             machine=machine,
             cgroups=cgroups,
             state=NodeState(started_at=self._clock.now().wall, address=address, asked=self._asked),
