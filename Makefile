@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
-.PHONY: attacks deb help setup setup-tests run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
+.PHONY: attacks deb fuzz help setup setup-tests run service stop uninstall test shake test-real test-runtimes test-vm unit lint bench conformance generate lock
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/' | sort
 
@@ -65,6 +65,10 @@ conformance: setup ## run the tests of the kubelet's behaviours and write docs/c
 
 attacks: setup ## run the tests of attacks and write docs/attacks.md
 	@$(SUDO) env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -m attack --attack
+
+SECONDS := 600
+fuzz: setup ## give each reader of outside bytes changed inputs for SECONDS=600, from another SEED= each time
+	@$(PY) -m pytest tests/fuzz -q -n 2 --fuzz-seconds=$(SECONDS) --fuzz-seed=$(or $(SEED),$(shell date +%s))
 
 deb: setup ## build the Debian package into dist/ (VERSION=1.2.3: another version)
 	@$(PY) -m deb $(if $(VERSION),--version '$(VERSION)')

@@ -38,6 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record-support", action="store_true", help="write docs/support from this run (then: make generate)"
     )
+    parser.addoption("--fuzz-seconds", default="4", help="for how long each reader of tests/fuzz gets changed inputs")
+    parser.addoption("--fuzz-seed", default="20261123", help="from which number they are made")
     parser.addoption(
         "--containerd",
         choices=tuple(RELEASES),

@@ -17,6 +17,7 @@ PASSED = "passed"
 RINGS = {
     "functional": "simulator",
     "unit": "simulator",
+    "fuzz": "simulator",
     "contract": "both",
     "real": "containerd",
     "vm": "a machine",
