@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from podstead.k8s.signals import Signal
@@ -304,6 +305,33 @@ CRITICAL_LAST = (ShutdownGroup(priority=0), ShutdownGroup(priority=2_000_000_000
 """The kubelet's two groups: system-critical pods end after all others."""
 
 
+class SignatureMode(StrEnum):
+    """What signatures decide; each is stricter than the one before it."""
+
+    OFF = "off"
+    """Nobody looks at them."""
+    WARN = "warn"
+    """Everything runs; what enforce would refuse is said."""
+    ENFORCE = "enforce"
+    """What nobody signed for is not parsed."""
+
+    @property
+    def strictness(self) -> int:
+        """The mode's place in that order."""
+        return tuple(SignatureMode).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecuritySettings:
+    """Who may say what runs on this node."""
+
+    signature_mode: SignatureMode = SignatureMode.OFF
+    allowed_signers: Path = Path("/etc/podstead/allowed_signers")
+    """Whose signatures count (ssh-keygen(1), ALLOWED SIGNERS)."""
+    revoked_keys: Path = Path("/etc/podstead/revoked_keys")
+    """Keys that count no more; the file need not be there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything `podstead run` works with."""
@@ -316,6 +344,7 @@ class Settings:
     images: ImageSettings = field(default_factory=ImageSettings)
     restart: RestartSettings = field(default_factory=RestartSettings)
     upkeep: UpkeepSettings = UpkeepSettings()
+    security: SecuritySettings = SecuritySettings()
     shutdown: tuple[ShutdownGroup, ...] = CRITICAL_LAST
     graceful_shutdown: bool = True
     """Whether pods end in their order when the machine goes down; else they are killed with everything."""
