@@ -87,6 +87,8 @@ class SourceSettings:
     """A file that has not answered by then is Pending and read on in the background (FUSE, NFS)."""
     max_stuck_reads: int = 16
     """Threads that unanswered reads may hold."""
+    companions: bool = False
+    """Whether signatures and the signed index beside the files are read too; off, they are left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

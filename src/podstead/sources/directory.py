@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from podstead.sources.continuity import Absences, Continuity
 from podstead.sources.entry import Entry, inspect_entry
 from podstead.sources.looker import Looker, LookRequest, LookResult, any_place
-from podstead.sources.names import is_manifest_name
+from podstead.sources.names import INDEX_PAIR, along_with, is_companion_name, is_manifest_name, signed_name
 from podstead.sources.place import Listing, Place, is_single_file
 from podstead.sources.timing import Timing
 from podstead.sources.watch import Watch
 from podstead.state.sources import FileTrouble, ManifestFile, SourceSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 
     from podstead.clock import Clock
     from podstead.config import SourceSettings
@@ -80,6 +80,7 @@ class DirectorySource:
         self._continuity = Continuity(known_identity)
         self._absences = Absences(settings.absence_seconds)
         self._entries: dict[str, Entry] = {}
+        self._companions: dict[str, Entry] = {}
         self._listing = Listing(manifests=())
         self._degraded: str | None = None
         self._readable = False
@@ -166,8 +167,9 @@ class DirectorySource:
         if heard.moved:
             self._ask(now)
         for name, entry in self._looker.take_late().items():
-            if entry is not None and name in self._entries:
-                self._entries[name] = entry
+            for known in (self._entries, self._companions):
+                if entry is not None and name in known:
+                    known[name] = entry
             self._ask(now)
 
     def _forget_heard(self) -> None:
@@ -186,7 +188,7 @@ class DirectorySource:
             return
         if (absence := self._absences.next_look_at) is not None:
             self._ask(absence)
-        for entry in self._entries.values():
+        for entry in (*self._entries.values(), *self._companions.values()):
             if entry.waiting is not None:
                 self._ask(entry.waiting_since + timing.settle_seconds)
             elif entry.file.trouble is FileTrouble.UNREADABLE and entry.file.reason != "NoReadPermission":
@@ -196,14 +198,19 @@ class DirectorySource:
                 self._ask(since + self._settings.read_seconds)
 
     def _is_wanted(self, name: str) -> bool:
+        if self._settings.companions and is_companion_name(name):
+            return not self._single or name in along_with({self._settings.path.name, *INDEX_PAIR})
         return name == self._settings.path.name if self._single else is_manifest_name(name)
 
     def _request(self, wish: _Wish) -> LookRequest:
+        names = wish.names
+        if names is not None and self._settings.companions:
+            names = along_with(names)
         return LookRequest(
-            names=wish.names,
+            names=names,
             closed=wish.closed,
             first=frozenset(self._expected()) if wish.names is None else frozenset(),
-            known=dict(self._entries),
+            known=self._entries | self._companions,
             was_single=self._single,
         )
 
@@ -216,7 +223,9 @@ class DirectorySource:
             self._ask(result.ended)
             return
         for name, entry in result.entries.items():
-            if entry is None:
+            if is_companion_name(name):
+                self._fold_companion(name, entry, result)
+            elif entry is None:
                 self._entries.pop(name, None)
                 self._absences.lost(name, result.ended)
                 self._ask(result.ended + self._timing.debounce_seconds)
@@ -229,6 +238,16 @@ class DirectorySource:
         if result.unanswered:
             self._ask(result.ended)
 
+    def _fold_companion(self, name: str, entry: Entry | None, result: LookResult) -> None:
+        """Take in a companion; absences count for nothing here, and a new index may be about every file."""
+        if name in INDEX_PAIR:
+            self._ask(result.ended + self._timing.debounce_seconds)
+        base = signed_name(name)
+        if entry is None:
+            self._companions.pop(name, None)
+        elif base is None or base in self._entries or result.entries.get(base) is not None:
+            self._companions[name] = entry
+
     def _fold_full(self, result: LookResult) -> None:
         self._not_before = result.ended + self._timing.gap_after(result.ended - result.began)
         self._ask(result.ended + self._settings.check_seconds)
@@ -239,7 +258,8 @@ class DirectorySource:
             self._absences.interrupt()
             return
         self._listing = result.listing
-        self._entries = self._merge(result.listing, result.entries, result.unanswered)
+        self._entries = self._merge(result.listing.manifests, self._entries, result)
+        self._companions = self._merge(result.listing.companions, self._companions, result)
         self._judge(result, result.place, accepting=accepting)
 
     def _judge(self, result: LookResult, place: Place, *, accepting: bool) -> None:
@@ -264,15 +284,13 @@ class DirectorySource:
             return f"{result.fault} yet: make it, or correct the path; it is waited for"
         return f"{result.fault} any more: nothing is removed until it is back"
 
-    def _merge(
-        self, listing: Listing, found: Mapping[str, Entry | None], unanswered: Collection[str]
-    ) -> dict[str, Entry]:
-        """Return what is known now of each listed name that is there."""
+    def _merge(self, names: Iterable[str], known: Mapping[str, Entry], result: LookResult) -> dict[str, Entry]:
+        """Return what is known now of each of these names that is there."""
         entries: dict[str, Entry] = {}
-        for name in listing.manifests:
-            entry = found.get(name)
-            if entry is None and name in unanswered:
-                entry = self._entries.get(name) or Entry(file=self._silent(name, "TooManyReads"))
+        for name in names:
+            entry = result.entries.get(name)
+            if entry is None and name in result.unanswered:
+                entry = known.get(name) or Entry(file=self._silent(name, "TooManyReads"))
             if entry is not None:
                 entries[name] = entry
         return entries
@@ -297,13 +315,7 @@ class DirectorySource:
 
     def _snapshot(self) -> SourceSnapshot:
         readable = self._readable
-        files = {name: entry.file for name, entry in self._entries.items()} if readable else {}
-        now = self._clock.now().boot
-        for name, since in self._looker.stuck.items():
-            if name in files and now - since >= self._settings.read_seconds:
-                files[name] = self._silent(name, "NotAnswering")
-            elif name in files and files[name].reason == "TooManyReads":
-                files[name] = self._silent(name, "Reading")
+        files = self._as_answered(self._entries) if readable else {}
         shown = [*files.values(), *(self._listing.ignored if readable else ())]
         return SourceSnapshot(
             path=str(self._settings.path),
@@ -314,4 +326,16 @@ class DirectorySource:
             overflow=self._listing.overflow if readable else 0,
             unlisted=self._listing.unlisted if readable else 0,
             notes=(self._watch.trouble,) if self._watch.trouble else (),
+            companions=self._as_answered(self._companions) if readable else {},
         )
+
+    def _as_answered(self, entries: Mapping[str, Entry]) -> dict[str, ManifestFile]:
+        """Return the files, those that do not answer as such."""
+        files = {name: entry.file for name, entry in entries.items()}
+        now = self._clock.now().boot
+        for name, since in self._looker.stuck.items():
+            if name in files and now - since >= self._settings.read_seconds:
+                files[name] = self._silent(name, "NotAnswering")
+            elif name in files and files[name].reason == "TooManyReads":
+                files[name] = self._silent(name, "Reading")
+        return files

@@ -179,7 +179,9 @@ def _refusal(name: str, status: os.stat_result, question: Question) -> Entry | N
         message = f"it has {status.st_nlink} hard links, so another name can change it: copy it instead"
         return _refused(name, question, "HardLink", message, status)
     if status.st_size > question.max_bytes:
-        message = f"it has {status.st_size} bytes, the limit is {question.max_bytes}: no Pod is that large"
+        message = (
+            f"it has {status.st_size} bytes, the limit is {question.max_bytes}: nothing that belongs here is that large"
+        )
         return _refused(name, question, "TooLarge", message, status)
     if not status.st_mode & (stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH):
         message = f"its mode {stat.S_IMODE(status.st_mode):04o} lets nobody read it: chmod 600 if it is to run"

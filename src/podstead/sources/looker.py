@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from podstead.sources.entry import Entry, Question, inspect_entry
+from podstead.sources.names import INDEX_PAIR, most_bytes
 from podstead.sources.place import Listing, Place, PlaceFault, list_place, open_place
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class LookResult:
 
 def any_place(_: Place) -> None:
     """Take every directory for one that may be looked at."""
+
+
+def _turn(name: str, closed: frozenset[str]) -> tuple[bool, bool, str]:
+    """Sort finished edits first, then the index: no crowd of files may use up the bytes set aside before it is read."""
+    return name not in closed, name not in INDEX_PAIR, name
 
 
 class _Runner:
@@ -244,13 +250,17 @@ class Looker:
         if names is None:
             self._attach(work.place.descriptor)
             work.listing = list_place(
-                work.place, first=request.first, max_files=settings.max_files, max_ignored=MOST_IGNORED
+                work.place,
+                first=request.first,
+                max_files=settings.max_files,
+                max_ignored=MOST_IGNORED,
+                companions=settings.companions,
             )
-            names = frozenset(work.listing.manifests)
+            names = frozenset((*work.listing.manifests, *work.listing.companions))
         with self._lock:
             barred = self._barred(names, request)
             work.unanswered |= barred
-            work.queue.extend(sorted(names - barred, key=lambda name: (name not in request.closed, name)))
+            work.queue.extend(sorted(names - barred, key=lambda name: _turn(name, request.closed)))
 
     def _barred(self, names: Collection[str], request: LookRequest) -> set[str]:
         """Return the names that no thread may be spent on now; needs the lock.
@@ -272,7 +282,7 @@ class Looker:
             closed=name in work.request.closed,
             now=self._clock.now(),
             settle_seconds=self._timing.settle_seconds,
-            max_bytes=self._settings.max_file_bytes,
+            max_bytes=most_bytes(name, self._settings.max_file_bytes),
             allowance=MOST_BYTES - work.held + work.sizes.get(name, 0),
         )
 

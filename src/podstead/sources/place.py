@@ -16,14 +16,16 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podstead.sources.names import is_manifest_name, printable, why_ignored
+from podstead.sources.names import INDEX_PAIR, companion_of, is_companion_name, is_manifest_name, printable, why_ignored
 from podstead.state.sources import FileTrouble, ManifestFile
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 _OPEN_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC
+MOST_BESIDE = 2
+"""Names of signatures that are remembered while listing, for each manifest that may be listed: half a MiB for a while."""
 _AT_EMPTY_PATH = 0x1000  # fcntl.h
 _MAX_HANDLE_BYTES = 128  # MAX_HANDLE_SZ, name_to_handle_at(2)
 _HANDLE_HEADER = struct.Struct("Ii")
@@ -55,9 +57,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The names in a directory: manifests to look at (sorted), how many more there are, and what is left alone."""
+    """The names in a directory: manifests to look at (sorted), how many more there are, and what is left alone.
+
+    `companions` are the names that belong to those manifests, whether or not there is such a file.
+    """
 
     manifests: tuple[str, ...]
+    companions: tuple[str, ...] = ()
     overflow: int = 0
     ignored: tuple[ManifestFile, ...] = ()
     unlisted: int = 0
@@ -91,33 +97,56 @@ def open_place(path: Path, *, was_single: bool | None) -> Place:
         raise _fault(path.parent, error) from error
 
 
-def list_place(place: Place, *, first: Collection[str], max_files: int, max_ignored: int) -> Listing:
+def list_place(
+    place: Place, *, first: Collection[str], max_files: int, max_ignored: int, companions: bool = False
+) -> Listing:
     """List the directory in bounded memory. Raises PlaceFault.
 
-    `first` names (those that hold pods) are never pushed out of the budget by others.
+    `first` names (those that hold pods) are never pushed out of the budget by others. With `companions` what says
+    something about the manifests is not left alone.
     """
     if place.single is not None:
-        return Listing(manifests=(place.single,))
+        return Listing(manifests=(place.single,), companions=_companions((place.single,)) if companions else ())
     counts = [0, 0]
     ignored: list[tuple[str, bool]] = []
+    beside: set[str] = set()
     try:
         with os.scandir(place.descriptor) as entries:
+            left = _without_companions(entries, beside, MOST_BESIDE * max_files) if companions else entries
             kept = heapq.nsmallest(
-                max_files, _manifest_names(entries, ignored, counts, max_ignored), key=lambda n: (n not in first, n)
+                max_files, _manifest_names(left, ignored, counts, max_ignored), key=lambda n: (n not in first, n)
             )
     except OSError as error:
         raise _fault(place.directory, error) from error
+    wanted = _companions(kept) if companions else ()
+    orphans = beside.difference(wanted)
+    counts[1] += len(orphans)
+    ignored.extend((name, False) for name in orphans)
     ignored.sort()
     return Listing(
         manifests=tuple(sorted(kept)),
+        companions=wanted,
         overflow=counts[0] - len(kept),
         ignored=tuple(_ignored_file(place, name, is_directory) for name, is_directory in ignored[:max_ignored]),
         unlisted=counts[1] - min(len(ignored), max_ignored),
     )
 
 
+def _companions(manifests: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*INDEX_PAIR, *map(companion_of, manifests)}))
+
+
+def _without_companions(entries: Iterable[os.DirEntry[str]], beside: set[str], most: int) -> Iterator[os.DirEntry[str]]:
+    """Give the other entries; collect these names, so that those which belong to no manifest can be named."""
+    for entry in entries:
+        if not is_companion_name(entry.name):
+            yield entry
+        elif len(beside) < most:
+            beside.add(entry.name)
+
+
 def _manifest_names(
-    entries: Iterator[os.DirEntry[str]], ignored: list[tuple[str, bool]], counts: list[int], max_ignored: int
+    entries: Iterable[os.DirEntry[str]], ignored: list[tuple[str, bool]], counts: list[int], max_ignored: int
 ) -> Iterator[str]:
     """Give the manifest names; collect the others, the lexically first of which remain."""
     for entry in entries:
