@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.errors import PodsteadError
-from podstead.images.reference import ImageReference, parse
 from podstead.images.retention import names_of
+from podstead.k8s.image_reference import ImageReference, parse
 from podstead.k8s.volumes import needed_images
 from podstead.state.updates import in_use
 from podstead.store.facts import IMPORTED_IMAGES, PULLED_IMAGES

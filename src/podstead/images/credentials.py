@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from podstead.images.reference import DOCKER_HUB, ImageReference
+from podstead.k8s.image_reference import DOCKER_HUB, ImageReference
 from podstead.state.runtime import RegistryAuth
 
 if TYPE_CHECKING:

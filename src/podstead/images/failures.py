@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from podstead.config import Registry
-    from podstead.images.reference import ImageReference
+    from podstead.k8s.image_reference import ImageReference
 
 _NO_SUCH_IMAGE = "the registry has no such image for this platform: check name and tag"
 MAX_DETAIL = 400

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from podstead.errors import RuntimeFault
 from podstead.images import failures
 from podstead.images.policy import PullDecision, decide
-from podstead.images.reference import ImageReference, InvalidReference, parse
+from podstead.k8s.image_reference import ImageReference, InvalidReference, parse
 from podstead.state.runtime import Image, RegistryAuth
 
 if TYPE_CHECKING:

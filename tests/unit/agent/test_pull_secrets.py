@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from podstead.agent.pull_secrets import pull_credentials
-from podstead.images.reference import ImageReference, parse
 from podstead.k8s import core_v1 as v1
+from podstead.k8s.image_reference import ImageReference, parse
 from podstead.state.objects import LocalObject, ObjectKey, digest_of
 from podstead.state.references import secret
 from tests.support.canary import CANARY

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.images.credentials import Credentials, decode
-from podstead.images.reference import ImageReference, parse
+from podstead.k8s.image_reference import ImageReference, parse
 
 if TYPE_CHECKING:
     from pathlib import Path

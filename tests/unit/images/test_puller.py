@@ -17,7 +17,7 @@ from podstead.state.runtime import Image, RegistryAuth
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from podstead.images.reference import ImageReference
+    from podstead.k8s.image_reference import ImageReference
 
 MYSQL = "docker.io/library/mysql:5.7.39"
 

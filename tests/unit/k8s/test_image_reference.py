@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podstead.images.reference import ImageReference, InvalidReference, parse
+from podstead.k8s.image_reference import ImageReference, InvalidReference, parse
 
 DIGEST = "sha256:" + "ab" * 32
 
