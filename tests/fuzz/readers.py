@@ -13,11 +13,14 @@ from podstead.manifest.read import read_manifest
 from podstead.manifest.read_objects import read_objects
 from podstead.manifest.reading import Reading, Severity
 from podstead.signing.envelope import read_envelope
+from podstead.signing.index import write_index
+from podstead.signing.index_reader import read_index
 from podstead.signing.private import read_private, signature_file
 from podstead.signing.provenance import MANIFEST, Signed, Trust, verify
 from podstead.signing.revocation import read_revoked
 from podstead.signing.signers import read_signers
 from podstead.signing.wire import MalformedError
+from tests.unit.signing.indexes import FULL
 from tests.unit.signing.ssh import SoftSecurityKey
 
 if TYPE_CHECKING:
@@ -55,6 +58,12 @@ def _signature(data: bytes) -> None:
     """Only the very signature that was made counts; armour leaves room for blanks and lines alone."""
     if isinstance(verify(CONTENT, data, TRUST, namespace=MANIFEST), Signed):
         assert read_envelope(data) == read_envelope(SIGNATURE)
+
+
+def _index(data: bytes) -> None:
+    """What is read is sound: it is written and read back as the same."""
+    read = read_index(data)
+    assert read_index(write_index(read)) == read
 
 
 SOFT = SoftSecurityKey(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -99,6 +108,7 @@ READERS = (
         read=read_revoked,
         refusals=(MalformedError,),
     ),
+    Reader(name="index", seeds=(write_index(FULL),), read=_index, refusals=(MalformedError,)),
     Reader(
         name="private-key",
         seeds=(PRIVATE,),

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 MANIFEST = "podstead.io/manifest"
 """The namespace of a signature under one manifest; a signature of another one is refused in its place."""
+INDEX = "podstead.io/index"
+"""Under the index of a whole set."""
+POLICY = "podstead.io/policy"
+"""Under a policy file."""
+TRUST = "podstead.io/trust"
+"""Under a new file of allowed signers, by a key of the old one."""
+NAMESPACES = (MANIFEST, INDEX, POLICY, TRUST)
 
 
 class Fault(StrEnum):

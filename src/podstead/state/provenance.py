@@ -24,7 +24,8 @@ class Provenance:
     """Who answers for some bytes. `key` is the fingerprint, `principals` the patterns of the signer's line.
 
     `pins` are image references and the digests that the signer bound them to. `until` is the wall-clock second at which
-    the warrant ends, in Unix seconds.
+    the warrant ends, in Unix seconds. `digest` is the SHA-256 of the whole file's bytes in hexadecimal digits, where a warrant
+    hangs on them.
     """
 
     warrant: Warrant
@@ -33,6 +34,7 @@ class Provenance:
     index_version: int | None = None
     pins: tuple[tuple[str, str], ...] = ()
     until: float | None = None
+    digest: str = ""
 
 
 UNSIGNED = Provenance(warrant=Warrant.NOTHING)

@@ -1,0 +1,67 @@
+"""Who is trusted next: a file of signers follows another only when a key of the old one signed it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from podstead.signing.private import signature_file
+from podstead.signing.provenance import MANIFEST, TRUST
+from podstead.signing.revocation import Revoked
+from podstead.signing.succession import signers_in_force
+from tests.unit.signing.indexes import NOW, SOFT, STRANGER
+
+OLD = f"ops {SOFT.public.text}\n".encode()
+NEW = f"ops {SOFT.public.text}\nnight {STRANGER.public.text}\n".encode()
+
+
+def in_force(offered: bytes | None, signature: bytes | None, held: bytes | None, *, gone: bool = False) -> tuple[bytes, bool, str]:  # fmt: skip
+    revoked = Revoked(frozenset([SOFT.public.blob])) if gone else Revoked()
+    found = signers_in_force(offered, signature, held, now=NOW, revoked=revoked)
+    assert found is not None
+    assert found.digest == sha256(found.data).hexdigest()
+    return found.data, found.changed, found.message
+
+
+def by(key: object = SOFT, namespace: str = TRUST, content: bytes = NEW) -> bytes:
+    assert key in (SOFT, STRANGER)
+    soft = SOFT if key is SOFT else STRANGER
+    return signature_file(soft.public, soft.sign, content, namespace=namespace)
+
+
+def test_the_first_file_is_taken_and_an_unreadable_one_trusts_nobody() -> None:
+    assert in_force(OLD, None, None) == (OLD, True, "")
+    assert signers_in_force(None, None, None, now=NOW) is None
+    assert signers_in_force(b"nonsense\n", None, None, now=NOW) is None
+    assert signers_in_force(b"# nobody\n", None, None, now=NOW) is None
+
+
+def test_a_file_that_an_old_key_signed_follows() -> None:
+    assert in_force(NEW, by(), OLD) == (NEW, True, "")
+    assert in_force(NEW, None, NEW) == (NEW, False, "")
+
+
+@pytest.mark.attack("lowered-mode")
+@pytest.mark.parametrize(
+    ("offered", "signature", "said"),
+    [
+        (None, None, "the file of allowed signers is gone"),
+        (NEW, None, "no key of the old ones has signed them"),
+        (NEW, by(STRANGER), "is none of the allowed signers'"),
+        (NEW, by(namespace=MANIFEST), "was made for 'podstead.io/manifest'"),
+        (NEW, by(content=OLD), "does not match the content"),
+        (b"", by(content=b""), "they name nobody"),
+        (b"ops\n", by(content=b"ops\n"), "they cannot be read: line 1"),
+    ],
+)
+def test_another_file_does_not_count_and_the_old_one_holds(offered: bytes | None, signature: bytes | None, said: str) -> None:  # fmt: skip
+    data, changed, message = in_force(offered, signature, OLD)
+    assert (data, changed) == (OLD, False)
+    assert said in message
+
+
+def test_a_revoked_key_names_no_successor() -> None:
+    data, changed, message = in_force(NEW, by(), OLD, gone=True)
+    assert (data, changed) == (OLD, False)
+    assert "is revoked" in message
