@@ -13,7 +13,6 @@ from podstead.signing.revocation import NOTHING
 from podstead.signing.wire import MalformedError
 
 if TYPE_CHECKING:
-    from podstead.signing.envelope import Envelope
     from podstead.signing.keys import PublicKey
     from podstead.signing.revocation import Revoked
     from podstead.signing.signers import Signer
@@ -67,12 +66,26 @@ class Trust:
     revoked: Revoked = NOTHING
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested:
+    """The signature is this key's under the data, made for this namespace; whether the key counts is another question."""
+
+    key: PublicKey
+    namespace: str
+
+
 def verify(data: bytes, signature: bytes, trust: Trust, *, namespace: str, principal: str = "") -> Signed | Invalid:
     """Return whose signature a file's bytes are under the data. Never raises.
 
     With a `principal` only its signers count. All of this is asked of the very bytes that are given: whoever parses them
     later parses these.
     """
+    attested = attest(data, signature, namespace=namespace)
+    return attested if isinstance(attested, Invalid) else allowed(attested, trust, principal)
+
+
+def attest(data: bytes, signature: bytes, *, namespace: str) -> Attested | Invalid:
+    """Return which key signed the data: what costs time, and is the same whenever it is asked. Never raises."""
     try:
         envelope = read_envelope(signature)
     except MalformedError as error:
@@ -83,14 +96,14 @@ def verify(data: bytes, signature: bytes, trust: Trust, *, namespace: str, princ
         return Invalid(fault=Fault.OTHER_PURPOSE, message=text, key=key)
     if fault := fault_of(key, envelope.signature, signed_bytes(envelope.namespace, envelope.digest, data)):
         return Invalid(fault=Fault.WRONG, message=f"the signature does not hold: {fault}", key=key)
+    return Attested(key=key, namespace=namespace)
+
+
+def allowed(attested: Attested, trust: Trust, principal: str = "") -> Signed | Invalid:
+    """Return the signer that a good signature is of, or the nearest reason why there is none."""
+    key = attested.key
     if key in trust.revoked:
         return Invalid(fault=Fault.REVOKED, message=f"the key {key.fingerprint} is revoked", key=key)
-    return _allowed(envelope, trust, principal)
-
-
-def _allowed(envelope: Envelope, trust: Trust, principal: str) -> Signed | Invalid:
-    """Return the signer that a good signature is of, or the nearest reason why there is none."""
-    key = envelope.key
     known = [signer for signer in trust.signers if signer.key == key]
     if not known:
         text = f"the key {key.fingerprint} is none of the allowed signers'"
@@ -99,9 +112,9 @@ def _allowed(envelope: Envelope, trust: Trust, principal: str) -> Signed | Inval
     if not meant:
         text = f"the key {key.fingerprint} is not one of {principal!r}, but of {known[0].principals!r}"
         return Invalid(fault=Fault.NOT_ALLOWED, message=text, key=key)
-    able = [signer for signer in meant if signer.may_sign(envelope.namespace)]
+    able = [signer for signer in meant if signer.may_sign(attested.namespace)]
     if not able:
-        text = f"the key {key.fingerprint} may sign for {meant[0].namespaces!r}, not for {envelope.namespace!r}"
+        text = f"the key {key.fingerprint} may sign for {meant[0].namespaces!r}, not for {attested.namespace!r}"
         return Invalid(fault=Fault.NOT_ALLOWED, message=text, key=key)
     for signer in able:
         if not signer.time_fault(trust.now):

@@ -1,0 +1,1 @@
+"""The room that decides which bytes may be parsed."""
