@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -y -q"
 APT_SECONDS = 400.0
 """An emulated processor compiles the libraries for half a minute."""
+PLACE = "/root"
+"""Of the packages: /tmp is in memory since Debian 13, and this machine reboots."""
 KEPT: dict[str, Any] = {
     "volumes": [{"name": "data", "hostPath": {"path": "/srv/kept", "type": "DirectoryOrCreate"}}],
     "container": {
@@ -47,9 +49,9 @@ def test_the_package_from_its_installation_to_its_end(release: str, make_machine
     machine.start()
     node = GuestNode(machine=machine)
     for name, version in (("old", ""), ("new", "0.1.1~test")):
-        machine.put(f"/tmp/{name}.deb", build_package(tmp_path, version).read_bytes())
+        machine.put(f"{PLACE}/{name}.deb", build_package(tmp_path, version).read_bytes())
 
-    machine.do(f"{APT} install /tmp/old.deb", seconds=APT_SECONDS)
+    machine.do(f"{APT} install {PLACE}/old.deb", seconds=APT_SECONDS)
     node.wait_ready()
     assert machine.do("systemctl is-enabled podstead; systemctl is-active podstead").split() == ["enabled", "active"]
     node.podstead(f"image import {PAYLOAD}/busybox.tar")
@@ -57,7 +59,7 @@ def test_the_package_from_its_installation_to_its_end(release: str, make_machine
     first = container(node)
     agent, runtime = main_pid(machine, "podstead"), main_pid(machine, "podstead-containerd")
 
-    machine.do(f"{APT} install /tmp/new.deb", seconds=APT_SECONDS)
+    machine.do(f"{APT} install {PLACE}/new.deb", seconds=APT_SECONDS)
     node.wait_ready()
     assert container(node) == first
     assert main_pid(machine, "podstead") not in {agent, "0"}
@@ -71,7 +73,7 @@ def test_the_package_from_its_installation_to_its_end(release: str, make_machine
 
     # A service that the administrator has disabled stays so over an upgrade (here: the same version again).
     machine.do("systemctl disable --now podstead")
-    machine.do("dpkg -i /tmp/new.deb", seconds=APT_SECONDS)
+    machine.do(f"dpkg -i {PLACE}/new.deb", seconds=APT_SECONDS)
     assert machine.run("systemctl is-enabled podstead; systemctl is-active podstead").stdout.split() == [
         "disabled",
         "inactive",
