@@ -41,6 +41,26 @@ chroot "$1" install -d -o mysql -g mysql /var/lib/mysql /var/lib/mysql-files /ru
 """
 """mysql:5.7 has the user mysql with 999 as well. Debian's package of MariaDB makes a database at once: it goes."""
 
+_SHARE = "/usr/share/podstead-stand-in"
+"""Where the entrypoint finds what is made with the image."""
+_DATABASE = f"""
+set -eu
+server=$(command -v mariadbd || command -v mysqld)
+install -d -o mysql -g mysql {_SHARE}/data
+"$server" --no-defaults --user=mysql --verbose --help >{_SHARE}/help 2>/dev/null
+case "$server" in
+  */mariadbd)
+    mariadb-install-db --no-defaults --user=mysql --datadir={_SHARE}/data --innodb-log-file-size=8M --skip-test-db --rpm \\
+      --auth-root-authentication-method=normal >/dev/null ;;
+  *)
+    "$server" --no-defaults --user=mysql --datadir={_SHARE}/data --innodb-redo-log-capacity=8M --skip-log-bin \\
+      --initialize-insecure ;;
+esac
+rm -f {_SHARE}/data/*.pem {_SHARE}/data/auto.cnf
+"""
+"""A database without accounts, for first starts to copy, with a small log: the server makes a larger one by itself. Keys
+and the server's own id are each database's, so none is in the image."""
+
 _TELL_VERSION = "sh -c '$(command -v mariadbd || command -v mysqld) --no-defaults --version'"
 """The server's own words, from inside: what was installed, not what was asked for."""
 
@@ -160,6 +180,7 @@ class StandIns:
         hooks = (
             _SETUP,
             f"sync-in {shlex.quote(str(overlay))} /",
+            f'chroot "$1" sh -c {shlex.quote(_DATABASE)}',
             f'chroot "$1" {_TELL_VERSION} >{shlex.quote(str(told))}',
         )
         options = ('Apt::Install-Recommends "false"', *recipe.apt_options, *source.proxies)
@@ -248,7 +269,7 @@ def _write_overlay(overlay: Path) -> None:
 
 def _key(recipe: Recipe) -> str:
     parts = [str(getattr(recipe, field.name)) for field in fields(recipe)]
-    parts += [machine_architecture(), str(_LAYOUT_VERSION), _SETUP, repr(_OVERLAY)]
+    parts += [machine_architecture(), str(_LAYOUT_VERSION), _SETUP, _DATABASE, repr(_OVERLAY)]
     return hashlib.sha256("\0".join(parts).encode() + ENTRYPOINT.read_bytes()).hexdigest()[:12]
 
 

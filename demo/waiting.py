@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
 
 ANSWER_SECONDS = 240.0
-"""A first start takes 7 s here; where the configuration comes late, the liveness probe needs 55 s to notice."""
+"""A first start takes 3 s here; where the configuration comes late, the liveness probe needs 55 s to notice."""
 _LOOK_SECONDS = 0.5
 
 

@@ -315,14 +315,14 @@ def _start_without_configuration(demo: Demo, manifest: str) -> str:
 
 
 def test_docker_s_contract_is_kept(demo: Demo) -> None:
-    """Databases, users and odd passwords; on the host network, at a port of its own."""
+    """Databases, users and odd passwords; on the host network, at a port of its own, on files laid out otherwise."""
     password = r"""it's a \ "test" $HOME `id`"""
     volumes = demo.under / "contract"
     _put_pod(
         demo,
         "contract",
         volumes,
-        args=["--port=3320"],
+        args=["--port=3320", "--lower-case-table-names=1"],
         env={
             "MYSQL_ROOT_PASSWORD": password,
             "MYSQL_DATABASE": "my_data",
@@ -336,6 +336,7 @@ def test_docker_s_contract_is_kept(demo: Demo) -> None:
         assert _answer(demo, "contract", root, "SHOW DATABASES LIKE 'my_data'") == [["my_data"]]
         assert _answer(demo, "contract", app, "SHOW DATABASES LIKE 'my%'") == [["my_data"]]
         assert _answer(demo, "contract", app, "CREATE TABLE my_data.t (a INT); SHOW TABLES FROM my_data") == [["t"]]
+        assert _answer(demo, "contract", root, "SELECT @@lower_case_table_names") == [["1"]]
         # In a grant an underscore that is not escaped would stand for any letter.
         with pytest.raises(QueryError, match="Access denied"):
             _query(demo, "contract", app, "CREATE DATABASE myXdata")

@@ -33,19 +33,19 @@ def test_the_articles_mysql_from_nothing_and_over_a_reboot(make_machine: MakeMac
     assert told.splitlines()[-1].startswith("Remember, this is a STAND-IN: MySQL "), told
     node = GuestNode(machine=machine)
     before = node.wait_pod("mysql", is_running)
-    assert container_status(before)["restartCount"] == 0
+    assert container_status(before, "mysql")["restartCount"] == 0
     machine.do(f"{ASK} 'CREATE DATABASE kept; CREATE TABLE kept.words (word TEXT); INSERT INTO kept.words VALUES (1)'")
 
     told = machine.do(f"cd {GUEST_PROJECT} && make service", seconds=MAKE_SECONDS)
     assert "podstead.service runs" in told, told
     node.wait_ready()
     taken = node.wait_pod("mysql", is_running)
-    assert container_status(taken) == container_status(before), "the service takes the pod as it runs"
+    assert container_status(taken, "mysql") == container_status(before, "mysql"), "the service takes the pod as it runs"
 
     machine.reboot()
     node.wait_ready()
     after = node.wait_pod("mysql", is_running, seconds=MAKE_SECONDS)
-    assert container_status(after)["restartCount"] == 1
+    assert container_status(after, "mysql")["restartCount"] == 1
     assert machine.do(f"{ASK} 'SELECT word FROM kept.words'").strip() == "1"
 
     told = machine.do(f"cd {GUEST_PROJECT} && make uninstall", seconds=MAKE_SECONDS)

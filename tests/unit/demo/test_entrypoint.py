@@ -27,14 +27,27 @@ skip-name-resolve                 FALSE
 slow-query-log                    FALSE
 innodb-buffer-pool-size           134217728
 datadir                           @DATA@/
+END
+    case "$*" in *--lower-case-table-names=1*) layout=1 ;; *) layout=0 ;; esac
+    cat <<END
+lower-case-table-names            $layout
+socket                            @RUN@/socket
 log-error                         stderr
 
 To see what values a running MySQL server is using, type
 END
     ;;
+  *--initialize-insecure*) echo made >"@DATA@/made" ;;
+  *--init-file=*)
+    cat "@RUN@/accounts.sql"
+    : >"@RUN@/socket"
+    trap 'exit 0' TERM
+    while [ -e "@RUN@/accounts.sql" ]; do sleep 0.05; done
+    exit 7 ;;
   *) echo "served $*"; cat "@RUN@/server.cnf" ;;
 esac
 """
+"""It takes its first clients with the first accounts, and ends with 7 once these are known to be set."""
 
 
 class Host:
@@ -43,15 +56,23 @@ class Host:
     def __init__(self, root: Path) -> None:
         self.data, self.configuration, self._programs = root / "data", root / "etc", root / "bin"
         self._run = root / "run"
-        for directory in (self.data, self.configuration / "mysql.conf.d", self._programs):
+        share = root / "share"
+        for directory in (self.data, self.configuration / "mysql.conf.d", self._programs, share / "data"):
             directory.mkdir(parents=True)
         text = ENTRYPOINT.read_text(encoding="utf-8")
-        for there, here in (("/etc/mysql", self.configuration), ("RUN=/run/mysqld", f"RUN={self._run}")):
+        for there, here in (
+            ("/etc/mysql", self.configuration),
+            ("RUN=/run/mysqld", f"RUN={self._run}"),
+            ("SHARE=/usr/share/podstead-stand-in", f"SHARE={share}"),
+        ):
             assert there in text
             text = text.replace(there, str(here))
         self.entrypoint = root / "entrypoint"
         self._program("mysqld", SERVER.replace("@DATA@", str(self.data)).replace("@RUN@", str(self._run)))
-        self._program("mysql", "#!/bin/sh\nexit 1\n")
+        self.answer("exit 0")
+        told = subprocess.run([str(self._programs / "mysqld"), "--help"], capture_output=True, check=True, timeout=30)
+        (share / "help").write_bytes(told.stdout)
+        (share / "data/copied").touch()
         # This ring is not root, or must do as if: the server runs as whoever runs the test.
         self._program("id", "#!/bin/sh\necho 1000\n")
         self.entrypoint.write_text(text, encoding="utf-8")
@@ -61,6 +82,14 @@ class Host:
         path = self._programs / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
+
+    def answer(self, client: str) -> None:
+        """Let the client do as a line of shell says."""
+        self._program("mysql", f"#!/bin/sh\n{client}\n")
+
+    @property
+    def mark(self) -> str:
+        return (self.data / ".podstead-engine").read_text(encoding="utf-8").strip()
 
     def configure(self, name: str, text: str) -> Path:
         path = self.configuration / "mysql.conf.d" / name
@@ -131,7 +160,7 @@ def test_each_option_of_the_article_that_this_server_lacks_is_named_with_its_lin
     named = [line for line in host.start("mysqld").stderr.splitlines() if line.endswith("left out")]
     lines = article.splitlines()
     known = {"port", "skip_name_resolve", "slow_query_log", "innodb_buffer_pool_size", "datadir", "log_error"}
-    known |= {"symbolic-links", "user"}
+    known |= {"symbolic-links", "user", "socket"}
     begin = lines.index("[mysqld]") + 1
     expected = [
         f"stand-in: mysqld.cnf:{number}: {name} is not known to MySQL 9.7: left out"
@@ -205,3 +234,48 @@ def test_arguments_go_to_the_server(host: Host) -> None:
     host.made_by("MySQL 9.7")
     done = host.start("--port=1", "--slow-query-log")
     assert done.stdout.splitlines()[0].endswith("server.cnf --port=1 --slow-query-log")
+
+
+def test_a_new_database_is_a_copy_and_its_accounts_are_set_once(host: Host) -> None:
+    host.answer('test "$MYSQL_PWD" = "it\'s" || echo "ERROR 1045 (28000): $MYSQL_PWD"')
+    done = host.start("mysqld", MYSQL_ROOT_PASSWORD="it's", MYSQL_DATABASE="d")
+    assert (done.returncode, host.mark) == (7, "MySQL 9.7"), done.stderr
+    assert {path.name for path in host.data.iterdir()} == {"copied", ".podstead-engine"}
+    assert done.stdout.splitlines()[-1] == "ALTER USER 'root'@'localhost' IDENTIFIED BY 'it''s';"
+    assert "CREATE DATABASE IF NOT EXISTS `d`;" in done.stdout
+    assert host.start("mysqld").stdout.startswith("served ")
+
+
+def test_a_line_s_end_in_a_password_ends_no_statement(host: Host) -> None:
+    done = host.start("mysqld", MYSQL_ROOT_PASSWORD="a\nb\\")
+    assert done.stdout.splitlines()[-1] == r"ALTER USER 'root'@'localhost' IDENTIFIED BY 'a\nb\\';"
+
+
+def test_accounts_that_were_not_known_to_be_set_are_set_again_and_data_stay(host: Host) -> None:
+    host.made_by("MySQL 9.7 without accounts")
+    (host.data / "words").touch()
+    done = host.start("mysqld", MYSQL_ROOT_PASSWORD="x")
+    assert (done.returncode, host.mark) == (7, "MySQL 9.7"), done.stderr
+    assert {path.name for path in host.data.iterdir()} == {"words", ".podstead-engine"}
+
+
+def test_a_copy_that_was_interrupted_begins_anew(host: Host) -> None:
+    host.made_by("unfinished MySQL 9.7")
+    (host.data / "half").touch()
+    assert host.start("mysqld", MYSQL_ROOT_PASSWORD="x").returncode == 7
+    assert {path.name for path in host.data.iterdir()} == {"copied", ".podstead-engine"}
+
+
+def test_another_layout_of_files_is_made_by_the_server(host: Host) -> None:
+    done = host.start("--lower-case-table-names=1", MYSQL_ROOT_PASSWORD="x")
+    assert (done.returncode, host.mark) == (7, "MySQL 9.7"), done.stderr
+    assert {path.name for path in host.data.iterdir()} == {"made", ".podstead-engine"}
+
+
+def test_a_server_that_refuses_its_first_accounts_is_ended(host: Host) -> None:
+    host.answer("echo \"ERROR 1045 (28000): Access denied for user 'root'@'localhost'\"; exit 1")
+    done = host.start("mysqld", MYSQL_ROOT_PASSWORD="x")
+    assert (done.returncode, host.mark) == (1, "MySQL 9.7 without accounts")
+    assert done.stderr.splitlines()[-1].startswith(
+        "stand-in: MySQL 9.7 refuses the first accounts: ERROR 1045 (28000): Access denied"
+    )
