@@ -25,7 +25,7 @@ from tests.supported.plugin import ran_in
 from tests.vm.summary import Log, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 TEST_SECONDS = 1500
 """The first test makes images and boots a machine; each wait has its own, shorter bound."""
@@ -33,6 +33,8 @@ SHORT_RELEASE = "trixie"
 """Of which the short form starts a machine: the newest."""
 SUMMARY = pytest.StashKey[Summary]()
 LOG = pytest.StashKey[Log]()
+ENDED = pytest.StashKey[bool]()
+"""In a test that has run to its end, well or not: no machine is asked anything after an interrupt."""
 SENT = "vm_log"
 """The name under which a process of pytest-xdist sends its log."""
 
@@ -88,6 +90,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"a test of the ring vm cannot run, and CI=true: {why}", pytrace=False)
     pytest.skip(f"no machine can be started: {why}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note that a test has ended, and show with what failed what machines have told on their consoles."""
+    report = yield
+    item.stash[ENDED] = report.when != "setup"
+    if report.failed:
+        for machine, of in item.config.stash[LOG].machines:
+            if machine.running:
+                report.sections.append((f"the console of {machine.recipe.name} ({of})", machine.console()))
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -183,11 +197,8 @@ def node(installed_node: GuestNode, request: pytest.FixtureRequest) -> Iterator[
     machine = installed_node.machine
     machine.covered.clear()
     installed_node.wait_ready()
-    try:
-        yield installed_node
-    except BaseException:
-        print(machine.console())
-        raise
+    yield installed_node
     for environment in machine.covered:
         ran_in(request.node, environment)
-    installed_node.clear()
+    if request.node.stash.get(ENDED, False):
+        installed_node.clear()
