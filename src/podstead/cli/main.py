@@ -60,8 +60,9 @@ COMMANDS = (
     Entry(name="stop", module="stop", summary="stop a pod until it is started again, also over a reboot"),
     Entry(name="start", module="start", summary="start a pod that was stopped"),
     Entry(name="check", module="check", summary="judge manifest files offline; nothing is run"),
-    Entry(name="sign", module="sign", summary="sign manifest files with an SSH key"),
+    Entry(name="sign", module="sign", summary="sign manifest files, or the index of a whole set, with an SSH key"),
     Entry(name="verify", module="verify", summary="say whose signature stands under each file, and whether it counts"),
+    Entry(name="keys", module="keys", summary="list whom a file of allowed signers trusts, and until when"),
     Entry(name="image", module="image", summary="list, pull, import or remove images"),
     Entry(
         name="accept-directory",
@@ -131,6 +132,7 @@ def run_command(arguments: Sequence[str]) -> int:
     given = Given(
         words=given.words,
         values={**before.values, **given.values},
+        lists=given.lists,
         switches=before.switches | given.switches,
         rest=given.rest,
     )

@@ -60,16 +60,24 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What was typed. `rest` is what stands after `--`, None where there was none."""
+    """What was typed. `rest` is what stands after `--`, None where there was none.
+
+    `lists` has each value of a repeated flag by itself, `values` joins them.
+    """
 
     words: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     switches: frozenset[str] = frozenset()
     rest: tuple[str, ...] | None = None
 
     def value(self, name: str, default: str = "") -> str:
         """Return the value of a flag, `default` where it was not given."""
         return self.values.get(name, default)
+
+    def each(self, name: str) -> tuple[str, ...]:
+        """Return the values of a repeated flag, in their order."""
+        return self.lists.get(name, ())
 
     def has(self, name: str) -> bool:
         """Return whether a switch is on."""
@@ -116,6 +124,7 @@ class _Reader:
         self.words: list[str] = []
         self.rest: tuple[str, ...] | None = None
         self._values: dict[str, str] = {}
+        self._lists: dict[str, tuple[str, ...]] = {}
         self._switches: dict[str, bool] = {}
         self._long = {option.name: option for option in options}
         self._short = {option.short: option for option in options if option.short}
@@ -123,7 +132,7 @@ class _Reader:
 
     def given(self) -> Given:
         switches = frozenset(name for name, on in self._switches.items() if on)
-        return Given(words=tuple(self.words), values=self._values, switches=switches, rest=self.rest)
+        return Given(words=tuple(self.words), values=self._values, lists=self._lists, switches=switches, rest=self.rest)
 
     def take_long(self, text: str, left: list[str]) -> None:
         name, equals, value = text.partition("=")
@@ -156,6 +165,8 @@ class _Reader:
             if not left:
                 raise UsageError(f"flag {written} needs a value: {written} {option.value}")
             value = left.pop(0)
+        if option.repeated:
+            self._lists[option.name] = (*self._lists.get(option.name, ()), value)
         before = self._values.get(option.name) if option.repeated else None
         self._values[option.name] = value if before is None else f"{before},{value}"
 

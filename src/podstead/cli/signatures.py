@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from podstead.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SUFFIX = ".sig"
 """A signature lies beside its file, with this behind the name."""
@@ -23,3 +29,28 @@ def read_content(word: str) -> bytes:
     if len(data) > MAX_CONTENT_BYTES:
         raise OperatorError(f"cannot read {word}: it is larger than {MAX_CONTENT_BYTES} bytes")
     return data
+
+
+def replace_files(files: Mapping[Path, bytes]) -> None:
+    """Write files as wholes, in their order: a reader sees the old one or the new one of each, and the last one changes last.
+
+    All of them are on disk before the first name changes. Raises OperatorError.
+    """
+    staged: dict[Path, Path] = {}
+    target = Path()
+    try:
+        for target, data in files.items():
+            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+            staged[target] = Path(name)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                os.fchmod(file.fileno(), 0o644)
+                file.flush()
+                os.fsync(file.fileno())
+        for target, temporary in staged.items():
+            temporary.replace(target)
+    except OSError as error:
+        raise OperatorError(f"cannot write {target}: {error.strerror or error}") from None
+    finally:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)

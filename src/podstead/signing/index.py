@@ -22,8 +22,8 @@ INDEX_FILE = "podstead.index"
 """The index's name in the manifest directory. It is no manifest's name, so an agent without signatures passes it over."""
 API_VERSION = "podstead.io/v1"
 KIND = "Index"
-MAX_BYTES = 2 << 20
-"""2 MiB: ten thousand entries of the length that names have."""
+MAX_BYTES = 1 << 20
+"""1 MiB, as of a manifest: some eight thousand entries of the length that names have."""
 MAX_VERSION = (1 << 53) - 1
 """What every JSON reader keeps exactly (RFC 8259, section 6)."""
 CLOCK_SKEW_SECONDS = 300.0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command
+from podstead.cli.index_options import VERIFY_OPTIONS
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document
 from podstead.cli.signatures import SUFFIX, read_content
@@ -26,6 +27,14 @@ SIGNED = "Signed"
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
     """Run the command: 0 when every signature counts, 1 when one does not, or is missing. Raises OperatorError."""
     files = (*given.words, *(given.rest or ()))
+    if given.has("index"):
+        from podstead.cli.index_report import verify_set
+
+        return verify_set(given, _trust(given))
+    if alone := sorted(
+        option.name for option in VERIFY_OPTIONS if option.name in given.values or given.has(option.name)
+    ):
+        raise UsageError(f"--{alone[0]} is for the index of a set: add --index")
     if not files:
         raise UsageError("say what to verify: podstead verify --allowed-signers FILE MANIFEST…")
     if len(files) > 1 and given.value("signature"):
@@ -115,7 +124,7 @@ def _moment(given: Given) -> float:
 
 
 COMMAND = Command(
-    usage="verify --allowed-signers FILE MANIFEST…",
+    usage="verify --allowed-signers FILE MANIFEST… | --index --dir DIR",
     summary="Say whose signature stands under each file, and whether it counts; no agent is needed.",
     run=run,
     words=(Takes.FILE,),
@@ -147,7 +156,8 @@ COMMAND = Command(
             value="NAME",
             help="what the signature has to be for (default: podstead.io/manifest)",
         ),
-        Option(name="at", value="TIME", help="judge the keys' validity at this time (default: now)"),
+        Option(name="at", value="TIME", help="judge the validity of keys and index at this time (default: now)"),
+        *VERIFY_OPTIONS,
         output_option(Format.JSON, Format.YAML),
     ),
     notes="Exit code: 0 when every signature counts, else 1. What is verified is the file's bytes; a signature for another purpose counts for nothing.",

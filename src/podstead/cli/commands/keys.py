@@ -1,0 +1,107 @@
+"""`podstead keys`: whom a file of allowed signers trusts, for what, and until when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podstead.cli.command import Command
+from podstead.cli.options import Option, Takes, UsageError
+from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
+from podstead.cli.signatures import read_content
+from podstead.cli.tables import aligned
+from podstead.clock import SystemClock
+from podstead.config import SecuritySettings
+from podstead.errors import OperatorError
+from podstead.k8s.text import printable
+
+if TYPE_CHECKING:
+    from podstead.cli.documents import Json
+    from podstead.cli.endpoint import Endpoint
+    from podstead.cli.options import Given
+    from podstead.signing.revocation import Revoked
+    from podstead.signing.signers import Signer
+
+HEADER = ("PRINCIPALS", "TYPE", "FINGERPRINT", "NAMESPACES", "VALID", "STATUS")
+ANY = "<any>"
+
+
+def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
+    """Run the command: 0, also for keys that count no more. Raises OperatorError."""
+    from podstead.signing.signers import read_signers
+    from podstead.signing.wire import MalformedError
+
+    files = (*given.words, *(given.rest or ()))
+    if len(files) > 1:
+        raise UsageError("'podstead keys' lists one file of allowed signers")
+    name = files[0] if files else str(SecuritySettings().allowed_signers)
+    form = format_of(given, Format.JSON, Format.YAML)
+    try:
+        signers = read_signers(read_content(name), None)
+    except MalformedError as error:
+        raise OperatorError(f"cannot use the signers of {name}: {error}") from None
+    documents = [_document(one, _revoked(given), SystemClock().now().wall) for one in signers]
+    if form is not Format.TABLE:
+        say_document([*documents], form)
+        return 0
+    if not documents:
+        tell(f"{printable(name)} names nobody")
+        return 0
+    rows = [tuple(printable(str(one[key])) for key in _ROW) for one in documents]
+    say(aligned([HEADER, *rows], []))
+    return 0
+
+
+_ROW = ("principals", "keyType", "fingerprint", "namespaces", "valid", "status")
+
+
+def _document(signer: Signer, revoked: Revoked, now: float) -> dict[str, Json]:
+    fault = "revoked" if signer.key in revoked else signer.time_fault(now)
+    return {
+        "line": signer.line,
+        "principals": signer.principals,
+        "keyType": signer.key.short_type,
+        "fingerprint": signer.key.fingerprint,
+        "namespaces": signer.namespaces or ANY,
+        "valid": _valid(signer),
+        "status": fault or "counts",
+        "revoked": signer.key in revoked,
+    }
+
+
+def _valid(signer: Signer) -> str:
+    from podstead.signing.index import timestamp
+
+    begins = f"from {timestamp(signer.valid_after)}" if signer.valid_after is not None else ""
+    ends = f"until {timestamp(signer.valid_before)}" if signer.valid_before is not None else ""
+    return " ".join(filter(None, (begins, ends))) or "always"
+
+
+def _revoked(given: Given) -> Revoked:
+    from podstead.signing.revocation import NOTHING, read_revoked
+    from podstead.signing.wire import MalformedError
+
+    if not (name := given.value("revoked")):
+        return NOTHING
+    try:
+        return read_revoked(read_content(name))
+    except MalformedError as error:
+        raise OperatorError(f"cannot use the revoked keys of {name}: {error}") from None
+
+
+COMMAND = Command(
+    usage="keys [FILE]",
+    summary="List whom a file of allowed signers trusts: principals, key, purposes, validity; no agent is needed.",
+    run=run,
+    words=(Takes.FILE,),
+    options=(
+        Option(
+            name="revoked",
+            takes=Takes.FILE,
+            short="r",
+            value="FILE",
+            help="keys that count no more: a KRL, or lines of public keys",
+        ),
+        output_option(Format.JSON, Format.YAML),
+    ),
+    notes="Without FILE: /etc/podstead/allowed_signers.",
+)
