@@ -89,6 +89,8 @@ class SourceSettings:
     """Threads that unanswered reads may hold."""
     companions: bool = False
     """Whether signatures and the signed index beside the files are read too; off, they are left alone."""
+    allow_insecure: bool = False
+    """Whether what others than root can write is taken all the same, with a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +334,8 @@ class SecuritySettings:
     """Whose signatures count (ssh-keygen(1), ALLOWED SIGNERS)."""
     revoked_keys: Path = Path("/etc/podstead/revoked_keys")
     """Keys that count no more; the file need not be there."""
+    allow_insecure: bool = False
+    """Whether files and directories that others than root can write are only warned of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ async def test_an_unmounted_directory_loses_nothing(manifests: Path) -> None:
 
 
 async def test_unmounted_while_the_agent_was_down(manifests: Path) -> None:
-    mount("tmpfs", manifests, "tmpfs")
+    mount("tmpfs", manifests, "tmpfs", options="mode=755")
     (manifests / "a.yaml").write_bytes(b"one")
     async with Viewer(settings(manifests), expected=["a.yaml"]) as before:
         await before.until(lambda snapshot: snapshot.certain)
@@ -68,7 +68,7 @@ async def test_unmounted_while_the_agent_was_down(manifests: Path) -> None:
         await viewer.until(lambda snapshot: "lacks a.yaml" in (snapshot.degraded or ""))
         await asyncio.sleep(0.5)
         assert not viewer.ever_gone("a.yaml")
-        mount("tmpfs", manifests, "tmpfs")  # another file system with every file back
+        mount("tmpfs", manifests, "tmpfs", options="mode=755")  # another file system with every file back
         (manifests / "a.yaml").write_bytes(b"one")
         last = await viewer.until(lambda snapshot: snapshot.degraded is None and snapshot.certain)
         assert data_of(last, "a.yaml") == b"one"

@@ -21,6 +21,7 @@ from podstead.config import (
     Paths,
     RestartSettings,
     RuntimeSettings,
+    SecuritySettings,
     Settings,
     SourceSettings,
     paths_for,
@@ -71,7 +72,8 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     paths = _paths(given, kubelet, own)
     node, more = _node(given, kubelet, own, host)
     url = manifest_url(given, kubelet)
-    source = _source(given, kubelet, required=url is None)
+    security = _security(given, own)
+    source = _source(given, kubelet, security, required=url is None)
     plain = (PLAIN,) if url is not None and url.url.startswith("http:") else ()
     settings = Settings(
         paths=paths,
@@ -81,10 +83,11 @@ def configure(flags: RunFlags, host: Host) -> Configured:
         runtime=_runtime(given, kubelet, own),
         images=_images(kubelet, own, host),
         restart=_restart(kubelet, own),
-        objects=_objects(given, own, source, host),
+        objects=_objects(given, own, source, security, host),
         upkeep=upkeep_settings(flagged_upkeep(given).over(own.logs).over(kubelet.upkeep)),
         shutdown=kubelet.shutdown,
         graceful_shutdown=own.graceful_shutdown is not False,
+        security=security,
         strict=given.switch("strict", own.strict),
         verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
         files=tuple(_files(given, host)),
@@ -136,18 +139,25 @@ def _paths(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfigurati
     return replace(paths_for(given.path("root-dir"), kubelet.pod_logs, own.log_links), socket_path=given.path("socket"))
 
 
-def _source(given: FlagValues, kubelet: KubeletConfiguration, *, required: bool) -> SourceSettings | None:
+def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
+    return SecuritySettings(allow_insecure=given.switch("allow-insecure-manifests", own.security.allow_insecure))
+
+
+def _source(
+    given: FlagValues, kubelet: KubeletConfiguration, security: SecuritySettings, *, required: bool
+) -> SourceSettings | None:
     path = given.path("pod-manifest-path") or kubelet.static_pod_path
     if path is None and required:
         raise UsageError(NO_DIRECTORY)
     if path is None:
         return None
     seconds = given.seconds("file-check-frequency") or kubelet.check_seconds
-    return SourceSettings(path=path) if seconds is None else SourceSettings(path=path, check_seconds=seconds)
+    source = SourceSettings(path=path, allow_insecure=security.allow_insecure)
+    return source if seconds is None else replace(source, check_seconds=seconds)
 
 
 def _objects(
-    given: FlagValues, own: OwnConfiguration, source: SourceSettings | None, host: Host
+    given: FlagValues, own: OwnConfiguration, source: SourceSettings | None, security: SecuritySettings, host: Host
 ) -> SourceSettings | None:
     named = given.path("objects-dir") or (Path(own.objects_path) if own.objects_path else None)
     path = named or (host.objects if host.objects.is_dir() else None)
@@ -157,7 +167,9 @@ def _objects(
         raise UsageError(
             f"{path} cannot be the directory of manifests and of objects: give ConfigMaps and Secrets one of their own"
         )
-    return SourceSettings(path=path) if source is None else replace(source, path=path)
+    if source is None:
+        return SourceSettings(path=path, allow_insecure=security.allow_insecure)
+    return replace(source, path=path)
 
 
 def _node(

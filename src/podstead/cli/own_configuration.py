@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cli.checks import registry_host_reason
 from podstead.cli.config_reader import ConfigReader, Section
+from podstead.cli.own_security import NO_SECURITY, SecurityFields, read_security
 from podstead.cli.upkeep import LEAST_FILES, NOTHING_GIVEN, UpkeepFields, read_bytes
 from podstead.config import Registry, RuntimeClass
 from podstead.k8s import quantity
@@ -36,6 +37,7 @@ _FIELDS = {
     "crashLoopBackOff",
     "imageBackOff",
     "containerLogs",
+    "security",
 }
 
 
@@ -77,6 +79,7 @@ class OwnConfiguration:
     image_backoff: BackOff = BackOff()
     logs: UpkeepFields = NOTHING_GIVEN
     log_links: Path | None = None
+    security: SecurityFields = NO_SECURITY
 
 
 def read_own_configuration(path: Path) -> OwnConfiguration:
@@ -104,6 +107,7 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
         image_backoff=_backoff(root.section("imageBackOff"), ("initial", "max")),
         logs=_logs(logs),
         log_links=Path(links) if links else None,
+        security=read_security(root.section("security")),
     )
     reader.finish()
     return found

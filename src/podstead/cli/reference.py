@@ -32,6 +32,8 @@ shareRuntime: false      # true: the runtime or the directory is another agent's
 parallelPulls: 3
 crashLoopBackOff: {initial: 10s, max: 5m, reset: 10m}
 imageBackOff: {initial: 10s, max: 5m}
+security:
+  allowInsecureManifests: false   # true: only warn of manifests, and of what is trusted, that others than root can write
 """
 INTRODUCTION = """\
 # The command line

@@ -15,7 +15,6 @@ from podstead.sources.config_files import ConfigFiles
 from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
-from podstead.sources.posture import inspect_owned, judge_place
 from podstead.state.references import references, shown_in_volumes
 from podstead.store.facts import OBJECTS_DIRECTORY
 
@@ -96,8 +95,6 @@ def _directory(ground: Ground, settings: SourceSettings, present: LocalObjects) 
         ground.clock,
         known_identity=ground.stores.facts.get(OBJECTS_DIRECTORY),
         expected=lambda: {one.file for one in present.held.values() if not one.gone},
-        inspect=inspect_owned,
-        judge_place=judge_place,
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from podstead.sources.continuity import Absences, Continuity
 from podstead.sources.entry import Entry, inspect_entry
-from podstead.sources.looker import Looker, LookRequest, LookResult, any_place
+from podstead.sources.looker import Looker, LookRequest, LookResult
 from podstead.sources.names import INDEX_PAIR, along_with, is_companion_name, is_manifest_name, signed_name
 from podstead.sources.place import Listing, Place, is_single_file
 from podstead.sources.timing import Timing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from podstead.clock import Clock
     from podstead.config import SourceSettings
-    from podstead.sources.looker import Inspect, JudgePlace
+    from podstead.sources.looker import Inspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class DirectorySource:
 
     `known_identity` is what `identity` was when the agent last ran; `expected` names the files that hold pods now.
     A directory that is another one than before counts only when all of those are in it, or root accepts it. `inspect`
-    reads one file, `judge_place` raises PlaceFault for a directory that may not be looked at.
+    reads one file.
     """
 
     def __init__(
@@ -59,7 +59,6 @@ class DirectorySource:
         known_identity: str | None = None,
         expected: Callable[[], Collection[str]] = _nothing_expected,
         inspect: Inspect = inspect_entry,
-        judge_place: JudgePlace = any_place,
         timing: Timing | None = None,
     ) -> None:
         self._settings = replace(settings, path=settings.path.absolute())
@@ -75,7 +74,6 @@ class DirectorySource:
             attach=self._watch.attach,
             on_late=self._wake.set,
             inspect=inspect,
-            judge_place=judge_place,
         )
         self._continuity = Continuity(known_identity)
         self._absences = Absences(settings.absence_seconds)
@@ -83,6 +81,7 @@ class DirectorySource:
         self._companions: dict[str, Entry] = {}
         self._listing = Listing(manifests=())
         self._degraded: str | None = None
+        self._insecure: tuple[str, ...] = ()
         self._readable = False
         self._single = is_single_file(known_identity)
         self._closed: set[str] = set()
@@ -257,7 +256,7 @@ class DirectorySource:
             self._degraded = self._why_degraded(result)
             self._absences.interrupt()
             return
-        self._listing = result.listing
+        self._listing, self._insecure = result.listing, result.insecure
         self._entries = self._merge(result.listing.manifests, self._entries, result)
         self._companions = self._merge(result.listing.companions, self._companions, result)
         self._judge(result, result.place, accepting=accepting)
@@ -278,6 +277,8 @@ class DirectorySource:
     def _why_degraded(self, result: LookResult) -> str:
         if result.fault is None:
             return "the directory cannot be read"
+        if result.fault.insecure:
+            return f"{result.fault}; nothing new is taken until then, and nothing is removed"
         if not result.fault.missing:
             return f"{result.fault}; nothing is removed"
         if self._continuity.identity is None:
@@ -316,6 +317,9 @@ class DirectorySource:
     def _snapshot(self) -> SourceSnapshot:
         readable = self._readable
         files = self._as_answered(self._entries) if readable else {}
+        if self._insecure:
+            warning = f"the directory is not root's alone: {self._insecure[0]}"
+            files = {n: replace(f, warnings=(*f.warnings, warning)) for n, f in files.items()}
         shown = [*files.values(), *(self._listing.ignored if readable else ())]
         return SourceSnapshot(
             path=str(self._settings.path),
@@ -325,7 +329,7 @@ class DirectorySource:
             degraded=self._degraded,
             overflow=self._listing.overflow if readable else 0,
             unlisted=self._listing.unlisted if readable else 0,
-            notes=(self._watch.trouble,) if self._watch.trouble else (),
+            notes=(*((self._watch.trouble,) if self._watch.trouble else ()), *map(_insecure_note, self._insecure)),
             companions=self._as_answered(self._companions) if readable else {},
         )
 
@@ -339,3 +343,7 @@ class DirectorySource:
             elif name in files and files[name].reason == "TooManyReads":
                 files[name] = self._silent(name, "Reading")
         return files
+
+
+def _insecure_note(fault: str) -> str:
+    return f"{fault} (it is taken all the same, by --allow-insecure-manifests)"

@@ -7,14 +7,14 @@ that is too large; the bytes that were read are the bytes that are delivered (fo
 from __future__ import annotations
 
 import errno
-import functools
 import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.sources.opening import open_beneath
+from podstead.sources.posture import file_fault, owner_name
 from podstead.state.sources import FileTrouble, ManifestFile
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 READ_ATTEMPTS = 3
 """A file that changes under each of these reads is being written: its close will bring us back."""
-_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FORMS = (
     (stat.S_ISLNK, "SymbolicLink", "it is a symbolic link: put the file itself here, links are never followed"),
     (stat.S_ISDIR, "IsDirectory", "it is a directory named like a manifest: rename it"),
@@ -77,6 +77,7 @@ class Question:
     """What a look asks of one file.
 
     `closed`: a writer was seen to close it, or it was renamed into place. `allowance`: bytes left of the budget.
+    `lenient`: a file that others than root can write is read all the same, with a warning.
     """
 
     directory: str
@@ -86,6 +87,7 @@ class Question:
     settle_seconds: float
     max_bytes: int
     allowance: int
+    lenient: bool = False
 
 
 def inspect_entry(directory: int, name: str, question: Question) -> Entry | None:
@@ -144,7 +146,7 @@ def _read(directory: int, name: str, question: Question) -> Entry:
     """Return the entry with its bytes, or why there are none. Raises OSError."""
     status = None
     for _ in range(READ_ATTEMPTS):
-        descriptor = os.open(name, _OPEN_FLAGS, dir_fd=directory)
+        descriptor = open_beneath(directory, name, _OPEN_FLAGS)
         try:
             before = os.fstat(descriptor)
             refused = _refusal(name, before, question)  # the name may have changed hands since it was looked at
@@ -154,6 +156,9 @@ def _read(directory: int, name: str, question: Question) -> Entry:
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
+        refused = _refusal(name, status, question)  # who may write it now may have written it meanwhile
+        if refused is not None:
+            return refused
         if Stamp.of(before) == Stamp.of(status) and len(data) == status.st_size:
             return Entry(file=_content(name, status, question, data), stamp=Stamp.of(status))
     if status is None:
@@ -178,6 +183,9 @@ def _refusal(name: str, status: os.stat_result, question: Question) -> Entry | N
     if status.st_nlink > 1:
         message = f"it has {status.st_nlink} hard links, so another name can change it: copy it instead"
         return _refused(name, question, "HardLink", message, status)
+    fault = None if question.lenient else file_fault(f"{question.directory}/{name}", status)
+    if fault is not None:
+        return _refused(name, question, *fault, status)
     if status.st_size > question.max_bytes:
         message = (
             f"it has {status.st_size} bytes, the limit is {question.max_bytes}: nothing that belongs here is that large"
@@ -214,6 +222,7 @@ def _unreadable(name: str, question: Question, error: OSError) -> Entry:
 
 
 def _content(name: str, status: os.stat_result, question: Question, data: bytes) -> ManifestFile:
+    fault = file_fault(f"{question.directory}/{name}", status)
     return ManifestFile(
         name=name,
         path=f"{question.directory}/{name}",
@@ -224,6 +233,7 @@ def _content(name: str, status: os.stat_result, question: Question, data: bytes)
         owner=owner_name(status.st_uid),
         mode=stat.S_IMODE(status.st_mode),
         uid=status.st_uid,
+        warnings=(fault[1],) if fault is not None else (),
     )
 
 
@@ -246,20 +256,3 @@ def _trouble(
         reason=reason,
         message=message,
     )
-
-
-@functools.lru_cache(maxsize=256)
-def owner_name(uid: int) -> str:
-    """Return the user's name from /etc/passwd, else its number.
-
-    Not `pwd`: that asks the name services, and a directory server that does not answer would hold up every file.
-    """
-    try:
-        lines = Path("/etc/passwd").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return str(uid)
-    for line in lines:
-        fields = line.split(":")
-        if len(fields) > 2 and fields[2] == str(uid):
-            return fields[0]
-    return str(uid)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from podstead.sources.entry import Entry, Question, inspect_entry
 from podstead.sources.names import INDEX_PAIR, most_bytes
 from podstead.sources.place import Listing, Place, PlaceFault, list_place, open_place
+from podstead.sources.posture import place_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from podstead.sources.timing import Timing
 
     Inspect = Callable[[int, str, Question], Entry | None]
-    JudgePlace = Callable[[Place], None]
 
 MOST_IGNORED = 500
 """Entries that are no manifests and are still listed one by one."""
@@ -60,10 +60,8 @@ class LookResult:
     listing: Listing | None = None
     entries: Mapping[str, Entry | None] = field(default_factory=dict)
     unanswered: frozenset[str] = frozenset()
-
-
-def any_place(_: Place) -> None:
-    """Take every directory for one that may be looked at."""
+    insecure: tuple[str, ...] = ()
+    """What lets others than root change the directory, where that only calls for a warning."""
 
 
 def _turn(name: str, closed: frozenset[str]) -> tuple[bool, bool, str]:
@@ -101,6 +99,7 @@ class _Pass:
         self.entries: dict[str, Entry | None] = {}
         self.unanswered: set[str] = set()
         self.fault: PlaceFault | None = None
+        self.insecure: tuple[str, ...] = ()
         self.error: BaseException | None = None
         known = request.known.items()
         self.sizes = {name: entry.file.size for name, entry in known if entry.file.data is not None}
@@ -119,7 +118,6 @@ class Looker:
         attach: Callable[[int], None],
         on_late: Callable[[], None],
         inspect: Inspect = inspect_entry,
-        judge_place: JudgePlace = any_place,
     ) -> None:
         self._settings = settings
         self._timing = timing
@@ -127,7 +125,6 @@ class Looker:
         self._attach = attach
         self._on_late = on_late
         self._inspect = inspect
-        self._judge_place = judge_place
         self._lock = threading.Lock()
         self._stuck: dict[str, float] = {}
         self._stuck_place = False
@@ -170,6 +167,7 @@ class Looker:
             began=began,
             ended=ended,
             place=work.place,
+            insecure=work.insecure,
             listing=work.listing,
             entries=work.entries,
             unanswered=frozenset(work.unanswered),
@@ -244,8 +242,10 @@ class Looker:
     def _enter(self, work: _Pass) -> None:
         """Open the place, watch it, and only then list it: what changes later is an event."""
         settings, request = self._settings, work.request
-        work.place = open_place(settings.path, was_single=request.was_single)
-        self._judge_place(work.place)
+        work.place = open_place(settings.path, was_single=request.was_single, follow=settings.allow_insecure)
+        work.insecure = place_faults(work.place)
+        if work.insecure and not settings.allow_insecure:
+            raise PlaceFault(work.insecure[0], insecure=True)
         names = request.names
         if names is None:
             self._attach(work.place.descriptor)
@@ -284,6 +284,7 @@ class Looker:
             settle_seconds=self._timing.settle_seconds,
             max_bytes=most_bytes(name, self._settings.max_file_bytes),
             allowance=MOST_BYTES - work.held + work.sizes.get(name, 0),
+            lenient=self._settings.allow_insecure,
         )
 
     def _next(self, work: _Pass, runner: _Runner) -> str | None:

@@ -11,12 +11,12 @@ import ctypes
 import errno
 import heapq
 import os
-import stat
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.sources.names import INDEX_PAIR, companion_of, is_companion_name, is_manifest_name, printable, why_ignored
+from podstead.sources.opening import first_link, open_without_links
 from podstead.state.sources import FileTrouble, ManifestFile
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ _HANDLE_HEADER = struct.Struct("Ii")
 
 
 class PlaceFault(Exception):
-    """The directory cannot be looked at; the text is a sentence for the operator. `missing`: nothing has its name."""
+    """The directory cannot be looked at; the text is a sentence for the operator.
 
-    def __init__(self, message: str, *, missing: bool = False) -> None:
+    `missing`: nothing has its name. `insecure`: others than root can change it.
+    """
+
+    def __init__(self, message: str, *, missing: bool = False, insecure: bool = False) -> None:
         super().__init__(message)
         self.missing = missing
+        self.insecure = insecure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,27 +78,35 @@ def is_single_file(identity: str | None) -> bool | None:
     return None if identity is None else identity.startswith("file:")
 
 
-def open_place(path: Path, *, was_single: bool | None) -> Place:
+def open_place(path: Path, *, was_single: bool | None, follow: bool = False) -> Place:
     """Open the directory, or the parent of a single file. Raises PlaceFault.
+
+    No part of the path may be a link, whose keeper could lead us elsewhere; with `follow` parts above the last one may.
 
     Whether `path` is a single file is what the file system says; where there is nothing, what it was before, and
     at the very first look what its name says.
     """
     try:
-        return _identified(os.open(path, _OPEN_FLAGS | os.O_NOFOLLOW), str(path), single=None)
+        return _identified(_open(path, follow=follow), str(path), single=None)
     except FileNotFoundError as error:
         if not (is_manifest_name(path.name) if was_single is None else was_single):
             raise PlaceFault(f"{path} does not exist", missing=True) from error
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise _fault(path, error) from error
-        _refuse_linked_directory(path)
+        _refuse_linked_directory(path, follow=follow)
     try:
-        return _identified(os.open(path.parent, _OPEN_FLAGS), str(path.parent), single=path.name)
+        return _identified(_open(path.parent, follow=follow), str(path.parent), single=path.name)
     except FileNotFoundError as error:
         raise PlaceFault(f"{path.parent} does not exist", missing=True) from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            _refuse_linked_directory(path.parent, follow=False)
         raise _fault(path.parent, error) from error
+
+
+def _open(path: Path, *, follow: bool) -> int:
+    return os.open(path, _OPEN_FLAGS | os.O_NOFOLLOW) if follow else open_without_links(path, _OPEN_FLAGS)
 
 
 def list_place(
@@ -169,13 +181,18 @@ def _ignored_file(place: Place, name: str, is_directory: bool) -> ManifestFile:
     )
 
 
-def _refuse_linked_directory(path: Path) -> None:
+def _refuse_linked_directory(path: Path, *, follow: bool) -> None:
+    """Raise the fault of a path with a link in it, unless the link is in the place of a single file."""
     try:
-        status = path.lstat()
+        link = first_link(path.absolute())
     except OSError as error:
         raise _fault(path, error) from error
-    if stat.S_ISLNK(status.st_mode) and not is_manifest_name(path.name):
-        raise PlaceFault(f"{path} is a symbolic link: give the directory it points to instead")
+    if link == path.absolute():
+        if not is_manifest_name(path.name):
+            raise PlaceFault(f"{path} is a symbolic link: give the directory it points to instead")
+    elif link is not None and not follow:
+        real = os.path.realpath(path)
+        raise PlaceFault(f"{path} leads through {link}, which is a symbolic link: give {real} instead")
 
 
 def _identified(descriptor: int, directory: str, *, single: str | None) -> Place:

@@ -85,7 +85,7 @@ class ManifestDirectory:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Place]:
-        place = open_place(self._settings.path.absolute(), was_single=None)
+        place = open_place(self._settings.path.absolute(), was_single=None, follow=self._settings.allow_insecure)
         try:
             yield place
         finally:
@@ -107,6 +107,7 @@ class ManifestDirectory:
             settle_seconds=0.0,
             max_bytes=limit,
             allowance=limit,
+            lenient=True,  # what is there is written over as root's own
         )
         entry = inspect_entry(place.descriptor, name, question)
         return None if entry is None else entry.file

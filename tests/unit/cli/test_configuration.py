@@ -488,3 +488,18 @@ def test_times_of_a_shutdown_that_cannot_be_meant(text: str, place: str, tmp_pat
     file = tmp_path / "kubelet.yaml"
     file.write_text(KUBELET + text, encoding="utf-8")
     assert place in refused("--pod-manifest-path=/m", f"--config={file}")
+
+
+def test_insecure_places_are_only_taken_when_root_says_so(tmp_path: Path) -> None:
+    def found(*flags: str) -> tuple[bool, bool, bool]:
+        settings = configured("--pod-manifest-path=/m", f"--objects-dir={tmp_path}", *flags).settings
+        assert settings.source is not None
+        assert settings.objects is not None
+        return settings.security.allow_insecure, settings.source.allow_insecure, settings.objects.allow_insecure
+
+    file = tmp_path / "own.yaml"
+    file.write_text("security: {allowInsecureManifests: true}\n", encoding="utf-8")
+    assert found() == (False, False, False)
+    assert found("--allow-insecure-manifests") == (True, True, True)
+    assert found(f"--podstead-config={file}") == (True, True, True)
+    assert found(f"--podstead-config={file}", "--allow-insecure-manifests=false") == (False, False, False)

@@ -13,7 +13,9 @@ import pytest
 
 from podstead.clock import Instant, SystemClock
 from podstead.sources import entry as entries
-from podstead.sources.entry import Entry, Question, inspect_entry, owner_name
+from podstead.sources.entry import Entry, Question, inspect_entry
+from podstead.sources.opening import open_beneath
+from podstead.sources.posture import owner_name
 from podstead.state.sources import FileTrouble
 
 if TYPE_CHECKING:
@@ -136,14 +138,12 @@ def test_the_budget_of_bytes(manifests: Path) -> None:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names that were opened."""
     names: list[str] = []
-    real = os.open
 
-    def counting(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if dir_fd is not None:
-            names.append(path)
-        return real(path, flags, mode, dir_fd=dir_fd)
+    def counting(directory: int, name: str, flags: int) -> int:
+        names.append(name)
+        return open_beneath(directory, name, flags)
 
-    monkeypatch.setattr(os, "open", counting)
+    monkeypatch.setattr("podstead.sources.entry.open_beneath", counting)
     yield names
     monkeypatch.undo()
 

@@ -115,10 +115,10 @@ async def test_a_directory_that_does_not_answer_is_degraded(
 ) -> None:
     calls = []
 
-    def hang(path: Path, *, was_single: bool | None) -> Place:
+    def hang(path: Path, *, was_single: bool | None, follow: bool) -> Place:
         calls.append(path)
         assert hanging.answer.wait(30)
-        return open_place(path, was_single=was_single)
+        return open_place(path, was_single=was_single, follow=follow)
 
     write(manifests, "a.yaml")
     async with Viewer(settings(manifests), expected=["a.yaml"]) as viewer:
