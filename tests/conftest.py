@@ -61,7 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption(f"--{report.MARK}"):
             config.pluginmanager.register(PageOfRun(report.MARK, report.PAGE, report.page))
     if config.getoption("--record-support") and not hasattr(config, "workerinput"):
-        if not oci and not all(Path(argument.partition("::")[0]).resolve() == MACHINES for argument in config.args):
+        of_machines = (Path(argument.partition("::")[0]).resolve().is_relative_to(MACHINES) for argument in config.args)
+        if not oci and not all(of_machines):
             raise pytest.UsageError(
                 "--record-support needs --oci=crun or --oci=runc, so that the record says which ran"
             )

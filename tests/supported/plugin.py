@@ -1,5 +1,7 @@
 """Writes the records of a run (`--record-support`): how many tests of each ring passed, in each environment.
 
+The ring `vm` is recorded test by test (`scenarios.py`), so any part of it may run; of another ring all of it.
+
 Tests of the real ring run in the environment of this machine and the options `--containerd` and `--oci`. A test that
 runs somewhere else, such as in a guest, says so: `ran_in(request.node, environment)`, any number of times.
 """
@@ -16,9 +18,10 @@ import pytest
 
 from tests.supported.environment import Environment
 from tests.supported.records import Record
+from tests.supported.scenarios import RING, checkout, collected, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 TESTS = Path(__file__).parents[1]
 RINGS = MappingProxyType({"real": ("real", "contract"), "vm": ("vm",)})
@@ -43,7 +46,7 @@ def ran_in(item: pytest.Item, environment: Environment) -> None:
 
 
 class SupportRecorder:
-    """Keeps the worst outcome of each test, and writes a record for each ring that ran whole."""
+    """Keeps the worst outcome of each test, and writes a record for each ring that ran whole, or test by test."""
 
     def __init__(self, here: Callable[[], Environment]) -> None:
         self._here = here
@@ -53,6 +56,8 @@ class SupportRecorder:
         """Test to its ring."""
         self._partial: set[str] = set()
         self._said: list[str] = []
+        self._ended: set[str] = set()
+        """Tests that ran to the end of their fixtures."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what is to run, and of which rings that is only a part."""
@@ -88,6 +93,8 @@ class SupportRecorder:
         if ring is None:
             return
         before = self._outcomes.get(report.nodeid, SEVERITY[0])
+        if report.when == "teardown":
+            self._ended.add(report.nodeid)
         self._outcomes[report.nodeid] = max(before, report.outcome, key=SEVERITY.index)
         named = {
             Environment(**value)
@@ -100,12 +107,19 @@ class SupportRecorder:
         """Write the records."""
         for ring in sorted(set(self._wanted.values())):
             tests = {test for test, of in self._wanted.items() if of == ring}
+            if ring == RING:
+                outcomes = {test: self._outcomes[test] for test in sorted(tests & self._ended)}
+                self._write(merged(outcomes, self._environments, collected(), checkout()))
+                continue
             if ring in self._partial or not tests <= self._outcomes.keys():
                 self._said.append(f"not recorded: only a part of the ring {ring!r} ran")
                 continue
-            for record in self._records(ring, tests):
-                record.write()
-                self._said.append(f"recorded: {record.path.name}")
+            self._write(self._records(ring, tests))
+
+    def _write(self, records: Iterable[Record]) -> None:
+        for record in records:
+            record.write()
+            self._said.append(f"recorded: {record.path.name}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was recorded."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,21 @@ import msgspec
 from tests.supported.environment import Environment  # noqa: TC001 - msgspec resolves the annotation at run time
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "support"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """How a test of the ring of machines went when it last ran."""
+
+    outcome: str
+    """`passed`, `failed` or `skipped`; `NOT_RUN` for one that never ran there."""
+    on: str = ""
+    """The day, as in `2026-11-23` (UTC)."""
+    commit: str = ""
+    """What was checked out; `+` at its end where files had been changed since."""
+
+
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +41,10 @@ class Record:
     failed: int
     left_out: int
     """Tests that say themselves why they cannot run there."""
+    not_run: int = 0
+    """Only of a ring whose tests are recorded one by one."""
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
+    """Those tests, by their names without their release; empty for a ring that is recorded whole."""
 
     @property
     def path(self) -> Path:
@@ -44,6 +64,20 @@ class Record:
         """Write the record into the repository."""
         DIRECTORY.mkdir(exist_ok=True)
         self.path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def record_of_scenarios(environment: Environment, ring: str, scenarios: dict[str, Scenario]) -> Record:
+    """Return a record of tests that ran one by one, counted."""
+    counts = Counter(scenario.outcome for scenario in scenarios.values())
+    return Record(
+        environment=environment,
+        ring=ring,
+        passed=counts["passed"],
+        failed=counts["failed"],
+        left_out=counts["skipped"],
+        not_run=counts[NOT_RUN],
+        scenarios=dict(sorted(scenarios.items())),
+    )
 
 
 def read_records() -> tuple[Record, ...]:

@@ -32,7 +32,7 @@ KINDS: tuple[Kind, ...] = (*(("containerd", line, oci) for line in RELEASES for 
 RINGS = {
     "real": "the real ring (`make test-real`: the agent and the runtime under its tests, in their own namespaces)",
     "part": "a part of it (`make test-runtimes`)",
-    "vm": "machines that boot (`make test-vm`)",
+    "vm": "machines that boot (`make test-vm`; each scenario by itself, when and of which commit stands in [docs/support](docs/support))",
 }
 
 
@@ -115,4 +115,5 @@ def _result(record: Record) -> str:
     told = [f"**{record.failed} failed**"] if record.failed else []
     told.append(f"{record.passed} passed")
     told += [f"{record.left_out} left out"] if record.left_out else []
+    told += [f"**{record.not_run} not run**"] if record.not_run else []
     return f"*{record.ring}*: {', '.join(told)}"

@@ -10,6 +10,8 @@ import pytest
 from tests.supported import plugin, records
 from tests.supported.environment import Environment
 from tests.supported.plugin import SupportRecorder, ran_in
+from tests.supported.records import Scenario
+from tests.supported.scenarios import Place, collected, today
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,11 +35,12 @@ class Item:
 
     path: Path
     real: bool = True
+    name: str = "test"
     user_properties: list[tuple[str, object]] = field(default_factory=list)
 
     @property
     def nodeid(self) -> str:
-        return f"{self.path}::test"
+        return f"{self.path}::{self.name}"
 
     def get_closest_marker(self, name: str) -> object:
         return name if self.real else None
@@ -54,7 +57,12 @@ class Run:
     def __init__(self, tests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plugin, "TESTS", tests)
         monkeypatch.setattr(records, "DIRECTORY", tests / "support")
+        self.commit = "abc1234"
+        self.known = [Place(system="Debian 13", name=f"test_one.py::test_{name}") for name in ("boots", "other")]
+        monkeypatch.setattr(plugin, "checkout", lambda: self.commit)
+        monkeypatch.setattr(plugin, "collected", lambda: frozenset(self.known))
         self.items = [Item(tests / ring / "test_one.py") for ring in ("real", "contract", "vm", "unit")]
+        self.items[2].name = "test_boots[trixie]"
         for item in self.items[:3]:
             item.path.parent.mkdir()
             item.path.touch()
@@ -91,7 +99,6 @@ def test_each_ring_and_environment_has_a_record(run: Run) -> None:
     real, contract, guest, unit = run.items
     simulated = Item(contract.path, real=False)
     ran_in(cast("pytest.Item", guest), GUEST)
-    ran_in(cast("pytest.Item", guest), replace(GUEST, system="Debian 12"))
     ran_in(cast("pytest.Item", guest), GUEST)
     run.collect(run.items, [simulated])
     for item in (real, contract, guest, unit):
@@ -99,15 +106,15 @@ def test_each_ring_and_environment_has_a_record(run: Run) -> None:
     run.report(real, "passed")
     run.report(contract, "skipped")
     run.report(guest, "passed")
+    run.report(guest, "passed", "teardown")
     run.report(real, "failed", "teardown")
     assert run.counts() == {
         ("real", "Debian 12"): (0, 1, 1),
         ("vm", "Debian 13"): (1, 0, 0),
-        ("vm", "Debian 12"): (1, 0, 0),
     }
     found = records.read_records()
     assert [record.environment for record in found if record.ring == "real"] == [HERE]
-    assert [record.path.is_file() for record in found] == [True] * 3
+    assert [record.path.is_file() for record in found] == [True] * 2
 
 
 def test_the_files_of_make_test_runtimes_are_a_ring_of_their_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,3 +138,55 @@ def test_a_part_of_a_ring_is_no_record(run: Run, lost: str) -> None:
     for item in (real, contract):
         run.report(item, "passed")
     assert run.counts() == {}
+
+
+def begin_again(run: Run, name: str, outcome: str, *, told: bool = True) -> None:
+    """Run one test of the ring of machines, as another run of pytest does."""
+    run.recorder = SupportRecorder(lambda: HERE)
+    guest = run.items[2]
+    guest.name, guest.user_properties = f"test_{name}[trixie]", []
+    if told:
+        ran_in(cast("pytest.Item", guest), GUEST)
+    run.collect([guest], run.items[:2])
+    for when in ("setup", "call", "teardown"):
+        run.report(guest, outcome if when == "call" else "passed", when)
+    run.recorder.pytest_sessionfinish()
+
+
+def scenarios() -> dict[str, Scenario]:
+    (record,) = records.read_records()
+    assert record.environment == GUEST
+    return record.scenarios
+
+
+def test_scenarios_on_machines_are_recorded_one_by_one(run: Run) -> None:
+    passed = Scenario(outcome="passed", on=today(), commit="abc1234")
+    begin_again(run, "boots", "passed")
+    assert scenarios() == {"test_one.py::test_boots": passed, "test_one.py::test_other": Scenario(outcome="not run")}
+    run.commit = "def5678"
+    begin_again(run, "other", "failed", told=False)
+    (record,) = records.read_records()
+    assert (record.passed, record.failed, record.left_out, record.not_run) == (1, 1, 0, 0)
+    assert scenarios() == {
+        "test_one.py::test_boots": passed,
+        "test_one.py::test_other": replace(passed, outcome="failed", commit="def5678"),
+    }
+    del run.known[0]
+    begin_again(run, "other", "passed")
+    assert scenarios() == {"test_one.py::test_other": replace(passed, commit="def5678")}
+
+
+def test_a_scenario_that_was_interrupted_is_not_recorded(run: Run) -> None:
+    guest = run.items[2]
+    run.collect([guest], [])
+    run.report(guest, "passed", "setup")
+    run.report(guest, "passed", "call")
+    run.recorder.pytest_sessionfinish()
+    assert records.read_records() == ()
+
+
+def test_every_scenario_that_is_recorded_is_one_of_the_ring() -> None:
+    known = collected()
+    assert len({place.system for place in known}) == 2
+    for record in records.read_records():
+        assert record.scenarios.keys() <= {place.name for place in known if place.system == record.environment.system}

@@ -46,9 +46,12 @@ def test_what_no_run_covered_is_untested() -> None:
 
 
 def test_a_record_is_one_cell_with_its_versions_and_counts() -> None:
-    vm = replace(REAL, ring="vm", passed=5, failed=1, left_out=2)
+    vm = replace(REAL, ring="vm", passed=5, failed=1, left_out=2, not_run=3)
     table = render((vm, REAL))
-    assert row(table, "containerd 1.6, runc 1.1")[2] == "*real*: 7 passed<br>*vm*: **1 failed**, 5 passed, 2 left out"
+    assert (
+        row(table, "containerd 1.6, runc 1.1")[2]
+        == "*real*: 7 passed<br>*vm*: **1 failed**, 5 passed, 2 left out, **3 not run**"
+    )
     assert "Debian 12, with systemd, cgroup v2, kernel 6.1" in heading(table)
     assert row(table, "containerd 1.6, crun")[1:] == ["untested"] * 3
     assert all(TOLD[ring] in table for ring in RINGS)
