@@ -54,8 +54,11 @@ class _Change:
 
     @property
     def unread(self) -> bool:
-        """Whether the session lacks the revision: it is new, or its stored bytes were lost."""
-        return self.revision is not None and self.revision.id not in self.session.revisions
+        """Whether the session lacks the revision: it is new, its stored bytes were lost, or somebody else stands for it."""
+        if self.revision is None:
+            return False
+        held = self.session.revisions.get(self.revision.id)
+        return held is None or not _same_warrant(held, self.revision)
 
     @property
     def idle(self) -> bool:
@@ -108,9 +111,11 @@ class Incarnations:
         new: list[tuple[Revision, Wanted]] = []
         for key, wanted in folded.wanted.items():
             file = files[wanted.file]
-            revision = revision_of(wanted.revision, wanted.file, file.owner, self._clock.now().wall)
+            revision = revision_of(wanted.revision, wanted.file, file, self._clock.now().wall)
             session = self._table.session(key)
             if session is not None:
+                if (held := session.revisions.get(revision.id)) is not None:
+                    revision = replace(revision, seen_at=held.seen_at)
                 if not session.record.terminating:
                     batch.change(_Change(session=session, revision=revision, claim=folded.claims.get(key)))
             elif not self._table.holds(key):  # else another incarnation ends first, and its end is another pass
@@ -158,8 +163,8 @@ class Incarnations:
             elif written:
                 await self._records.put(*written)
             for change in batch.changes:
-                if change.revision is not None:
-                    change.session.revisions.setdefault(change.revision.id, change.revision)
+                if change.revision is not None and change.unread:
+                    change.session.revisions[change.revision.id] = change.revision
             for session, record in changed:
                 if record.candidate != session.record.candidate:
                     session.failures.clear()
@@ -183,3 +188,10 @@ class Incarnations:
             text = f"The pod leaves: {reason.value} ({record.claim.file})"
             self._recorder.event(key, session.uid, "Removed", text)
             self._table.wake(session.uid)
+
+
+def _same_warrant(held: Revision, seen: Revision) -> bool:
+    """Return whether the same key, or nobody, stands for a content as before; what says less than before changes nothing."""
+    if seen.provenance is None:
+        return True
+    return held.provenance is not None and held.provenance.stands_as(seen.provenance)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.identity import PodKey, RevisionID
     from podstead.manifest.reading import ManifestPod
+    from podstead.state.provenance import Provenance
     from podstead.state.records import PodRecord
+    from podstead.state.sources import ManifestFile
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,11 @@ class StoredBytes(Protocol):
     @property
     def seen_at(self) -> float:
         """When it was admitted, in Unix seconds."""
+        ...
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """Who stood for the file it stood in; None where nobody asked."""
         ...
 
 
@@ -128,6 +135,7 @@ class RevisionShelf:
             document=stored.document,
             owner=stored.owner,
             seen_at=stored.seen_at,
+            provenance=stored.provenance,
         )
 
     async def list(self, key: PodKey) -> Sequence[StoredBytes]:
@@ -160,8 +168,9 @@ def _given(session: PodSession) -> set[RevisionID]:
     return {revision for revision in found if revision is not None}
 
 
-def revision_of(found: ManifestPod, file: str, owner: str, seen_at: float) -> Revision:
+def revision_of(found: ManifestPod, file: str, source: ManifestFile, seen_at: float) -> Revision:
     """Return the revision that a manifest's document stands for; `seen_at` is Unix seconds."""
+    provenance = source.provenance
     return Revision(
         id=found.revision,
         key=found.key,
@@ -169,6 +178,7 @@ def revision_of(found: ManifestPod, file: str, owner: str, seen_at: float) -> Re
         data=found.data,
         file=file,
         document=found.document,
-        owner=owner,
+        owner=source.owner,
         seen_at=seen_at,
+        provenance=None if provenance is None else provenance.about(needed_images(found.pod)),
     )

@@ -76,6 +76,7 @@ class RevisionFiles:
                     document=r.document,
                     owner=r.owner,
                     seen_at=r.seen_at,
+                    provenance=r.provenance,
                 )
                 for r in revisions
             ),

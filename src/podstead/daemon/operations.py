@@ -153,4 +153,5 @@ def _report(stored: StoredBytes, record: PodRecord) -> RevisionReport:
         file=stored.file,
         document=stored.document,
         owner=stored.owner,
+        signer=stored.provenance.signer if stored.provenance is not None else "",
     )

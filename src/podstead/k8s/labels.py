@@ -19,6 +19,8 @@ CONFIG_MIRROR = "kubernetes.io/config.mirror"
 
 INSTANCE = "podstead.io/instance"
 REVISION = "podstead.io/revision"
+SIGNED_BY = "podstead.io/signed-by"
+"""On a pod as the API shows it: who stood for the content that runs."""
 OCI_RUNTIME = "podstead.io/runtime-handler"
 HOST_NETWORK = "podstead.io/host-network"
 """On a sandbox: `true` or `false`; a list of sandboxes does not tell otherwise."""

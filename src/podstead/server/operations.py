@@ -17,6 +17,7 @@ class RevisionReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `states` are any of Effective, Candidate, LastReady, Failed and PassedOver (the file says it, and it does not run).
     `admitted` and `effective_since` are RFC 3339; the latter is when it last became effective, empty if it never did.
+    `signer` says who stood for it in a few words, empty where nobody did.
     """
 
     id: str
@@ -26,6 +27,7 @@ class RevisionReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     file: str = ""
     document: int = 0
     owner: str = ""
+    signer: str = ""
 
 
 class PodReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

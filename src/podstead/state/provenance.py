@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Warrant(StrEnum):
@@ -35,6 +39,23 @@ class Provenance:
     pins: tuple[tuple[str, str], ...] = ()
     until: float | None = None
     digest: str = ""
+
+    def about(self, images: Collection[str]) -> Provenance:
+        """Return the same with only the pins of these images: a revision keeps its own."""
+        pins = tuple((image, digest) for image, digest in self.pins if image in images)
+        return self if pins == self.pins else replace(self, pins=pins)
+
+    def stands_as(self, other: Provenance) -> bool:
+        """Return whether both say the same; that a later index says it again is nothing new."""
+        return replace(self, index_version=None, until=None) == replace(other, index_version=None, until=None)
+
+    @property
+    def signer(self) -> str:
+        """Who signed, in a few words for people; empty where nobody did."""
+        if not self.key:
+            return "let through by root" if self.warrant is Warrant.ALLOWED else ""
+        by = f"index {self.index_version}, " if self.index_version is not None else ""
+        return f"{self.principals} ({by}{self.key})"
 
 
 UNSIGNED = Provenance(warrant=Warrant.NOTHING)

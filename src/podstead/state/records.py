@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from podstead.identity import PodKey, PodUID, RevisionID
     from podstead.k8s import core_v1 as v1
+    from podstead.state.provenance import Provenance
 
 UNKNOWN_FILE = ""
 """The claim of a pod whose record was lost, until its manifest is seen: no directory entry has this name."""
@@ -138,6 +139,8 @@ class Revision:
     document: int = 0
     owner: str = ""
     seen_at: float = 0.0
+    provenance: Provenance | None = None
+    """Who stood for the file when the content was taken; None where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

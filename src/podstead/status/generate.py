@@ -179,6 +179,9 @@ def _metadata(
         labels.CONFIG_SEEN: rfc3339(record.created_at),
         labels.REVISION: revision.id if revision else "",
     }
+    annotations.pop(labels.SIGNED_BY, None)  # nobody says so of himself
+    if revision is not None and revision.provenance is not None and revision.provenance.signer:
+        annotations[labels.SIGNED_BY] = revision.provenance.signer
     deletion = previous.metadata.deletion_timestamp if previous else None
     if record.terminating and deletion is None:
         deletion = rfc3339(now.wall)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.identity import PodKey, RevisionID
+from podstead.state.provenance import Provenance, Warrant
 from podstead.store import files
 from podstead.store.schema import CorruptError, CorruptFile, Schema
 
@@ -25,6 +26,18 @@ KEPT_REVISIONS = 10
 """How many a pod keeps beside the named ones; Deployments keep as many (spec.revisionHistoryLimit)."""
 
 
+class StoredProvenance(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Who stood for a content, as its JSON file has it."""
+
+    warrant: Warrant
+    principals: str = ""
+    key: str = ""
+    index_version: int | None = None
+    pins: tuple[tuple[str, str], ...] = ()
+    until: float | None = None
+    digest: str = ""
+
+
 class StoredMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What the JSON file says of its document; `seen_at` is Unix seconds, `sha256` covers the document's bytes."""
 
@@ -33,6 +46,7 @@ class StoredMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     document: int = 0
     owner: str = ""
     seen_at: float = 0.0
+    provenance: StoredProvenance | None = None
 
 
 SCHEMA = Schema(type=StoredMeta, version=1)
@@ -49,6 +63,7 @@ class StoredRevision:
     document: int = 0
     owner: str = ""
     seen_at: float = 0.0
+    provenance: Provenance | None = None
 
 
 class RevisionStore:
@@ -122,6 +137,7 @@ class RevisionStore:
                 document=revision.document,
                 owner=revision.owner,
                 seen_at=revision.seen_at,
+                provenance=msgspec.convert(revision.provenance, StoredProvenance | None, from_attributes=True),
             )
             name = files.segment(revision.id)
             documents.append(files.Write(path=directory / f"{name}.yaml", data=revision.data))
@@ -150,6 +166,7 @@ class RevisionStore:
             document=meta.document,
             owner=meta.owner,
             seen_at=meta.seen_at,
+            provenance=None if meta.provenance is None else Provenance(**msgspec.structs.asdict(meta.provenance)),
         )
 
     def _set_aside(self, path: Path, reason: str) -> None:

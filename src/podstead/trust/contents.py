@@ -62,7 +62,7 @@ class Ruling:
 def rule(content: Content, standing: Standing, question: Question) -> Ruling:
     """Return whether a content counts under what stands on the node."""
     if content.digest in question.allowed:
-        return Ruling(provenance=Provenance(warrant=Warrant.ALLOWED))
+        return Ruling(provenance=Provenance(warrant=Warrant.ALLOWED, digest=content.digest))
     found = _found(content, standing, question)
     if isinstance(found, Provenance):
         return Ruling(provenance=found)
@@ -115,6 +115,7 @@ def _by_index(content: Content, standing: Standing) -> Provenance | Objection:
         index_version=index.version,
         pins=tuple(sorted(index.images.items())),
         until=float(index.expires),
+        digest=content.digest,
     )
 
 
@@ -137,6 +138,7 @@ def _by_signature(content: Content, question: Question) -> Provenance | Objectio
         principals=principals_of(signer),
         key=signer.key.fingerprint,
         until=signer.signer.valid_before,
+        digest=content.digest,
     )
 
 

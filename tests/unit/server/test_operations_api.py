@@ -57,11 +57,11 @@ async def test_revisions_as_objects_and_as_a_table(web: Node) -> None:
     ]
     table = (await web.get(f"{WEB}/revisions", TABLE)).json()
     assert [column["name"] for column in table["columnDefinitions"]] == [
-        *("Revision", "State", "Admitted", "Effective", "File", "Owner"),
+        *("Revision", "State", "Admitted", "Effective", "File", "Owner", "Signer"),
     ]
     assert [row["cells"] for row in table["rows"]] == [
-        ["r1", "Effective,LastReady", "14h", "14h", "web\\x1b.yaml", "root"],
-        ["r2", "PassedOver", "14h", "<none>", "web.yaml", "<none>"],
+        ["r1", "Effective,LastReady", "14h", "14h", "web\\x1b.yaml", "root", "<none>"],
+        ["r2", "PassedOver", "14h", "<none>", "web.yaml", "<none>", "<none>"],
     ]
 
 

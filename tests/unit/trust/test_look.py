@@ -68,7 +68,10 @@ def test_a_file_with_its_signature_counts_and_says_who_stands_for_it() -> None:
 
     assert found.data == WEB
     assert found.provenance == Provenance(
-        warrant=Warrant.SIGNATURE, principals="ops@example.com", key=key("ops").public.fingerprint
+        warrant=Warrant.SIGNATURE,
+        principals="ops@example.com",
+        key=key("ops").public.fingerprint,
+        digest=found.digest,
     )
 
 
@@ -416,5 +419,5 @@ def test_what_root_lets_through_counts_and_says_so() -> None:
     found = one(place, allowed={digest: "let through by root until noon"})
 
     assert found.data == WEB
-    assert found.provenance == Provenance(warrant=Warrant.ALLOWED)
+    assert found.provenance == Provenance(warrant=Warrant.ALLOWED, digest=digest)
     assert found.warnings == ("let through by root until noon",)

@@ -17,6 +17,7 @@ COLUMNS = (
     Column("Effective", description="Time since it last became effective"),
     Column("File", description="File it stood in"),
     Column("Owner", description="Owner of the file"),
+    Column("Signer", description="Who signed it"),
 )
 
 
@@ -30,6 +31,7 @@ def revision_cells(report: RevisionReport, now: float) -> Cells:
             age_since(report.effective_since, now) if report.effective_since else NONE,
             report.file or NONE,
             report.owner or NONE,
+            report.signer or NONE,
         )
     )
 
