@@ -13,6 +13,7 @@ from podstead.store.local_objects import LocalObjectStore
 from podstead.store.objects import ObjectStore
 from podstead.store.records import RecordStore
 from podstead.store.revisions import RevisionStore
+from podstead.store.trust import TrustStore
 from podstead.store.versions import ResourceVersions
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Stores:
     objects: ObjectStore
     local_objects: LocalObjectStore
     events: EventStore
+    trust: TrustStore
     corrupt: tuple[str, ...]
 
     @classmethod
@@ -51,6 +53,8 @@ class Stores:
         set_aside = await facts.load()
         node_name = facts.get(NODE_NAME) or settings.node.name
         await facts.put({NODE_NAME: node_name})
+        trust = TrustStore(state, wall=wall)
+        distrusted = await trust.load()
         versions = ResourceVersions(state, wall=wall)
         await versions.open()
         database = Database(state / "podstead.db", wall=wall)
@@ -60,7 +64,7 @@ class Stores:
         objects = ObjectStore(versions)
         events = EventStore(database, objects, clock, node=node_name)
         await events.load()
-        found = [*([set_aside] if set_aside else []), *database.take_corrupt()]
+        found = [*([set_aside] if set_aside else []), *distrusted, *database.take_corrupt()]
         return cls(
             node_name=node_name,
             records=RecordStore(state, wall=wall),
@@ -72,6 +76,7 @@ class Stores:
             objects=objects,
             local_objects=LocalObjectStore(state, wall=wall),
             events=events,
+            trust=trust,
             corrupt=tuple(f"{c.path} was corrupt and is set aside as {c.kept_at}: {c.reason}" for c in found),
         )
 

@@ -1,12 +1,12 @@
-"""The record of the node's trust, `STATE/trust/record.json`, and the allowed signers in force beside it.
+"""The record of the node's trust, `STATE/trust/record.json`; beside it the allowed signers in force, and what root allows.
 
-Class A (foundation 21). What cannot be read is set aside and counts as the strictest there is, never as none.
+Class A (foundation 21). A record that cannot be read is set aside and counts as the strictest there is, never as none;
+allowances that cannot be read have ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import msgspec
 
 from podstead.config import SignatureMode
 from podstead.signing.index import IndexMark
+from podstead.state.allowances import Allowance, Allowances
 from podstead.state.trust import EMPTY, LOST, Lowering, TrustRecord
 from podstead.store import files
 from podstead.store.schema import CorruptError, CorruptFile, Schema
@@ -53,66 +54,112 @@ class StoredTrust(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 SCHEMA = Schema(type=StoredTrust, version=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedTrust:
-    """What a start found: the record, and the signers in force where they are the ones that the record names."""
+class StoredAllowance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What root let through, as the file has it."""
 
-    record: TrustRecord
-    signers: bytes | None = None
-    corrupt: tuple[CorruptFile, ...] = ()
+    digest: str
+    file: str
+    reason: str
+    seconds: float
+    at: float
+    seen: float
+    boot_id: str
+    since: float
+    spent: float = 0.0
+    ended: bool = False
+
+
+class StoredAllowances(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """All of it, as the file has it."""
+
+    entries: tuple[StoredAllowance, ...] = ()
+
+
+ALLOWANCES = Schema(type=StoredAllowances, version=1)
 
 
 class TrustStore:
-    """Keeps the record. `wall` gives Unix seconds, for the names of corrupt files. `read` and `write` block."""
+    """Holds what is on record, in memory as on disk. `wall` gives Unix seconds, for the names of corrupt files.
+
+    `record`, `signers` (the bytes of the file in force, None where there are none) and `allowances` are what was loaded or
+    put last. Whoever changes one of them on its grounds does so between `async with changing`.
+    """
 
     def __init__(self, state: Path, *, wall: Callable[[], float]) -> None:
         self._record = state / DIRECTORY / "record.json"
         self._signers = state / DIRECTORY / "allowed_signers"
+        self._allowances = state / DIRECTORY / "allowances.json"
         self._wall = wall
+        self.changing = asyncio.Lock()
+        self.record = EMPTY
+        self.signers: bytes | None = None
+        self.allowances = Allowances()
 
-    async def load(self) -> LoadedTrust:
-        """Return the record.
+    async def load(self) -> tuple[CorruptFile, ...]:
+        """Read everything; what is corrupt is set aside and returned.
 
         Raises:
-            StoreError: it is there and cannot be read: nothing may be concluded from that.
+            StoreError: a file is there and cannot be read: nothing may be concluded from that.
         """
-        return await asyncio.to_thread(self.read)
+        return await asyncio.to_thread(self._load)
 
     async def put(self, record: TrustRecord, signers: bytes | None = None) -> None:
-        """Write the record durably, after the signers that it names where these are new.
+        """Write the record durably, after the signers that it names where these are new. What is so already costs nothing.
 
         Raises:
             StoreError: it could not be written; what is in force is as before.
         """
-        await asyncio.to_thread(self.write, record, signers)
+        if record == self.record and signers in {None, self.signers}:
+            return
+        await asyncio.to_thread(self._write, record, signers)
+        self.record, self.signers = record, self.signers if signers is None else signers
 
-    def read(self) -> LoadedTrust:
-        """Return the record; see `load`."""
+    async def put_allowances(self, allowances: Allowances) -> None:
+        """Write what root allows durably. What is so already costs nothing.
+
+        Raises:
+            StoreError: it could not be written; what is allowed is as before.
+        """
+        if allowances == self.allowances:
+            return
+        data = ALLOWANCES.encode(msgspec.convert(allowances, StoredAllowances, from_attributes=True))
+        await asyncio.to_thread(files.write, self._allowances, data)
+        self.allowances = allowances
+
+    def _load(self) -> tuple[CorruptFile, ...]:
+        corrupt: list[CorruptFile] = []
         data = files.read(self._record)
-        if data is None:
-            return LoadedTrust(record=EMPTY)
         try:
-            record = _record(SCHEMA.decode(data))
+            self.record = EMPTY if data is None else _record(SCHEMA.decode(data))
         except CorruptError as error:
-            lost = CorruptFile(
-                path=self._record, kept_at=files.set_aside(self._record, self._wall()), reason=str(error)
-            )
+            self.record = LOST
+            corrupt.append(self._set_aside(self._record, str(error)))
             files.write(self._record, SCHEMA.encode(_stored(LOST)))  # the next start knows as well that it was lost
-            return LoadedTrust(record=LOST, corrupt=(lost,))
-        signers = files.read(self._signers) if record.signers else None
-        if signers is None or sha256(signers).hexdigest() == record.signers:
-            return LoadedTrust(record=record, signers=signers)
-        kept = files.set_aside(self._signers, self._wall())
-        reason = "its bytes are not the signers that were in force"
-        return LoadedTrust(record=record, corrupt=(CorruptFile(path=self._signers, kept_at=kept, reason=reason),))
+        self.signers = files.read(self._signers) if self.record.signers else None
+        if self.signers is not None and sha256(self.signers).hexdigest() != self.record.signers:
+            self.signers = None
+            corrupt.append(self._set_aside(self._signers, "its bytes are not the signers that were in force"))
+        data = files.read(self._allowances)
+        try:
+            self.allowances = Allowances() if data is None else _allowed(ALLOWANCES.decode(data))
+        except CorruptError as error:
+            self.allowances = Allowances()
+            corrupt.append(self._set_aside(self._allowances, str(error)))
+        return tuple(corrupt)
 
-    def write(self, record: TrustRecord, signers: bytes | None = None) -> None:
-        """Write the record; see `put`."""
+    def _write(self, record: TrustRecord, signers: bytes | None) -> None:
         about = files.Write(path=self._record, data=SCHEMA.encode(_stored(record)))
         if signers is None:
             files.write_many((about,))
         else:
             files.write_many((files.Write(path=self._signers, data=signers),), then=(about,))
+
+    def _set_aside(self, path: Path, reason: str) -> CorruptFile:
+        return CorruptFile(path=path, kept_at=files.set_aside(path, self._wall()), reason=reason)
+
+
+def _allowed(stored: StoredAllowances) -> Allowances:
+    return Allowances(entries=tuple(Allowance(**msgspec.structs.asdict(one)) for one in stored.entries))
 
 
 def _stored(record: TrustRecord) -> StoredTrust:

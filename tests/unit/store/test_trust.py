@@ -5,8 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from podstead.clock import Instant
 from podstead.config import SignatureMode
 from podstead.signing.index import IndexMark
+from podstead.state.allowances import Allowances
 from podstead.state.trust import EMPTY, LOST, Lowering, TrustRecord
 from podstead.store.trust import TrustStore
 
@@ -21,37 +23,55 @@ RECORD = TrustRecord(
     signers=sha256(SIGNERS).hexdigest(),
     lowering=Lowering(reason="keys were lost", at=100.0),
 )
+ALLOWED = Allowances().with_one("ab", "web.yaml", seconds=60, reason="x", now=Instant(boot_id="b", boot=1, wall=2))
 
 
 def store(tmp_path: Path) -> TrustStore:
     return TrustStore(tmp_path, wall=lambda: 0.0)
 
 
+async def loaded(tmp_path: Path) -> tuple[TrustStore, list[str]]:
+    made = store(tmp_path)
+    return made, [one.reason for one in await made.load()]
+
+
 async def test_what_is_put_is_loaded(tmp_path: Path) -> None:
-    assert (await store(tmp_path).load()).record == EMPTY
-    await store(tmp_path).put(RECORD, SIGNERS)
-    found = await store(tmp_path).load()
-    assert (found.record, found.signers, found.corrupt) == (RECORD, SIGNERS, ())
-    await store(tmp_path).put(EMPTY)
-    assert (await store(tmp_path).load()).record == EMPTY
+    made, corrupt = await loaded(tmp_path)
+    assert (made.record, made.signers, made.allowances, corrupt) == (EMPTY, None, Allowances(), [])
+    await made.put(RECORD, SIGNERS)
+    await made.put_allowances(ALLOWED)
+    assert (made.record, made.signers, made.allowances) == (RECORD, SIGNERS, ALLOWED)
+    again, corrupt = await loaded(tmp_path)
+    assert (again.record, again.signers, again.allowances, corrupt) == (RECORD, SIGNERS, ALLOWED, [])
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "trust").iterdir()}
     assert modes == {0o600}
+    await again.put(EMPTY)
+    assert (await loaded(tmp_path))[0].record == EMPTY
 
 
 async def test_a_record_that_cannot_be_read_is_as_strict_as_there_is_and_stays_so(tmp_path: Path) -> None:
     """Whoever damages it gains nothing: nothing new counts, also after a restart, until root gives a floor."""
     await store(tmp_path).put(RECORD, SIGNERS)
     (tmp_path / "trust" / "record.json").write_bytes(b"{}")
-    found = await store(tmp_path).load()
-    assert (found.record, found.signers) == (LOST, None)
-    assert [(one.kept_at.read_bytes(), one.reason) for one in found.corrupt] == [(b"{}", "it has no schema number")]
-    again = await store(tmp_path).load()
-    assert (again.record, again.corrupt) == (LOST, ())
+    found, corrupt = await loaded(tmp_path)
+    assert (found.record, found.signers, corrupt) == (LOST, None, ["it has no schema number"])
+    assert sorted(path.name for path in (tmp_path / "trust").iterdir() if path.read_bytes() == b"{}") == [
+        "record.json.19700101T000000Z.corrupt"
+    ]
+    again, corrupt = await loaded(tmp_path)
+    assert (again.record, corrupt) == (LOST, [])
 
 
 async def test_signers_that_are_not_those_of_the_record_do_not_count(tmp_path: Path) -> None:
     await store(tmp_path).put(RECORD, SIGNERS)
     (tmp_path / "trust" / "allowed_signers").write_bytes(b"mallory ssh-ed25519 AAAA\n")
-    found = await store(tmp_path).load()
+    found, corrupt = await loaded(tmp_path)
     assert (found.record, found.signers) == (RECORD, None)
-    assert [one.reason for one in found.corrupt] == ["its bytes are not the signers that were in force"]
+    assert corrupt == ["its bytes are not the signers that were in force"]
+
+
+async def test_allowances_that_cannot_be_read_have_ended(tmp_path: Path) -> None:
+    await store(tmp_path).put_allowances(ALLOWED)
+    (tmp_path / "trust" / "allowances.json").write_bytes(b"[")
+    found, corrupt = await loaded(tmp_path)
+    assert (found.allowances, len(corrupt)) == (Allowances(), 1)
