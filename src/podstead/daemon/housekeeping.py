@@ -186,7 +186,7 @@ class Housekeeping:
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground = self._ground
-        found: list[Problem] = [*self._parts.departing.problems()]
+        found: list[Problem] = [*self._parts.departing.problems(), *self._parts.upkeep.house.problems]
         if info is None or not info.ready:
             why = info.message if info else "the runtime does not answer"
             log = ground.settings.paths.containerd / "containerd.log"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from podstead.clock import SystemClock
 from podstead.daemon.agent import Agent
 from podstead.daemon.heap import keep_for_good, share_one_arena
+from podstead.daemon.own_house import check_own_house
 from podstead.daemon.ownership import check_kubelets, lock_directory
 from podstead.errors import OperatorError
 from podstead.store.instance import lock_root, make_directories, open_instance
@@ -47,6 +48,7 @@ def run_agent(settings: Settings) -> int:
         logging.getLogger(library).setLevel(logging.WARNING)
     paths = settings.paths
     make_directories(paths)
+    check_own_house(settings)
     with lock_root(paths), contextlib.ExitStack() as held:
         if settings.source is not None and not settings.runtime.share_runtime:
             check_kubelets(settings.source.path)

@@ -12,6 +12,7 @@ from podstead.agent.naming import PodNaming
 from podstead.daemon.image_needs import NeededImages
 from podstead.daemon.keeping import StoreBooks
 from podstead.daemon.node_pods import CgroupMeter, LoggingPods, RoomPods
+from podstead.daemon.own_house import OwnHouse
 from podstead.daemon.volumes import mount_abilities
 from podstead.errors import RuntimeFault
 from podstead.state.runtime_classes import RuntimeClasses
@@ -42,6 +43,7 @@ class Upkeep:
     naming: PodNaming
     pressure: PressureKeeper
     limits: LimitKeeper
+    house: OwnHouse
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -52,6 +54,7 @@ class Upkeep:
             "names": self.naming.run,
             "pressure": self.pressure.run,
             "limits": self.limits.run,
+            "own-house": self.house.run,
         }
 
     def changed(self, uid: PodUID) -> None:
@@ -86,6 +89,7 @@ def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volu
         ),
         pressure=PressureKeeper(ground.signals, pods, meter, evictions, reclaim.run, eviction, recorder, clock),
         limits=LimitKeeper(pods, meter, evictions, recorder, eviction, clock),
+        house=OwnHouse(settings, recorder, ground.auditor, clock),
     )
 
 
