@@ -61,6 +61,9 @@ COMMANDS = (
     Entry(name="start", module="start", summary="start a pod that was stopped"),
     Entry(name="check", module="check", summary="judge manifest files offline; nothing is run"),
     Entry(name="sign", module="sign", summary="sign manifest files, or the index of a whole set, with an SSH key"),
+    Entry(
+        name="inspect", module="inspect", summary="report what is wrong with this node's static pods, whoever runs them"
+    ),
     Entry(name="verify", module="verify", summary="say whose signature stands under each file, and whether it counts"),
     Entry(name="keys", module="keys", summary="list whom a file of allowed signers trusts, and until when"),
     Entry(name="image", module="image", summary="list, pull, import or remove images"),
