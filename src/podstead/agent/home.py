@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from podstead.agent.requests import sound
 from podstead.cgroups.layout import pod_cgroup_path
 from podstead.errors import RuntimeFault
+from podstead.k8s.containers import find_container
 from podstead.k8s.qos import qos_class
 from podstead.k8s.resources import pod_values, widest
 from podstead.volumes.abilities import asks_for_abilities
@@ -56,6 +57,12 @@ class PodHomes:
         """
         able = await self._abilities(revision.pod) if asks_for_abilities(revision.pod) else None
         return sound(await self._volumes.prepare(revision.pod, uid, able, in_force=in_force))
+
+    async def release(self, revision: Revision, uid: PodUID, container: str) -> None:
+        """Take away what was mounted on the node for a start of a container: the container has its own by now."""
+        spec = find_container(revision.pod.spec, container)
+        if spec is not None and (trouble := await self._volumes.release(spec, revision.pod, uid)) is not None:
+            raise RuntimeFault(trouble.message, reason=trouble.reason)
 
     async def ready_cgroup(self, revision: Revision, uid: PodUID, beside: Sequence[Revision] = ()) -> None:
         """Make the pod's cgroup with its limits; the runtime makes its containers' below it (spec/cri.md 6)."""

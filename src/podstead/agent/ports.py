@@ -148,6 +148,10 @@ class PodHome(Protocol):
         """
         ...
 
+    async def release(self, revision: Revision, uid: PodUID, container: str) -> None:
+        """Take away what was mounted on the node for a start of a container; raises RuntimeFault where it stays."""
+        ...
+
     async def ready_cgroup(self, revision: Revision, uid: PodUID, beside: Sequence[Revision] = ()) -> None:
         """Make the pod's cgroup with its limits, or change them; wide enough also for the contents `beside`."""
         ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from podstead.agent.means import gone_is_fine, revision_of, spec_of
 from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, RuntimeFault
-from podstead.k8s.volumes import images_of, mounted_images
+from podstead.k8s.volumes import binds_host_paths, images_of, mounted_images
 from podstead.reconcile.actions import RunSandbox, StartContainer
 from podstead.reconcile.memory import after_sandbox, after_start
 from podstead.state.observed import ContainerState, ObservedSandbox
@@ -99,20 +99,42 @@ class Starter:
         async with self._turn(session):
             if not _is_wanted(step, session):
                 return True
-            container = step.created or await self._create(step, session, revision, spec)
-            if container is None:
-                return False  # the next plan starts what was created
-            self._advance(step, session)
             try:
-                await self._means.runtime.start_container(container)
-            except RuntimeFault as fault:
-                if step.created is None or ALREADY_STARTING not in str(fault):
-                    raise self._as(fault, "RunContainerError", session, spec) from fault
-                await self._await_start(session, container)
-                return False  # the next plan sees what became of it
+                container = await self._started(step, session, revision, spec)
+            finally:
+                await self._release(step, session, revision)
+            if container is None:
+                return False  # the next plan starts what was created, or sees what became of it
         session.started[container] = self._means.clock.now().boot
         self._means.tell(session, "Started", f"Started container {step.name}")
         return await self._views.started(session.uid, container)
+
+    async def _started(
+        self, step: StartContainer, session: PodSession, revision: Revision, spec: v1.Container
+    ) -> ContainerID | None:
+        """Create a container, unless there is one, and start it; None where another call has done the one or the other."""
+        container = step.created or await self._create(step, session, revision, spec)
+        if container is None:
+            return None
+        if step.created is not None and binds_host_paths(spec, revision.pod):
+            # What it mounts was mounted on the node for a start that was not made: it is judged and mounted anew.
+            await self._requests.container(revision, session, step, await self._image(spec.image or "", session))
+        self._advance(step, session)
+        try:
+            await self._means.runtime.start_container(container)
+        except RuntimeFault as fault:
+            if step.created is None or ALREADY_STARTING not in str(fault):
+                raise self._as(fault, "RunContainerError", session, spec) from fault
+            await self._await_start(session, container)
+            return None
+        return container
+
+    async def _release(self, step: StartContainer, session: PodSession, revision: Revision) -> None:
+        """Leave no path of the node mounted below the agent's root; one that stays is tried again at the next start."""
+        try:
+            await self._means.home.release(revision, session.uid, step.name)
+        except RuntimeFault as fault:
+            self._means.tell(session, "FailedUnmount", str(fault), warning=True)
 
     async def _ready_sandbox(self, step: RunSandbox, session: PodSession, revision: Revision) -> SandboxRequest:
         if step.reset_volumes:

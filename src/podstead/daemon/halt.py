@@ -19,20 +19,23 @@ from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.daemon.cgroup_driver import private_roots
 from podstead.errors import NotFoundFault, OperatorError, RuntimeFault
+from podstead.identity import PodUID
 from podstead.logs.links import LogLinks
 from podstead.network.conflist import pod_network
 from podstead.network.host import HostNetwork
 from podstead.state.observed import ContainerState
 from podstead.store.facts import POD_CIDR, FactStore
 from podstead.store.instance import lock_root, open_instance
+from podstead.volumes.binding import release
+from podstead.volumes.layout import host_paths
 from podstead.volumes.mounter import SystemMounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from podstead.config import Paths
     from podstead.cri.client import CRIClient
-    from podstead.identity import PodUID
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +87,15 @@ def unlink_logs(paths: Paths) -> None:
 
 def _unmount(paths: Paths) -> None:
     mounter = SystemMounter()
+    for uid in paths.pods.iterdir() if paths.pods.is_dir() else ():
+        for container in {c.name for v in _entries(host_paths(paths, PodUID(uid.name))) for c in _entries(v)}:
+            release(paths, PodUID(uid.name), container, mounter)
     for point in mounter.mount_points(paths.pods):
         mounter.unmount(point.path, detach=True)
+
+
+def _entries(directory: Path) -> list[Path]:
+    return list(directory.iterdir()) if directory.is_dir() else []
 
 
 async def _gone_is_fine(call: Awaitable[None]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.cri.transport import socket_path
 from podstead.daemon.abilities import abilities
 from podstead.daemon.node import allocatable_texts
+from podstead.daemon.self_protection import protected
 from podstead.errors import PodsteadError
-from podstead.k8s.containers import find_container
+from podstead.k8s.containers import all_containers, find_container
 from podstead.k8s.volumes import used_volumes, uses
 from podstead.state.observed import ContainerState
 from podstead.volumes.abilities import MountAbilities, abilities_of
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
-    from podstead.config import Settings
     from podstead.daemon.ground import Ground
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
@@ -47,7 +45,7 @@ def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
             allocatable=allocatable_texts(ground.machine),
             directory=str(ground.settings.objects.path) if ground.settings.objects is not None else "",
         ),
-        protected=tuple(guarded(ground.settings)),
+        protected=protected(ground.settings),
         memory_bytes=ground.machine.memory_bytes,
     )
     return PodVolumes(ground.settings.paths, SystemMounter(), node)
@@ -66,6 +64,7 @@ class VolumeKeeper:
 
     async def run(self) -> None:
         """Look now and then, for ever; call when the table of pods is filled."""
+        await self._drop_host_paths()
         while True:
             await self._drop_leftovers()
             for _ in range(TIDIES_PER_LOOK):
@@ -85,6 +84,20 @@ class VolumeKeeper:
                 log.warning("what pod %s left on the node stays: %s", uid, error)
             else:
                 log.warning("what pod %s left on the node was removed", uid)
+
+    async def _drop_host_paths(self) -> None:
+        """Unmount the paths of the node that an agent which died in the middle of a start has left mounted.
+
+        A container that was created and not started yet needs them; its start makes them anew and lets them go.
+        """
+        for session in list(self._table.sessions()):
+            revision = session.revision(session.record.effective)
+            created = any(c.state is ContainerState.CREATED for c in self._pleg.view(session.uid).containers)
+            if revision is None or created or session.flights:
+                continue
+            for container in all_containers(revision.pod.spec):
+                if (trouble := await self._volumes.release(container, revision.pod, session.uid)) is not None:
+                    log.warning("pod %s: %s", session.key, trouble.message)
 
     async def _tidy(self, session: PodSession) -> None:
         """Remove the volumes that no content in force or waiting uses and no running container, when those change."""
@@ -123,19 +136,3 @@ async def mount_abilities(ground: Ground, pod: v1.Pod) -> MountAbilities:
     info = ground.state.last_runtime or await connection.client.info()
     handler = abilities(ground).classes.handler(pod.spec) or ""
     return abilities_of(info, handler, private_mounts=private)
-
-
-def guarded(settings: Settings) -> list[Path]:
-    """Return what no pod may mount: with any of it a container could make itself root of the node."""
-    paths, credentials, endpoint = settings.paths, settings.images.credentials_file, settings.runtime.endpoint
-    return [
-        paths.root,
-        paths.run,
-        paths.socket,
-        *([settings.runtime.seccomp_root] if settings.runtime.seccomp_root is not None else ()),
-        *([settings.source.path] if settings.source is not None else ()),
-        *([settings.objects.path] if settings.objects is not None else ()),
-        *settings.files,
-        *([Path(credentials)] if credentials else ()),
-        *([Path(socket_path(endpoint))] if endpoint else ()),
-    ]

@@ -50,6 +50,12 @@ def needed_images(pod: v1.Pod) -> tuple[str, ...]:
     return tuple(dict.fromkeys(image for container in containers for image in images_of(container, pod)))
 
 
+def binds_host_paths(container: v1.Container, pod: v1.Pod) -> bool:
+    """Return whether a container mounts paths of the node."""
+    of_node = {volume.name for volume in pod.spec.volumes if volume.host_path is not None}
+    return any(mount.name in of_node for mount in container.volume_mounts)
+
+
 def shows_content(volume: v1.Volume) -> bool:
     """Return whether the agent writes the volume's files: from the pod's own fields, ConfigMaps and Secrets."""
     sources = (volume.downward_api, volume.config_map, volume.secret, volume.projected)

@@ -33,6 +33,8 @@ def clear(pod_directory: Path, parts: Sequence[str] | None, mounter: Mounter) ->
     # Mount points are told by real paths; only the last part of the path is ours and known to be no link.
     real = pod_directory.parent.resolve() / pod_directory.name
     for target in [real] if parts is None else [real / part for part in parts]:
+        for place in _host_path_places(target, real, mounter):
+            mounter.detach(place)
         points = mounter.mount_points(target)
         foreign = next((point for point in points if not _is_ours(point, real)), None)
         if foreign is not None:
@@ -48,11 +50,22 @@ def clear(pod_directory: Path, parts: Sequence[str] | None, mounter: Mounter) ->
 def unused(pod_directory: Path, used: Collection[v1.Volume]) -> list[str]:
     """Return the parts of a pod's directory that belong to none of these volumes."""
     places, names = {layout.place_of(volume) for volume in used}, {volume.name for volume in used}
-    found = [f"{layout.SUB_PATHS}/{name}" for name in _names(pod_directory / layout.SUB_PATHS) if name not in names]
+    kept = (layout.SUB_PATHS, layout.HOST_PATHS)
+    found = [f"{kind}/{name}" for kind in kept for name in _names(pod_directory / kind) if name not in names]
     for kind in ("volumes", "plugins"):
         for plugin in _names(pod_directory / kind):
             entries = _names(pod_directory / kind / plugin)
             found += [f"{kind}/{plugin}/{name}" for name in entries if (plugin, name) not in places]
+    return found
+
+
+def _host_path_places(target: Path, pod_directory: Path, mounter: Mounter) -> set[Path]:
+    """Return where paths of the node are mounted: whole trees, which go as one and never touch what they are copies of."""
+    found = set()
+    for point in mounter.mount_points(target):
+        parts = point.path.relative_to(pod_directory).parts
+        if len(parts) >= 4 and parts[0] == layout.HOST_PATHS:
+            found.add(pod_directory.joinpath(*parts[:4]))
     return found
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from podstead.identity import PodUID
 from podstead.k8s.containers import all_containers
 from podstead.k8s.env_file import file_references
-from podstead.k8s.volumes import shows_content, used_volumes
+from podstead.k8s.volumes import binds_host_paths, shows_content, used_volumes
 from podstead.threads import PathThreads, StuckError
 from podstead.volumes import clearing, env_files, files, hosts, layout, usage
 from podstead.volumes.abilities import MountAbilities
-from podstead.volumes.binding import CONFIG_ERROR, SubPathBinder
+from podstead.volumes.binding import CONFIG_ERROR, MountBinder, release
 from podstead.volumes.making import PodMaker, VolumeNode
 from podstead.volumes.mounter import Mounter, MountError
 from podstead.volumes.mounts import Prepared, SubPaths
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 REMOVAL_SECONDS = 600.0
 """Removing a million small files takes minutes on a slow disk."""
-FRESH_PARTS = (layout.SUB_PATHS, "volumes", "plugins")
+FRESH_PARTS = (layout.HOST_PATHS, layout.SUB_PATHS, "volumes", "plugins")
 """What of a pod's directory a whole-pod edit begins anew."""
 
 
@@ -74,10 +74,11 @@ class PodVolumes:
     async def bind_sub_paths(
         self, container: v1.Container, pod: v1.Pod, uid: PodUID, prepared: Prepared, env: Mapping[str, str]
     ) -> SubPaths | VolumeTrouble:
-        """Mount the sub-paths that a container is about to see, in place of those of its last start."""
-        if not any(mount.sub_path or mount.sub_path_expr for mount in container.volume_mounts):
+        """Mount the sub-paths and the paths of the node that a container is about to see, in place of its last start's."""
+        has_part = any(mount.sub_path or mount.sub_path_expr for mount in container.volume_mounts)
+        if not has_part and not binds_host_paths(container, pod):
             return SubPaths()
-        binder = SubPathBinder(
+        binder = MountBinder(
             paths=self._paths,
             mounter=self._mounter,
             protected=self._node.protected,
@@ -91,7 +92,20 @@ class PodVolumes:
             async with self._lock(uid):
                 return await self._threads.run(uid, binder.bind)
         except StuckError as error:
-            return VolumeTrouble(message=f"cannot mount sub-paths: {error}", reason=CONFIG_ERROR)
+            return VolumeTrouble(message=f"cannot mount sub-paths and host paths: {error}", reason=CONFIG_ERROR)
+
+    async def release(self, container: v1.Container, pod: v1.Pod, uid: PodUID) -> VolumeTrouble | None:
+        """Take the paths of the node away that were mounted for a start which has been made, or has failed."""
+        if not binds_host_paths(container, pod):
+            return None
+        try:
+            async with self._lock(uid):
+                work = functools.partial(release, self._paths, uid, container.name, self._mounter)
+                await self._threads.run(uid, work)
+        except OSError as error:
+            text = f"container {container.name}: a host path stays mounted in the pod's directory: {error}"
+            return VolumeTrouble(message=text, reason="FailedUnmount")
+        return None
 
     async def read_env_files(
         self, container: v1.Container, uid: PodUID, prepared: Prepared

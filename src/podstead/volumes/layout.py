@@ -24,6 +24,7 @@ CONTENT_PLUGINS = {
 
 
 SUB_PATHS = "volume-subpaths"
+HOST_PATHS = "host-paths"
 
 
 def place_of(volume: v1.Volume) -> tuple[str, str] | None:
@@ -69,6 +70,11 @@ def definition(paths: Paths, uid: PodUID, plugin: str, name: str) -> Path:
 def sub_paths(paths: Paths, uid: PodUID) -> Path:
     """Return the directory below which sub-paths of volumes are mounted: VOLUME/CONTAINER/INDEX."""
     return pod_directory(paths, uid) / SUB_PATHS
+
+
+def host_paths(paths: Paths, uid: PodUID) -> Path:
+    """Return the directory below which paths of the node are mounted for a start: VOLUME/CONTAINER/INDEX."""
+    return pod_directory(paths, uid) / HOST_PATHS
 
 
 def etc_hosts(paths: Paths, uid: PodUID) -> Path:

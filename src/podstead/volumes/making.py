@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.k8s.containers import all_containers
 from podstead.k8s.volumes import shows_content, used_volumes
 from podstead.volumes import abilities, content, emptydir, hostpath, layout, nfs
 from podstead.volumes.mounts import Prepared
+from podstead.volumes.protection import Protection
 from podstead.volumes.trouble import Ready, VolumeTrouble
 
 if TYPE_CHECKING:
@@ -20,18 +22,19 @@ if TYPE_CHECKING:
     from podstead.volumes.abilities import MountAbilities
     from podstead.volumes.mounter import Mounter
     from podstead.volumes.payload import ContentError, ContentSources, FileContent
+    from podstead.volumes.protection import Protected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeNode:
     """What volumes need to know of the node.
 
-    `protected` are paths that no pod may mount (the manifest directory, the agent's root, its sockets). `memory_bytes`
-    bounds volumes in memory, 0: unbounded.
+    `protected` is what no pod may reach (the manifest directory, the agent's root, its sockets). `memory_bytes` bounds
+    volumes in memory, 0: unbounded.
     """
 
     sources: ContentSources
-    protected: tuple[Path, ...] = ()
+    protected: tuple[Protected, ...] = ()
     memory_bytes: int = 0
 
 
@@ -76,8 +79,8 @@ class PodMaker:
 
     def _volume(self, volume: v1.Volume) -> Ready | VolumeTrouble:
         if volume.host_path is not None:
-            protected = [path.resolve() for path in self.node.protected]
-            return hostpath.prepare(volume.name, volume.host_path, protected, self.mounter)
+            protection = Protection(self.node.protected, self.mounter.table())
+            return hostpath.prepare(volume.name, volume.host_path, protection, writable=self._is_written(volume.name))
         place = layout.place_of(volume)
         if place is None:
             return VolumeTrouble(message=f"cannot make volume {volume.name!r}: its kind is not supported")
@@ -104,6 +107,11 @@ class PodMaker:
             self.mounter,
             in_force=self.in_force,
         )
+
+    def _is_written(self, name: str) -> bool:
+        """Return whether a container may write the whole of a volume; parts of it are judged when they are mounted."""
+        mounts = (m for c in all_containers(self.pod.spec) for m in c.volume_mounts if m.name == name)
+        return any(not (mount.read_only or mount.sub_path or mount.sub_path_expr) for mount in mounts)
 
     def _is_shared(self, path: str) -> bool:
         return self.mounter.is_shared(Path(path))

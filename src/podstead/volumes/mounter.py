@@ -12,12 +12,14 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from podstead.volumes import mountinfo
+from podstead.volumes import grafts, mountinfo
+from podstead.volumes.removal import mount_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from podstead.volumes.mountinfo import MountPoint
+    from podstead.volumes.protection import Veil
 
 COMMAND_SECONDS = 20
 """mount(8) and umount(8) answer within milliseconds, an NFS server that is there within seconds."""
@@ -67,11 +69,20 @@ class Mounter(Protocol):
         """Return the mounts at and below a real path, the last made first."""
         ...
 
-    def shows(self, path: Path, other: Path) -> bool:
-        """Return whether a mount of a real path would show another, a part of it, or what holds it.
+    def graft(self, descriptor: int, target: Path, *, recursive: bool, follows: bool, veil: Veil | None = None) -> None:
+        """Put a copy of what an open file stands for on `target`, with what is mounted below it if it is `recursive`.
 
-        What is mounted below the path comes along; a bind mount is what it shows.
+        Nothing that becomes of the copy reaches the original; with `follows` later mounts below the original reach the
+        copy. Through a veil it is read-only, with whatever is mounted in it. Raises UnsupportedError too.
         """
+        ...
+
+    def detach(self, path: Path) -> None:
+        """Take everything that is mounted on `path` out of the tree with what is below it; nothing where there is nothing."""
+        ...
+
+    def table(self) -> tuple[MountPoint, ...]:
+        """Return all mounts, in the order in which they were made."""
         ...
 
     def is_shared(self, path: Path) -> bool:
@@ -129,11 +140,28 @@ class SystemMounter:
         """Read them of this process."""
         return mountinfo.below(_read(), path)
 
-    def shows(self, path: Path, other: Path) -> bool:
-        """Compare where in their file systems the paths lie, and what is mounted below the first."""
-        points = _read()
-        place = mountinfo.origin(points, other)
-        return place is not None and any(place.overlaps(one) for one in mountinfo.origins(points, path))
+    def graft(self, descriptor: int, target: Path, *, recursive: bool, follows: bool, veil: Veil | None = None) -> None:
+        """Copy the tree whole, or through a veil mount by mount."""
+        try:
+            if veil is None:
+                grafts.graft(descriptor, target, recursive=recursive, follows=follows)
+            else:
+                _veiled(descriptor, target, veil, recursive=recursive, follows=follows)
+        except grafts.UnsupportedError:
+            raise
+        except OSError as error:
+            raise MountError(f"the kernel refuses to mount it: {error.strerror}") from error
+
+    def detach(self, path: Path) -> None:
+        """Detach; what is still in use goes with its last user."""
+        try:
+            grafts.detach(path)
+        except OSError as error:
+            raise MountError(f"{path}: {error.strerror}") from error
+
+    def table(self) -> tuple[MountPoint, ...]:
+        """Read them of this process."""
+        return _read()
 
     def is_shared(self, path: Path) -> bool:
         """Look at the mount that the path's real place lies on."""
@@ -143,6 +171,28 @@ class SystemMounter:
 
 def _read() -> tuple[MountPoint, ...]:
     return mountinfo.parse(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+def _veiled(descriptor: int, target: Path, veil: Veil, *, recursive: bool, follows: bool) -> None:
+    """Show a directory read-only, without what the veil leaves out. A mount that cannot be copied is left out as well."""
+    grafts.graft(descriptor, target, recursive=False, follows=follows, read_only=True)
+    for point, path in veil.parts if recursive else ():
+        try:
+            part = os.open(point.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if mount_id(part) == point.identifier:  # else another mount lies over it
+                grafts.graft(part, target / path, recursive=False, follows=follows, read_only=True)
+        except grafts.UnsupportedError:
+            raise
+        except OSError:
+            continue
+        finally:
+            os.close(part)
+    for path in veil.covers:
+        if (target / path).is_dir():
+            grafts.cover(target / path)
 
 
 def _group(gid: int | None) -> list[str]:

@@ -17,7 +17,8 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 class MountPoint:
     """One mount: where it is, as a real path, of what type (`tmpfs`), and whether it passes mounts on to its peers.
 
-    It shows `root` of the file system `device` (`8:1`): a bind mount something else than its top.
+    It shows `root` of the file system `device` (`8:1`): a bind mount something else than its top. `source` is what the
+    file system was mounted from (`/dev/sda1`), `identifier` the kernel's number of the mount, -1 where it is not known.
     """
 
     path: Path
@@ -25,6 +26,13 @@ class MountPoint:
     shared: bool = False
     device: str = ""
     root: Path = Path("/")
+    source: str = ""
+    identifier: int = -1
+
+    @property
+    def origin(self) -> Origin:
+        """What it shows."""
+        return Origin(self.device, self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +42,15 @@ class Origin:
     device: str
     path: Path
 
-    def overlaps(self, other: Origin) -> bool:
-        """Return whether one of the two places is or holds the other."""
-        related = self.path == other.path or self.path in other.path.parents or other.path in self.path.parents
-        return self.device == other.device and related
+    def within(self, other: Origin) -> bool:
+        """Return whether this place is the other one, or lies in it."""
+        return self.device == other.device and lies_in(self.path, other.path)
+
+
+def lies_in(inner: Path, outer: Path) -> bool:
+    """Return whether a path is another one or below it; both are absolute. `is_relative_to` takes ten times as long."""
+    text, holder = str(inner), str(outer)
+    return text == holder or text.startswith(holder if holder == "/" else f"{holder}/")
 
 
 def parse(mountinfo: str) -> tuple[MountPoint, ...]:
@@ -45,29 +58,30 @@ def parse(mountinfo: str) -> tuple[MountPoint, ...]:
     points = []
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
-        words = left.split(" ")
-        if len(words) > 4:
+        words, behind = left.split(" "), right.split(" ")
+        if len(words) > 4 and words[0].isdigit():
             shared = any(w.startswith("shared:") for w in words[6:])
-            root, path = _path(words[3]), _path(words[4])
-            points.append(MountPoint(path, right.partition(" ")[0], shared, words[2], root))
+            source = _unescaped(behind[1]) if len(behind) > 1 else ""
+            path, root = Path(_unescaped(words[4])), Path(_unescaped(words[3]))
+            points.append(MountPoint(path, behind[0], shared, words[2], root, source, int(words[0])))
     return tuple(points)
 
 
-def _path(escaped: str) -> Path:
-    return Path(_OCTAL.sub(lambda match: chr(int(match[1], 8)), escaped))
+def _unescaped(text: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text) if "\\" in text else text
 
 
 def below(points: Sequence[MountPoint], path: Path) -> tuple[MountPoint, ...]:
     """Return the mounts at or below a real path, the last made first."""
-    return tuple(p for p in reversed(points) if p.path == path or path in p.path.parents)
+    return tuple(p for p in reversed(points) if lies_in(p.path, path))
 
 
 def holding(points: Sequence[MountPoint], path: Path) -> MountPoint | None:
     """Return the mount that a real path lies on: the deepest one, of equal ones the last."""
     found: MountPoint | None = None
     for point in points:
-        above = path == point.path or point.path in path.parents
-        if above and (found is None or len(point.path.parts) >= len(found.path.parts)):
+        # Of the mounts that hold one path, the longer name is the deeper one.
+        if lies_in(path, point.path) and (found is None or len(str(point.path)) >= len(str(found.path))):
             found = point
     return found
 
@@ -76,9 +90,3 @@ def origin(points: Sequence[MountPoint], path: Path) -> Origin | None:
     """Return what a real path shows, whatever it is called."""
     point = holding(points, path)
     return None if point is None else Origin(point.device, point.root / path.relative_to(point.path))
-
-
-def origins(points: Sequence[MountPoint], path: Path) -> tuple[Origin, ...]:
-    """Return all that is seen by a mount of a real path with what is mounted below it, as the runtime makes it."""
-    own = origin(points, path)
-    return (*([own] if own else []), *(Origin(p.device, p.root) for p in points if path in p.path.parents))

@@ -28,7 +28,7 @@ def remove_tree(path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        _empty(top, _mount_id(top), path)
+        _empty(top, mount_id(top), path)
     finally:
         os.close(top)
     path.rmdir()
@@ -44,7 +44,7 @@ def remove_entry(directory: int, name: str, path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        _empty(below, _mount_id(directory), path)
+        _empty(below, mount_id(directory), path)
     finally:
         os.close(below)
     os.rmdir(name, dir_fd=directory)
@@ -60,7 +60,7 @@ def _empty(top: int, mount: int, path: Path) -> None:
                 continue
             below = os.open(name, _OPEN_DIRECTORY, dir_fd=top)
             try:
-                if _mount_id(below) != mount:
+                if mount_id(below) != mount:
                     raise RemovalRefusedError(f"something is mounted in {path}")
                 moved = _flatten(below, top, moved)
             finally:
@@ -108,7 +108,7 @@ def _exists(directory: int, name: str) -> bool:
     return True
 
 
-def _mount_id(descriptor: int) -> int:
+def mount_id(descriptor: int) -> int:
     """Return the id of the mount an open file is on (proc_pid_fdinfo(5)): bind mounts share a device, never this."""
     text = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
     for line in text.splitlines():

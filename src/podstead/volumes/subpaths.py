@@ -11,21 +11,22 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from podstead.k8s.expansion import expand, references
-from podstead.volumes import hostpath
 from podstead.volumes.emptydir import is_mounted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from podstead.k8s import core_v1 as v1
     from podstead.volumes.mounter import Mounter
 
 MAX_LINKS = 40
 """As many links as the kernel follows on a path (path_resolution(7))."""
+Ask = Callable[[int, str], None]
 _OPEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -56,18 +57,15 @@ def expanded(mount: v1.VolumeMount, env: Mapping[str, str]) -> str:
     return found
 
 
-def bind(root: Path, sub_path: str, target: Path, mounter: Mounter, *, make: bool, barred: Sequence[Path] = ()) -> None:
+def bind(root: Path, sub_path: str, target: Path, mounter: Mounter, *, make: bool) -> None:
     """Mount what a sub-path leads to on `target`, instead of what was mounted there before.
 
-    `make`: a directory that is absent is made, with the mode of the volume's. `barred` are real paths that must not be
-    reached. Raises SubPathError, MountError and other OSErrors.
+    `make`: a directory that is absent is made, with the mode of the volume's. Raises SubPathError, MountError and other
+    OSErrors.
     """
     found = open_beneath(root, sub_path, make=make)
     try:
-        real = Path(f"/proc/self/fd/{found}").readlink()
-        if any(hostpath.reaches(real, path, mounter) for path in barred):
-            raise SubPathError("it reaches a path that no pod may mount")
-        _place(target, directory=stat.S_ISDIR(os.fstat(found).st_mode), mounter=mounter)
+        place(target, found, mounter)
         mounter.bind(found, target)
     finally:
         os.close(found)
@@ -75,8 +73,20 @@ def bind(root: Path, sub_path: str, target: Path, mounter: Mounter, *, make: boo
 
 def open_beneath(root: Path, sub_path: str, *, make: bool) -> int:
     """Return a descriptor (O_PATH) of what a sub-path leads to within a directory; raises SubPathError."""
-    way = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
-    mode = stat.S_IMODE(os.fstat(way[0]).st_mode)
+    directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return open_within(directory, sub_path, make=make)
+    finally:
+        os.close(directory)
+
+
+def open_within(root: int, sub_path: str, *, make: bool, ask: Ask | None = None) -> int:
+    """Return a descriptor (O_PATH) of what a sub-path leads to within an open directory; raises SubPathError.
+
+    `ask` is told the directory and the name of what is about to be made, and raises where it must not be.
+    """
+    way = [os.dup(root)]
+    mode = stat.S_IMODE(os.fstat(root).st_mode)
     left = deque(sub_path.split("/"))
     links = 0
     try:
@@ -89,7 +99,7 @@ def open_beneath(root: Path, sub_path: str, *, make: bool) -> int:
                     raise SubPathError("a link in it leads out of the volume")
                 os.close(way.pop())
             elif part not in {"", "."}:
-                found = _step(way[-1], part, mode if make else None)
+                found = _step(way[-1], part, mode if make else None, ask)
                 link = _link_of(found)
                 if link is None:
                     way.append(found)
@@ -107,13 +117,30 @@ def open_beneath(root: Path, sub_path: str, *, make: bool) -> int:
             os.close(descriptor)
 
 
-def _step(directory: int, name: str, mode: int | None) -> int:
+def place(target: Path, found: int, mounter: Mounter) -> None:
+    """Make an empty target, of the kind of an open file, with nothing mounted on it; only the agent writes where it lies."""
+    while is_mounted(target, mounter):
+        mounter.unmount(target, detach=True)
+    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if target.is_dir() and not target.is_symlink():
+        target.rmdir()
+    else:
+        target.unlink(missing_ok=True)
+    if stat.S_ISDIR(os.fstat(found).st_mode):
+        target.mkdir(mode=0o750)
+    else:
+        target.touch(mode=0o640)
+
+
+def _step(directory: int, name: str, mode: int | None, ask: Ask | None) -> int:
     """Open an entry without following it; one that is absent becomes a directory of this mode."""
     try:
         return os.open(name, _OPEN, dir_fd=directory)
     except FileNotFoundError:
         if mode is None:
             raise AbsentError("there is nothing of this name in the volume") from None
+    if ask is not None:
+        ask(directory, name)
     try:
         os.mkdir(name, 0o700, dir_fd=directory)
     except FileExistsError:
@@ -128,18 +155,3 @@ def _link_of(descriptor: int) -> str | None:
     if not stat.S_ISLNK(os.fstat(descriptor).st_mode):
         return None
     return os.readlink("", dir_fd=descriptor)
-
-
-def _place(target: Path, *, directory: bool, mounter: Mounter) -> None:
-    """Make an empty target of the right kind with nothing mounted on it; only the agent writes where it lies."""
-    while is_mounted(target, mounter):
-        mounter.unmount(target, detach=True)
-    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    if target.is_dir() and not target.is_symlink():
-        target.rmdir()
-    else:
-        target.unlink(missing_ok=True)
-    if directory:
-        target.mkdir(mode=0o750)
-    else:
-        target.touch(mode=0o640)

@@ -10,6 +10,7 @@ from podstead.config import Paths, paths_for
 from podstead.volumes.home import PodVolumes
 from podstead.volumes.making import VolumeNode
 from podstead.volumes.payload import ContentSources
+from podstead.volumes.protection import Protected
 from tests.unit.volumes.world import MountTable, Objects
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def objects() -> Objects:
 def home(paths: Paths, table: MountTable, objects: Objects, tmp_path: Path) -> PodVolumes:
     node = VolumeNode(
         sources=ContentSources(objects=objects, allocatable={"cpu": "4"}, directory="/etc/podstead/objects"),
-        protected=(paths.root, tmp_path / "manifests"),
+        protected=(
+            Protected(path=paths.root, noun="the agent's root"),
+            Protected(path=tmp_path / "manifests", noun="the manifest directory"),
+        ),
         memory_bytes=1 << 30,
     )
     return PodVolumes(paths, table, node)

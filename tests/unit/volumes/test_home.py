@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,17 @@ from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
 from podstead.state.objects import ObjectKind
 from podstead.threads import PathThreads, StuckError
-from podstead.volumes import files, hostpath, mounter
-from podstead.volumes.home import message_limit, wants_log
+from podstead.volumes import files, mounter
+from podstead.volumes.home import PodVolumes, message_limit, wants_log
 from podstead.volumes.hostname import PodHostname
 from podstead.volumes.mounter import MountError, SystemMounter
 from podstead.volumes.mountinfo import MountPoint
+from podstead.volumes.protection import Protected
 from podstead.volumes.trouble import VolumeTrouble
 from tests.unit.volumes.world import UID, config, empty, host, mode_of, pod_with, prepared, secret, trouble
 
 if TYPE_CHECKING:
     from podstead.config import Paths
-    from podstead.volumes.home import PodVolumes
     from tests.unit.volumes.world import MountTable, Objects
 
 
@@ -113,22 +114,22 @@ async def test_protected_paths_are_refused_whatever_the_way(home: PodVolumes, pa
         paths.root / "state",
         Path("/"),
     ]:
-        message = await trouble(home, pod_with(host(path, "DirectoryOrCreate")))
+        message = await trouble(home, pod_with(host(path, "DirectoryOrCreate")), reason="SelfProtection")
         assert "which no pod may mount" in message
     assert list(manifests.iterdir()) == []
     await prepared(home, pod_with(host(tmp_path / "manifests-2", "DirectoryOrCreate")))
 
 
-def test_overlap_is_told_by_identity_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "manifests").mkdir()
-    (tmp_path / "bound/deep").mkdir(parents=True)
-    real = hostpath._identity
-    same = real(tmp_path / "manifests")
-    # A bind mount of the manifest directory elsewhere: another name, the same device and inode.
-    monkeypatch.setattr(hostpath, "_identity", lambda path: same if path == tmp_path / "bound" else real(path))
-    assert hostpath.overlaps(tmp_path / "bound", tmp_path / "manifests")
-    assert hostpath.overlaps(tmp_path / "bound/deep", tmp_path / "manifests")
-    assert not hostpath.overlaps(tmp_path / "other", tmp_path / "manifests")
+async def test_another_name_of_a_protected_file_is_that_file(home: PodVolumes, paths: Paths, tmp_path: Path) -> None:
+    paths.root.mkdir()
+    (paths.root / "instance.json").touch()
+    home_of_one = replace(home._node, protected=(Protected(path=paths.root / "instance.json", noun="a file"),))
+    (tmp_path / "link").hardlink_to(paths.root / "instance.json")
+    guarded = PodVolumes(paths, home._mounter, home_of_one)
+    message = await trouble(guarded, pod_with(host(tmp_path / "link", "File")), reason="SelfProtection")
+    assert message.endswith(
+        f"lies in, {paths.root}/instance.json (a file), which no pod may mount: choose another path"
+    )
 
 
 # Small files

@@ -12,6 +12,7 @@ from podstead.volumes import mountinfo
 from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.mountinfo import MountPoint
 from podstead.volumes.mounts import ContainerFiles, Prepared, SubPaths, mounts_for
+from podstead.volumes.protection import Place, Protected, View
 
 
 def test_mounts_of_a_container(tmp_path: Path) -> None:
@@ -96,8 +97,8 @@ MOUNTINFO = (
 
 def test_mountinfo_is_read_with_its_escapes() -> None:
     assert mountinfo.below(mountinfo.parse(MOUNTINFO), Path("/a/b c")) == (
-        MountPoint(Path("/a/b c/d"), "nfs4", shared=True, device="0:5", root=Path("/x")),
-        MountPoint(Path("/a/b c"), "tmpfs", device="0:5"),
+        MountPoint(Path("/a/b c/d"), "nfs4", device="0:5", shared=True, root=Path("/x"), source="s:/x", identifier=3),
+        MountPoint(Path("/a/b c"), "tmpfs", device="0:5", source="tmpfs", identifier=2),
     )
 
 
@@ -129,9 +130,14 @@ BINDS = (
 )
 def test_a_path_is_what_it_shows(path: str, reached: bool) -> None:
     points = mountinfo.parse(BINDS)
-    agent = mountinfo.origin(points, Path("/var/agent"))
+    agent, shown = (mountinfo.origin(points, Path(p)) for p in ("/var/agent", path))
     assert agent is not None
-    assert any(agent.overlaps(one) for one in mountinfo.origins(points, Path(path))) is reached
+    assert shown is not None
+    place = Place(
+        of=Protected(path=Path("/var/agent"), noun="x"), path=Path("/var/agent"), origin=agent, readable=False
+    )
+    view = View(path=Path(path), origin=shown, below=tuple(p for p in points if p.path.is_relative_to(Path(path))))
+    assert (view.is_in(place) or view.holds(place)) is reached
 
 
 def test_a_path_lies_on_the_deepest_mount() -> None:

@@ -71,8 +71,8 @@ def test_a_mount_below_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "pod/mnt").mkdir(parents=True)
     (tmp_path / "pod/mnt/kept").touch()
     mounted = (tmp_path / "pod/mnt").stat().st_ino
-    real = removal._mount_id
-    monkeypatch.setattr(removal, "_mount_id", lambda fd: -1 if os.fstat(fd).st_ino == mounted else real(fd))
+    real = removal.mount_id
+    monkeypatch.setattr(removal, "mount_id", lambda fd: -1 if os.fstat(fd).st_ino == mounted else real(fd))
     with pytest.raises(RemovalRefusedError, match="something is mounted"):
         remove_tree(tmp_path / "pod")
     assert (tmp_path / "pod/mnt/kept").exists()

@@ -325,18 +325,25 @@ async def test_a_key_of_an_object_as_a_single_file(home: PodVolumes, table: Moun
     )
 
 
+@pytest.mark.attack("mounted-directory")
 async def test_protected_paths_are_not_reached_by_a_sub_path(home: PodVolumes, tmp_path: Path) -> None:
+    """The volume is a parent of both, which may be mounted in parts: a part that is protected may not, nor be made."""
     (tmp_path / "shared").mkdir()
     (tmp_path / "manifests").mkdir()
-    pod = mounting(host(tmp_path / "shared"), v1.VolumeMount(name="h", mount_path="/m", sub_path="m"))
-    ready = await prepared(home, pod)
-    beside = Prepared(volumes={"h": tmp_path})  # as if a mount made the directory lie below the volume
-    for name in ("manifests", "root/state"):
-        (tmp_path / name).mkdir(parents=True, exist_ok=True)
-        changed = mounting(host(tmp_path / "shared"), v1.VolumeMount(name="h", mount_path="/m", sub_path=name))
-        found = await home.bind_sub_paths(changed.spec.containers[0], changed, UID, beside, {})
+
+    def part(name: str) -> v1.Pod:
+        return mounting(host(tmp_path), v1.VolumeMount(name="h", mount_path="/m", sub_path=name))
+
+    ready = await prepared(home, part("shared"))
+    for name in ("manifests", "manifests/new", "root/state"):
+        pod = part(name)
+        found = await home.bind_sub_paths(pod.spec.containers[0], pod, UID, ready, {})
         assert isinstance(found, VolumeTrouble)
-        assert "reaches a path that no pod may mount" in found.message
+        assert found.reason == "SelfProtection"
+        assert "which no pod may mount" in found.message
+    assert list((tmp_path / "manifests").iterdir()) == []
+    assert not (tmp_path / "root/state").exists()
+    pod = part("shared")
     assert isinstance(await home.bind_sub_paths(pod.spec.containers[0], pod, UID, ready, {}), SubPaths)
 
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
 from podstead.state.objects import LocalObject, ObjectKey, ObjectKind
-from podstead.volumes.mounter import MountError
-from podstead.volumes.mountinfo import MountPoint
+from podstead.volumes.grafts import UnsupportedError
+from podstead.volumes.mounter import MountError, SystemMounter
+from podstead.volumes.mountinfo import MountPoint, lies_in
 from podstead.volumes.mounts import Prepared
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
     from podstead.volumes.abilities import MountAbilities
     from podstead.volumes.home import PodVolumes
+    from podstead.volumes.protection import Veil
 
 UID = PodUID("6b1f0d7e-0000-4000-8000-000000000001")
 
@@ -36,6 +38,10 @@ class MountTable:
     """Bytes that what is mounted at a path holds."""
     bound: dict[Path, Path] = field(default_factory=dict)
     """What a path shows, by the place it was mounted on."""
+    grafts: dict[Path, tuple[bool, bool, bool]] = field(default_factory=dict)
+    """Of what was mounted by a descriptor: whether with all below it, whether it follows, whether through a veil."""
+    unsupported: bool = False
+    """Whether the kernel is too old for that."""
     detached: list[Path] = field(default_factory=list)
     shared: list[Path] = field(default_factory=list)
     refuse: str = ""
@@ -77,8 +83,19 @@ class MountTable:
     def mount_points(self, path: Path) -> tuple[MountPoint, ...]:
         return tuple(reversed([p for p in self.points if p.path == path or path in p.path.parents]))
 
-    def shows(self, path: Path, other: Path) -> bool:
-        return any(path in (place, *place.parents) and shown == other for place, shown in self.bound.items())
+    def graft(self, descriptor: int, target: Path, *, recursive: bool, follows: bool, veil: Veil | None = None) -> None:
+        if self.unsupported:
+            raise UnsupportedError
+        self.bind(descriptor, target)
+        self.grafts[target] = (recursive, follows, veil is not None)
+
+    def detach(self, path: Path) -> None:
+        self.points = [point for point in self.points if not lies_in(point.path, path)]
+        self.bound = {place: shown for place, shown in self.bound.items() if not lies_in(place, path)}
+
+    def table(self) -> tuple[MountPoint, ...]:
+        """Return the machine's own mounts: what is opened lies on one of them."""
+        return SystemMounter().table()
 
     def is_shared(self, path: Path) -> bool:
         return any(path == place or place in path.parents for place in self.shared)
@@ -173,9 +190,16 @@ async def prepared(home: PodVolumes, pod: v1.Pod, *, in_force: bool = True) -> P
     return result
 
 
-async def trouble(home: PodVolumes, pod: v1.Pod, able: MountAbilities | None = None, *, in_force: bool = True) -> str:
+async def trouble(
+    home: PodVolumes,
+    pod: v1.Pod,
+    able: MountAbilities | None = None,
+    *,
+    in_force: bool = True,
+    reason: str = "FailedMount",
+) -> str:
     """Prepare a pod's volumes, which must fail; returns why."""
     result = await home.prepare(pod, UID, able, in_force=in_force)
     assert isinstance(result, VolumeTrouble), result
-    assert result.reason == "FailedMount"
+    assert result.reason == reason
     return result.message
