@@ -54,6 +54,19 @@ class OpenJudge:
         return readings
 
 
+class InTurn:
+    """Several judges, each of which sees what the ones before have left."""
+
+    def __init__(self, *judges: Judge) -> None:
+        self._judges = judges
+
+    async def judge(self, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
+        """Return the readings as the last judge leaves them."""
+        for one in self._judges:
+            readings = await one.judge(snapshot, readings)
+        return readings
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
     """The gates of one source, in the order in which its files meet them."""

@@ -11,6 +11,7 @@ from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts as RoomFacts
 from podstead.agent.closing import NodeClosing
 from podstead.agent.executor import Executor
+from podstead.agent.gates import OPEN, InTurn
 from podstead.agent.hooks import Hooks
 from podstead.agent.incarnations import Incarnations
 from podstead.agent.means import Means
@@ -24,6 +25,7 @@ from podstead.agent.requests import NodeFacts as RequestFacts
 from podstead.agent.requests import RequestBuilder
 from podstead.agent.resizer import Resizer
 from podstead.agent.room import NodeRoom, slot_rank
+from podstead.agent.self_protection import SelfProtection
 from podstead.agent.shelf import RevisionShelf
 from podstead.agent.slots import StartSlots
 from podstead.agent.starter import Starter
@@ -40,6 +42,7 @@ from podstead.daemon.objects import build_configuration, build_objects
 from podstead.daemon.oom import OutOfMemory
 from podstead.daemon.reporting import ApiObjects, Board
 from podstead.daemon.runtime import seccomp_root
+from podstead.daemon.self_protection import named
 from podstead.daemon.tending import build_upkeep
 from podstead.daemon.volumes import pod_volumes
 from podstead.images.credentials import Credentials
@@ -230,7 +233,8 @@ def _sync(
         return None
     incarnations = Incarnations(table, shelf, ground.stores.records, room, ground.recorder, ground.clock)
     decoder = manifest_decoder(ground.settings, limits)
-    return SyncLoop(source, decoder, table, incarnations, room, board, ground.clock)
+    gates = replace(OPEN, judge=InTurn(SelfProtection(named(ground.settings))))
+    return SyncLoop(source, decoder, table, incarnations, room, board, ground.clock, gates)
 
 
 def manifest_decoder(settings: Settings, limits: DecodeLimits) -> Decoder:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import msgspec
 
 import podstead
 from podstead.cri.transport import socket_path
-from podstead.volumes.protection import Protected
+from podstead.volumes.protection import Protected, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,16 @@ def protected(settings: Settings) -> tuple[Protected, ...]:
     return (*_house(settings), *_programs())
 
 
+def named(settings: Settings) -> tuple[Protected, ...]:
+    """Return the same by every name that is known of it: as it is written, as it is, and each link on the way."""
+    found = []
+    for one in protected(settings):
+        real, links = resolved(one.path)
+        found += [replace(one, path=path) for path in dict.fromkeys((one.path, real))]
+        found += [replace(one, path=link, readable=True) for link in links]
+    return tuple(found)
+
+
 def _house(settings: Settings) -> Iterator[Protected]:
     paths, endpoint = settings.paths, settings.runtime.endpoint
     if settings.source is not None:
@@ -52,6 +63,8 @@ def _house(settings: Settings) -> Iterator[Protected]:
     yield _with_directory(Path(settings.images.credentials_file or DOCKER_CONFIG), "registry credentials")
     for file in settings.files:
         yield Protected(path=file, noun="the agent's configuration", readable=True)
+    yield Protected(path=settings.security.allowed_signers, noun="the trust store", readable=True)
+    yield Protected(path=settings.security.revoked_keys, noun="the trust store", readable=True)
     if settings.runtime.seccomp_root is not None:
         yield Protected(path=settings.runtime.seccomp_root, noun="seccomp profiles", readable=True)
 

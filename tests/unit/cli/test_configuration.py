@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from podstead import cli
 from podstead.cli.configuration import Configured, Host, configure
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.main import main
 from podstead.cli.run_flags import parse_run_flags
 from podstead.config import Registry, RuntimeClass
-from podstead.daemon.volumes import guarded
+from podstead.daemon.self_protection import protected
 from podstead.errors import PodsteadError
 from tests.unit.cli.objects import CANARY
 
@@ -76,15 +77,20 @@ def test_what_leads_to_the_agent_is_guarded(tmp_path: Path) -> None:
     settings = configured(*flags, host=Host(name="node1", own_file=own)).settings
     names = (
         "/r",
-        "/s/podstead.sock",
+        "/s",
         "/m",
         kubelet,
         own,
-        tmp_path / "docker.json",
+        tmp_path,  # of docker.json
         tmp_path / "seccomp",
-        "/run/containerd/containerd.sock",
+        "/run/containerd",
+        "/etc/podstead",
     )
-    assert set(guarded(settings)) == {Path(name) for name in names}
+    found = {one.path for one in protected(settings)}
+    assert found >= {Path(name) for name in names}
+    assert found >= {Path(cli.__file__).parents[1], Path("/etc/systemd/system/podstead.service.d")}
+    readable = {one.path for one in protected(settings) if one.readable}
+    assert readable.isdisjoint({tmp_path, *map(Path, ("/r", "/s", "/m", "/run/containerd", "/etc/podstead"))})
     assert configured("--pod-manifest-path=/m").settings.files == ()
 
 
@@ -431,7 +437,7 @@ def test_the_objects_directory_is_looked_at_as_often_and_protected_as_well(tmp_p
     settings = configured("--pod-manifest-path=/m", "--file-check-frequency=5s", f"--objects-dir={tmp_path}").settings
     assert settings.objects is not None
     assert settings.objects.check_seconds == 5.0
-    assert tmp_path in guarded(settings)
+    assert tmp_path in {one.path for one in protected(settings)}
 
 
 def test_manifests_and_objects_do_not_share_a_directory(tmp_path: Path) -> None:
