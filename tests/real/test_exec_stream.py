@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.daemon.auditing import SpokenAudit
+from podstead.daemon.trusting import TrustDesk
 from podstead.server.access import local_door
 from podstead.server.api import build_api, build_http
 from podstead.server.local_socket import listen_local
 from podstead.store.changes import PODS
 from podstead.store.objects import ObjectStore
+from podstead.store.trust import TrustStore
 from podstead.streaming.exec_client import ExecCommand, ExecRefusedError, LocalStreams, run_exec
 from tests.simulators.api_agent import FixedClock, SimulatedAgent
 from tests.simulators.api_operations import SimulatedOperations
@@ -99,7 +102,11 @@ async def door_to(node: PrivateNode, agent: Callable[[CRIClient, ContainerID], E
         async with node.client() as runtime, running_pod(runtime, node, "busy", host_network=True) as running:
             store = ObjectStore(CountingVersions())  # type: ignore[arg-type]  # counts like the real one
             store.put(PODS, pod("busy-node1"))
-            api = build_api(agent(runtime, running.container), SimulatedOperations(), store, FixedClock(), "node1")
+            trust = TrustStore(directory / "state", wall=lambda: 0.0)
+            desk = TrustDesk(trust, FixedClock(), SpokenAudit())
+            api = build_api(
+                agent(runtime, running.container), SimulatedOperations(), desk, store, FixedClock(), "node1"
+            )
             made = listen_local(directory / "podstead.sock")
             door = local_door("/no-such-cgroup")
             serving = asyncio.get_running_loop().create_task(build_http(api).serve(made.listener, door))

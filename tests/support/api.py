@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import h11
 import msgspec
 
+from podstead.daemon.auditing import SpokenAudit
+from podstead.daemon.trusting import TrustDesk
 from podstead.k8s import core_v1 as v1
 from podstead.server.api import build_api, build_http
 from podstead.server.messages import Caller
 from podstead.store.objects import ObjectStore
+from podstead.store.trust import TrustStore
 from tests.simulators.api_agent import FixedClock, SimulatedAgent
 from tests.simulators.api_operations import SimulatedOperations
 
@@ -104,6 +107,7 @@ class Node:
     store: ObjectStore
     path: Path
     api: ApiServer
+    trust: TrustStore
     caller: Caller = ROOT
     clients: list[Client] = field(default_factory=list)
 
@@ -134,8 +138,10 @@ async def serving(directory: Path, limits: Limits | None = None) -> AsyncIterato
     listener.bind(str(path))
     listener.listen()
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    api = build_api(agent, operations, store, FixedClock(), "node1")
-    node = Node(agent=agent, operations=operations, store=store, path=path, api=api)
+    trust = TrustStore(directory / "state", wall=lambda: FixedClock().now().wall)
+    desk = TrustDesk(trust, FixedClock(), SpokenAudit())
+    api = build_api(agent, operations, desk, store, FixedClock(), "node1")
+    node = Node(agent=agent, operations=operations, store=store, path=path, api=api, trust=trust)
     task = asyncio.get_running_loop().create_task(build_http(api, limits).serve(listener, lambda _: node.caller))
     try:
         yield node

@@ -66,6 +66,12 @@ COMMANDS = (
     ),
     Entry(name="verify", module="verify", summary="say whose signature stands under each file, and whether it counts"),
     Entry(name="keys", module="keys", summary="list whom a file of allowed signers trusts, and until when"),
+    Entry(
+        name="trust",
+        module="trust",
+        summary="show what the node trusts, give its floor, lower its mode, change its signers",
+    ),
+    Entry(name="allow", module="allow", summary="let a manifest through for a while that nobody signed (break-glass)"),
     Entry(name="image", module="image", summary="list, pull, import or remove images"),
     Entry(
         name="accept-directory",

@@ -170,7 +170,8 @@ class Agent:
         front = AgentFront(ground, parts, lambda: self._halt(ground, parts))
         operations = build_operations(ground, parts)
         self._departing = parts.departing
-        api = build_http(build_api(front, operations, ground.stores.objects, self._clock, self._settings.node.name))
+        name, objects = self._settings.node.name, ground.stores.objects
+        api = build_http(build_api(front, operations, parts.trust, objects, self._clock, name))
         local = listen_local(self._settings.paths.socket)
         source, url = self._settings.source, self._settings.url
         watched = [*([str(source.path)] if source else ()), *([url.shown] if url else ())]
@@ -226,6 +227,7 @@ class Agent:
             "adoption": lambda: self._adopt(parts),
             "objects": parts.objects.loop.run,
             "config-files": parts.objects.files.run,
+            "allowances": parts.trust.run,
             "volumes": VolumeKeeper(self._clock, parts.volumes, parts.upkeep.homes, parts.table, parts.pleg).run,
             **parts.upkeep.loops,
         }

@@ -44,6 +44,7 @@ from podstead.daemon.reporting import ApiObjects, Board
 from podstead.daemon.runtime import seccomp_root
 from podstead.daemon.self_protection import named
 from podstead.daemon.tending import build_upkeep
+from podstead.daemon.trusting import TrustDesk
 from podstead.daemon.volumes import pod_volumes
 from podstead.images.credentials import Credentials
 from podstead.images.puller import Puller
@@ -101,6 +102,7 @@ class Parts:
     upkeep: Upkeep
     volumes: PodVolumes
     departing: Departing
+    trust: TrustDesk
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
 
@@ -131,7 +133,7 @@ def build_parts(ground: Ground) -> Parts:
     sync = _sync(ground, directory, room, table, shelf, board)
     gone: set[PodKey] = set()
     out_of_memory = _explain_ends(ground, pleg, table, volumes, configured)
-    upkeep.pressure.on_change = poke = room.judge if sync is None else sync.poke
+    upkeep.pressure.on_change = poke = _judging(room, sync, mirror)
 
     def ended(session: PodSession) -> None:
         gone.add(session.key)
@@ -144,8 +146,6 @@ def build_parts(ground: Ground) -> Parts:
         poke()
 
     table.on_end = ended
-    if sync is not None:
-        mirror.on_room = sync.room_changed
     pleg.on_connection = _connection_listener(prober, table)
     return Parts(
         pleg=pleg,
@@ -163,8 +163,17 @@ def build_parts(ground: Ground) -> Parts:
         upkeep=upkeep,
         volumes=volumes,
         departing=build_departing(ground, NodeClosing(table, room, pleg.view, settings.shutdown, clock)),
+        trust=TrustDesk(stores.trust, clock, ground.auditor, settings.security, poke),
         gone=gone,
     )
+
+
+def _judging(room: NodeRoom, sync: SyncLoop | None, mirror: PodMirror) -> Callable[[], object]:
+    """Return what to call when the node has to be judged again; of what pods need of it the mirror tells."""
+    if sync is None:
+        return room.judge
+    mirror.on_room = sync.room_changed
+    return sync.poke
 
 
 def _connection_listener(prober: Prober, table: PodTable) -> Callable[[bool], None]:

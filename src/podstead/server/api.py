@@ -14,6 +14,7 @@ from podstead.server.handlers.containers import ContainerHandlers
 from podstead.server.handlers.objects import ObjectHandlers
 from podstead.server.handlers.operations import OperationHandlers
 from podstead.server.handlers.system import SystemHandlers
+from podstead.server.handlers.trust import TrustHandlers
 from podstead.server.handlers.watch import WatchHandler
 from podstead.server.http import HttpServer, Limits
 from podstead.server.routes import build_routes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from podstead.server.operations import OperationsPort
     from podstead.server.port import AgentPort
     from podstead.server.routing import Route
+    from podstead.server.trust import TrustPort
     from podstead.store.objects import ObjectStore
 
 COMMON_HEADERS: Headers = (("cache-control", "no-cache, private"), ("x-content-type-options", "nosniff"))
@@ -75,7 +77,7 @@ class ApiServer:
 
 
 def build_api(
-    agent: AgentPort, operations: OperationsPort, store: ObjectStore, clock: Clock, node_name: str
+    agent: AgentPort, operations: OperationsPort, trust: TrustPort, store: ObjectStore, clock: Clock, node_name: str
 ) -> ApiServer:
     """Return the API of an agent with all its handlers; `node_name` is the suffix of its pods' names."""
     objects = ObjectHandlers(store, clock, node_name, WatchHandler(store, clock))
@@ -85,6 +87,7 @@ def build_api(
         ContainerHandlers(agent, objects, clock),
         AgentHandlers(agent, store, clock),
         OperationHandlers(operations, objects, clock),
+        TrustHandlers(trust),
     )
     return ApiServer(routes, local_access)
 

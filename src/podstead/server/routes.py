@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from podstead.server.handlers.objects import ObjectHandlers
     from podstead.server.handlers.operations import OperationHandlers
     from podstead.server.handlers.system import SystemHandlers
+    from podstead.server.handlers.trust import TrustHandlers
     from podstead.server.messages import Reply, Request
     from podstead.server.routing import PathValues
 
@@ -33,6 +34,7 @@ def build_routes(
     containers: ContainerHandlers,
     agent: AgentHandlers,
     operations: OperationHandlers,
+    trust: TrustHandlers,
 ) -> tuple[Route, ...]:
     """Return the table; the first matching line answers."""
 
@@ -81,6 +83,7 @@ def build_routes(
         Route("DELETE", f"{NAMESPACE}/pods/{{name}}", refuse_pod_write, Access.ADMIN),
         *_ours(agent),
         *_operations(operations),
+        *_trust(trust),
     )
 
 
@@ -97,6 +100,19 @@ def _operations(operations: OperationHandlers) -> tuple[Route, ...]:
         Route("POST", f"{OWN_POD}/start", operations.start, Access.ADMIN),
         Route("POST", f"{OWN_POD}/delete", operations.delete, Access.ADMIN),
         Route("POST", f"{OWN}/apply", operations.apply, Access.ADMIN),
+    )
+
+
+def _trust(trust: TrustHandlers) -> tuple[Route, ...]:
+    """Return what concerns the node's trust: what is on record, and root's word about it."""
+    return (
+        Route("GET", f"{OWN}/trust", trust.show, Access.READ),
+        Route("POST", f"{OWN}/trust/floor", trust.floor, Access.ADMIN),
+        Route("POST", f"{OWN}/trust/mode", trust.mode, Access.ADMIN),
+        Route("POST", f"{OWN}/trust/signers", trust.signers, Access.ADMIN),
+        Route("GET", f"{OWN}/allowances", trust.allowances, Access.READ),
+        Route("POST", f"{OWN}/allowances", trust.allow, Access.ADMIN),
+        Route("DELETE", f"{OWN}/allowances/{{name}}", trust.end, Access.ADMIN),
     )
 
 

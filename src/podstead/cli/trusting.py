@@ -1,0 +1,64 @@
+"""Root's word about trust, given to the agent; or written into its state where none runs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from podstead.cli.answers import decode
+from podstead.cli.client import AgentClient, AgentUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from podstead.cli.endpoint import Endpoint
+    from podstead.config import Paths
+    from podstead.daemon.trusting import TrustDesk
+
+T = TypeVar("T")
+
+
+class _Acknowledgement(msgspec.Struct):
+    message: str
+
+
+def order(client: AgentClient, method: str, path: str, body: dict[str, object] | None = None) -> str:
+    """Ask the agent for a change and return its sentence."""
+    data = msgspec.json.encode(body) if body is not None else None
+    return decode(client.send(method, path, data), _Acknowledgement).message
+
+
+def carry_out(
+    endpoint: Endpoint,
+    asked: Callable[[AgentClient], T],
+    by_hand: Callable[[TrustDesk], Awaitable[T]],
+    *,
+    changes: bool = True,
+) -> T:
+    """Return what the agent answers; where none runs, what comes of doing it on its state.
+
+    Raises AgentUnreachableError where no state is to be found either, and OperatorError as the agent would.
+    """
+    try:
+        return asked(AgentClient(endpoint.socket))
+    except AgentUnreachableError:
+        if endpoint.paths is None or not (changes or (endpoint.paths.state / "trust").is_dir()):
+            raise
+    return asyncio.run(_by_hand(endpoint.paths, by_hand))
+
+
+async def _by_hand(paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -> T:
+    from podstead.clock import SystemClock
+    from podstead.daemon.auditing import SpokenAudit
+    from podstead.daemon.trusting import TrustDesk
+    from podstead.store.instance import lock_root, make_directories
+    from podstead.store.trust import TrustStore
+
+    clock = SystemClock()
+    make_directories(paths)
+    with lock_root(paths):  # an agent that starts now waits for nothing: it says that another one is there
+        store = TrustStore(paths.state, wall=lambda: clock.now().wall)
+        await store.load()
+        return await by_hand(TrustDesk(store, clock, SpokenAudit()))

@@ -1,0 +1,217 @@
+"""Root's word about what is trusted: fills in `server.trust.TrustPort`, and counts the time of what was let through.
+
+The command line uses it as well, on the state directory itself, where no agent runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from podstead.config import SignatureMode
+from podstead.errors import OperatorError
+from podstead.server.trust import AllowanceReport, TrustReport
+from podstead.state.allowances import AllowanceRefusal
+from podstead.state.audit import Act, AuditEntry, Fact
+from podstead.state.trust import TrustRefusal, initialised, lowered, mode_in_force, with_signers
+from podstead.status.times import rfc3339
+from podstead.store import files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from podstead.clock import Clock
+    from podstead.config import SecuritySettings
+    from podstead.state.allowances import Allowance
+    from podstead.state.trust import TrustRecord
+    from podstead.store.trust import TrustStore
+
+COUNT_SECONDS = 60.0
+"""How often the time of what was let through is counted: what an agent that is killed forgets of it."""
+
+
+class Auditor(Protocol):
+    """Where it is told what root has said."""
+
+    def note(self, entry: AuditEntry) -> None:
+        """Take one entry."""
+        ...
+
+
+class TrustDesk:
+    """Takes root's word, makes it durable and tells of it. `settings` is None where no agent runs.
+
+    `on_change` is called after each change, and when the time of an allowance is over.
+    """
+
+    def __init__(
+        self,
+        store: TrustStore,
+        clock: Clock,
+        auditor: Auditor,
+        settings: SecuritySettings | None = None,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._auditor = auditor
+        self._settings = settings
+        self.on_change = on_change
+        self._allowed = asyncio.Event()
+
+    def trust(self) -> TrustReport:
+        """Return what is on record."""
+        record, configured = self._store.record, self._settings.signature_mode if self._settings else None
+        mode, note = mode_in_force(configured, record) if configured is not None else (record.mode, "")
+        notes = [note] if note else []
+        if record.lost:
+            notes.append(
+                "the record was lost: nothing new counts until root says from which version on: podstead trust init"
+            )
+        accepted, lowering = record.accepted, record.lowering
+        return TrustReport(
+            mode=str(mode),
+            configured=str(configured or ""),
+            accepted=accepted.version if accepted else None,
+            accepted_digest=accepted.digest if accepted else "",
+            floor=record.floor,
+            signers=record.signers,
+            principals=self._principals(),
+            lowered=f"{rfc3339(lowering.at)}: {lowering.reason}" if lowering else "",
+            notes=tuple(notes),
+        )
+
+    def _principals(self) -> tuple[str, ...]:
+        if self._store.signers is None:
+            return ()
+        # Not at the top: only who asks pays for the cryptographic library.
+        from podstead.signing.signers import SignersError, read_signers  # noqa: PLC0415
+
+        try:
+            return tuple(dict.fromkeys(one.principals for one in read_signers(self._store.signers, None)))
+        except SignersError:
+            return ()
+
+    async def set_floor(self, floor: int) -> str:
+        """Let indexes count from this version on."""
+        if not 0 <= floor < 1 << 53:
+            raise OperatorError("a floor is a version, a number from 0 on")
+        await self._change(lambda record: initialised(record, floor))
+        text = f"indexes count from version {floor} on"
+        self._note(Act.INDEX, "floor", "FloorSet", text, {Fact.VERSION: floor})
+        return text
+
+    async def lower_mode(self, mode: str, reason: str) -> str:
+        """Let a lower signature mode be in force than the last one."""
+        try:
+            wanted = SignatureMode(mode)
+        except ValueError:
+            raise OperatorError(f"there is no signature mode {mode!r}: take {', '.join(SignatureMode)}") from None
+        at = self._clock.now().wall
+        await self._change(lambda record: lowered(record, wanted, reason, at))
+        self._note(Act.MODE, "signature mode", "ModeLowered", reason, {Fact.MODE: mode})
+        configured = self._settings.signature_mode if self._settings else wanted
+        holds = mode_in_force(configured, self._store.record)[0]
+        stays = f"; {holds} is configured, and so stays in force" if holds is not wanted else ""
+        return f"signature mode {wanted} may be in force from now on{stays}"
+
+    async def rotate_signers(self, signers: bytes, signature: bytes) -> str:
+        """Trust other signers, whose file a key of the present ones has signed."""
+        from podstead.signing.succession import signers_in_force  # noqa: PLC0415 - only who rotates pays for it
+
+        async with self._store.changing:
+            held = self._store.signers
+            if held is None:
+                raise OperatorError("no signers are in force yet: the file that is configured is taken as it is")
+            found = signers_in_force(signers, signature, held, now=self._clock.now().wall)
+            if found is None or found.message:
+                raise OperatorError(found.message if found else "the new allowed signers cannot be read")
+            await self._store.put(with_signers(self._store.record, found.digest), signers)
+        if self._settings is not None:
+            await asyncio.to_thread(replace_pair, self._settings.allowed_signers, signers, signature)
+        text = f"the new allowed signers are in force, SHA-256 {found.digest}"
+        self._note(Act.KEY, "allowed signers", "SignersRotated", text, {Fact.DIGEST: found.digest})
+        return text
+
+    async def _change(self, change: Callable[[TrustRecord], TrustRecord]) -> None:
+        async with self._store.changing:
+            try:
+                record = change(self._store.record)
+            except TrustRefusal as refusal:
+                raise OperatorError(str(refusal)) from None
+            await self._store.put(record)
+
+    def allowances(self) -> tuple[AllowanceReport, ...]:
+        """Return what root let through, the newest last; also what has ended of late."""
+        now = self._clock.now()
+        return tuple(
+            AllowanceReport(
+                digest=one.digest, file=one.file, reason=one.reason, since=rfc3339(one.at), left=int(one.left(now))
+            )
+            for one in self._store.allowances.entries
+        )
+
+    async def allow(self, digest: str, file: str, seconds: float, reason: str) -> str:
+        """Let a content through for a while."""
+        now = self._clock.now()
+        async with self._store.changing:
+            try:
+                changed = self._store.allowances.with_one(digest, file, seconds=seconds, reason=reason, now=now)
+            except AllowanceRefusal as refusal:
+                raise OperatorError(str(refusal)) from None
+            await self._store.put_allowances(changed)
+        self._allowed.set()
+        until = rfc3339(now.wall + seconds)
+        facts = {Fact.FILE: file, Fact.DIGEST: digest, Fact.UNTIL: until}
+        self._note(Act.ALLOW, file, "Allowed", reason, facts)
+        return f"{file} with SHA-256 {digest[:12]}… may run until {until}; what has started by then runs on and is not restarted"
+
+    async def end_allowance(self, digest: str) -> str:
+        """End an allowance; a beginning of the digest is enough."""
+        async with self._store.changing:
+            try:
+                changed, ended = self._store.allowances.without(digest)
+            except AllowanceRefusal as refusal:
+                raise OperatorError(str(refusal)) from None
+            await self._store.put_allowances(changed)
+        self._tell_end(ended, "root ended it")
+        return f"{ended.file} with SHA-256 {ended.digest[:12]}… is no longer allowed; what runs of it runs on and is not restarted"
+
+    async def run(self) -> None:
+        """Count the time of what was let through, for ever; without anything to count it waits."""
+        while True:
+            now = self._clock.now()
+            async with self._store.changing:
+                before = self._store.allowances
+                after = before.counted(now)
+                await self._store.put_allowances(after)
+            ended = {one.digest for one in after.entries if one.ended}
+            for one in before.entries:
+                if not one.ended and one.digest in ended:
+                    self._tell_end(one, "its time is over")
+            active = after.active(now)
+            if active:
+                soonest = min(one.left(now) for one in active)
+                await self._clock.sleep(min(COUNT_SECONDS, soonest))
+            else:
+                self._allowed.clear()
+                await self._allowed.wait()
+
+    def _tell_end(self, one: Allowance, why: str) -> None:
+        text = f"{one.file} is no longer allowed, as {why}: what runs of it runs on and is not restarted"
+        self._note(Act.ALLOW_ENDED, one.file, "AllowanceEnded", text, {Fact.FILE: one.file, Fact.DIGEST: one.digest})
+
+    def _note(self, act: Act, subject: str, reason: str, message: str, facts: Mapping[Fact, str | int]) -> None:
+        self._auditor.note(AuditEntry(act=act, subject=subject, reason=reason, message=message, facts=facts))
+        self.on_change()
+
+
+def replace_pair(path: Path, signers: bytes, signature: bytes) -> None:
+    """Replace the configured file of signers and the signature beside it; the file's own name changes last."""
+    files.write_many(
+        (
+            files.Write(path=path.with_name(f"{path.name}.sig"), data=signature),
+            files.Write(path=path, data=signers),
+        )
+    )
