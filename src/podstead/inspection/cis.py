@@ -187,6 +187,6 @@ def judge_settings(origin: str, settings: Settings) -> tuple[tuple[Finding, ...]
         if not passed:
             by = setting.where or "the default of a kubelet without --config"
             what = f"{name.field} is {setting.value}, by {by}"
-            mend = f"set {name.field}: {ask} in the kubelet's configuration and restart it"
-            findings.append(found(rule, origin, what, mend=mend, at=(setting.line, 1) if setting.line else (0, 0)))
+            edit = f"set {name.field}: {ask} in the kubelet's configuration and restart it"
+            findings.append(found(rule, origin, what, edit=edit, at=(setting.line, 1) if setting.line else (0, 0)))
     return tuple(findings), tuple(outcomes)

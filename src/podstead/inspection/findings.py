@@ -43,13 +43,14 @@ class Finding:
     """One thing found. `line` and `column` count from 1, 0 means the file as a whole.
 
     `where` is a path, a process (`pid 123`) or a pod of the runtime; `what` one or more sentences about this case; `mend`
-    the command or the edit that mends it, empty where only a person can tell.
+    the `command`, or else the edit in words, that mends it; empty where only a person can tell.
     """
 
     rule: Rule
     where: str
     what: str
     mend: str = ""
+    command: bool = False
     line: int = 0
     column: int = 0
     severity: Severity
@@ -66,13 +67,21 @@ def found(
     what: str,
     *,
     mend: str = "",
+    edit: str = "",
     at: tuple[int, int] = (0, 0),
     severity: Severity | None = None,
 ) -> Finding:
-    """Return a finding of a rule, with the rule's severity unless this case weighs otherwise."""
+    """Return a finding of a rule, with the rule's severity unless this case weighs otherwise; `mend` is a command."""
     line, column = at
     return Finding(
-        rule=rule, where=where, what=what, mend=mend, line=line, column=column, severity=severity or rule.severity
+        rule=rule,
+        where=where,
+        what=what,
+        mend=mend or edit,
+        command=bool(mend),
+        line=line,
+        column=column,
+        severity=severity or rule.severity,
     )
 
 

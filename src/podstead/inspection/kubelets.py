@@ -73,7 +73,7 @@ def judge_process(process: SeenProcess) -> Iterator[Finding]:
         yield found(rules.FALSE_KUBELET, where, what, mend=f"ls -l /proc/{process.pid}/exe; ps -fp {process.pid}")
     elif process.deleted:
         what = f"it runs {process.executable}, which is no longer that file"
-        yield found(rules.KUBELET_REPLACED, where, what, mend="restart the kubelet, or find out who replaced it")
+        yield found(rules.KUBELET_REPLACED, where, what, edit="restart the kubelet, or find out who replaced it")
 
 
 def judge_kubelet(kubelet: Kubelet) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def judge_kubelet(kubelet: Kubelet) -> Iterator[Finding]:
         plain = not url.value.lower().startswith("https://")
         rule = rules.MANIFEST_URL_PLAIN if plain else rules.MANIFEST_URL
         what = f"{shown_url(url.value)}, by {url.where}"
-        yield found(rule, origin, what, mend="deliver manifests as files, signed, and remove staticPodURL")
+        yield found(rule, origin, what, edit="deliver manifests as files, signed, and remove staticPodURL")
 
 
 def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:

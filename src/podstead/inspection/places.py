@@ -123,7 +123,7 @@ def _directory(place: SeenPlace) -> Iterator[Finding]:
             yield found(rules.DIRECTORY_WRITABLE, place.path, what, mend=mend)
     if place.links:
         what = f"{', '.join(place.links)} is a symbolic link, and the path comes to {place.real}; {by}"
-        yield found(rules.DIRECTORY_LINK, place.path, what, mend=f"configure {place.real} itself")
+        yield found(rules.DIRECTORY_LINK, place.path, what, edit=f"configure {place.real} itself")
     if place.missing:
         mend = f"install -d -m 0700 -o root -g root {shell(place.path)}"
         yield found(rules.DIRECTORY_MISSING, place.path, by, mend=mend)
@@ -159,11 +159,11 @@ def _entry(place: SeenPlace, entry: SeenFile, state: State) -> Iterator[Finding]
         what = (
             f"it is a {entry.kind}" if entry.is_there else f"it is a symbolic link that leads nowhere ({entry.target})"
         )
-        yield found(rules.NOT_A_FILE, entry.path, what, mend=f"move it out of {shell(place.path)}")
+        yield found(rules.NOT_A_FILE, entry.path, what, edit=f"move it out of {place.path}")
         return
     if entry.target:
         what = f"it is a symbolic link to {entry.target}"
-        yield found(rules.MANIFEST_LINK, entry.path, what, mend="put the file itself into the directory")
+        yield found(rules.MANIFEST_LINK, entry.path, what, edit="put the file itself into the directory")
     if entry.links > 1:
         what = f"it has {entry.links} hard links: another name can change it"
         yield found(rules.MANIFEST_LINK, entry.path, what, mend=f"cp {quoted} {quoted}.new && mv {quoted}.new {quoted}")
@@ -189,7 +189,7 @@ def _content(entry: SeenFile, read: KubeletView) -> Iterator[Finding]:
         return
     for sentence, place in read.ambiguous:
         yield found(
-            rules.READS_DIFFERENTLY, entry.path, sentence, mend="leave one document, and each key once", at=place
+            rules.READS_DIFFERENTLY, entry.path, sentence, edit="leave one document, and each key once", at=place
         )
     if read.rejection:
         mend = f"podstead check --as-kubelet {shell(entry.path)}"
@@ -201,7 +201,7 @@ def _content(entry: SeenFile, read: KubeletView) -> Iterator[Finding]:
         more = f" and {len(dropped) - 5} more" if len(dropped) > 5 else ""
         what = f"it knows no {names}{more}"
         yield found(
-            rules.FIELD_DROPPED, entry.path, what, mend="correct or remove the fields", at=(first.line, first.column)
+            rules.FIELD_DROPPED, entry.path, what, edit="correct or remove the fields", at=(first.line, first.column)
         )
 
 
@@ -218,4 +218,4 @@ def _duplicates(claims: Mapping[str, list[str]]) -> Iterator[Finding]:
             last = max(paths)
             what = f"the pod {printable(name)} stands in {', '.join(paths)}; a kubelet that starts runs that of {last}"
             for path in paths:
-                yield found(rules.DUPLICATE, path, what, mend="keep one of the files, and move the others away")
+                yield found(rules.DUPLICATE, path, what, edit="keep one of the files, and move the others away")

@@ -85,8 +85,8 @@ def judge_pod(path: str, pod: v1.Pod, around: Surroundings, refused: frozenset[s
         yield _found(rules.POD_SECURITY, path, f"it does not reach {around.required}: {told}")
 
 
-def _found(rule: Rule, path: str, what: str, mend: str = "", severity: Severity | None = None) -> Finding:
-    return found(rule, path, what, mend=mend, severity=severity)
+def _found(rule: Rule, path: str, what: str, edit: str = "", severity: Severity | None = None) -> Finding:
+    return found(rule, path, what, edit=edit, severity=severity)
 
 
 def _privileges(path: str, pod: v1.Pod) -> Iterator[Finding]:
@@ -176,7 +176,7 @@ def _identity(path: str, pod: v1.Pod, around: Surroundings) -> Iterator[Finding]
         yield _found(rules.NAMESPACE_INVALID, path, what, "correct metadata.namespace")
     elif around.in_cluster and namespace not in _USUAL_NAMESPACES:
         what = f"the pod is of the namespace {namespace}"
-        yield _found(rules.NAMESPACE_UNUSUAL, path, what, f"kubectl get namespace {namespace}")
+        yield found(rules.NAMESPACE_UNUSUAL, path, what, mend=f"kubectl get namespace {namespace}")
 
 
 def _containers(names: list[str]) -> str:

@@ -133,13 +133,17 @@ def _print(report: Report, form: str) -> None:
             from podstead.cli.inspection.sarif import sarif
 
             say_document(sarif(report), Format.JSON)
+        case "html":
+            from podstead.cli.inspection.page import page
+
+            say(page(report))
         case _:
             from podstead.cli.inspection.table import table_lines
 
             say(table_lines(report))
 
 
-FORMS = ("table", "json", "sarif")
+FORMS = ("table", "json", "sarif", "html")
 
 
 def _form(given: Given) -> str:

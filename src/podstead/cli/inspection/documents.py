@@ -55,5 +55,6 @@ def _finding(one: Finding) -> Json:
         "what": one.what,
         "why": one.rule.why,
         "mend": one.mend,
+        "mendIsCommand": one.command,
         "reference": one.rule.reference,
     }
