@@ -41,7 +41,7 @@ def build(output: Path, version: str, epoch: int, cache: Path) -> Path:
         package = output / f"podstead_{version}_{architecture}.deb"
         # What is newer than the source was made by this build: dpkg-deb dates it back (SOURCE_DATE_EPOCH).
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C"}
-        command = ("dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(package))
+        command = ("dpkg-deb", "--root-owner-group", "-Zxz", "-z9", "--build", str(tree), str(package))
         _said(*command, environment=environment)
     return package
 

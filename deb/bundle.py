@@ -27,8 +27,10 @@ GLIBC = ("manylinux_2_36", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 LEAST_GLIBC = "2.28"
 """What the wheels that are taken need at most; a test looks at their symbols' versions."""
 DOWNLOAD_SECONDS = 300
-LEFT_OUT = re.compile(r"(\.(c|h|pyx|pxd|pyi)|/py\.typed|/_testcapi\.[^/]*)$")
-"""What no running program reads."""
+LEFT_OUT = re.compile(
+    r"(\.(c|h|pyx|pxd|pyi)|/py\.typed|/_testcapi\.[^/]*)$|^cel_expr_python/ext/ext_(proto|encoders)\."
+)
+"""What no running program reads; of CEL's extensions two that no rule can use."""
 
 
 class BuildError(Exception):

@@ -1,4 +1,4 @@
-"""Write what documents say of the code and of runs: docs/restart-table.md, docs/cli.md, README's support table.
+"""Write what documents say of the code and of runs: docs/restart-table.md, docs/cli.md, docs/controls.md, README's support table.
 
 Run with `make generate`. A test compares the committed files with a fresh run.
 """
@@ -13,6 +13,7 @@ from tests.supported.table import put_into, render
 
 from podstead.cli.reference import markdown as command_reference
 from podstead.manifest.restart_table import as_markdown
+from podstead.policy.known import as_markdown as control_table
 
 ROOT = Path(__file__).parent.parent
 OBSERVED = ROOT / "tests" / "golden" / "restart_observed.json"
@@ -34,6 +35,15 @@ Three things are seen across fields: a container whose env reads a changed label
 OOM protection (by priority class) restarts every container, and another QoS class restarts the pod.
 
 """
+CONTROLS = """\
+# What a policy can forbid
+
+Generated from `podstead.policy` by `make generate`; do not edit. The first column is what an exemption writes under `controls:`
+([policies](policy.md)); a policy's own rules are `Rule NAME`. *baseline* and *restricted* are controls of the Pod Security
+Standards, in force by level and version. *podstead* ones are in force by the policy's own fields. *root* ones are ways to be root
+on the node: they are refused at every level, the privileged one too, while signatures are enforced.
+
+"""
 
 
 def documents() -> dict[Path, str]:
@@ -44,6 +54,7 @@ def documents() -> dict[Path, str]:
         ROOT / "docs" / "restart-table.md": INTRODUCTION
         + as_markdown(json.loads(OBSERVED.read_text(encoding="utf-8"))),
         ROOT / "docs" / "cli.md": command_reference(),
+        ROOT / "docs" / "controls.md": CONTROLS + control_table(),
     }
 
 

@@ -23,11 +23,13 @@ from podstead.sources.names import is_manifest_name, why_ignored
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from podstead.cli.node_policy import PolicyJudge
     from podstead.policy.pod_security.levels import Standard
     from podstead.state.reports import FileVerdict
 
 LIMITS = Limits()
 STDIN = "-"
+POLICY_VIOLATION = "PolicyViolation"
 STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 """Where a shell puts what it pipes: the only things beside plain files that are read."""
 
@@ -36,7 +38,8 @@ STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 class Rules:
     """How manifests are judged; `objects` None: what is in the objects directory is not known.
 
-    With a `standard` that level of the Pod Security Standards is the only judge.
+    With a `standard` that level of the Pod Security Standards is the only judge. With a `policy` what is accepted is held
+    against that too.
     """
 
     node_name: str
@@ -44,6 +47,7 @@ class Rules:
     as_kubelet: bool
     objects: CheckedObjects | None = None
     standard: Standard | None = None
+    policy: PolicyJudge | None = None
 
 
 def check_objects(directory: Path, *, strict: bool) -> tuple[tuple[Checked | Unreadable, ...], CheckedObjects]:
@@ -139,10 +143,14 @@ def _judge(path: str, data: bytes, rules: Rules) -> Checked:
         return judge_security(path, data, rules.standard, LIMITS, strict=rules.strict)
     reading = read_manifest(data, node_name=rules.node_name, strict=rules.strict, local_objects=True, limits=LIMITS)
     said = tuple(message for pod in reading.pods for message in remarks(pod, rules.objects))
+    reason = reading.reason
+    if rules.policy is not None and reading.accepted:
+        judgement = rules.policy.judge(path, data, LIMITS, strict=rules.strict)
+        reason, said = POLICY_VIOLATION if judgement.refused else "", (*said, *judgement.messages)
     return Checked(
         path=path,
-        verdict="Accepted" if reading.accepted else "Rejected",
-        reason=reading.reason,
+        verdict="Rejected" if reason else "Accepted",
+        reason=reason,
         messages=(*reading.messages, *said),
         pods=tuple(str(pod.key) for pod in reading.pods),
         revisions=tuple(pod.revision for pod in reading.pods),

@@ -64,6 +64,7 @@ COMMANDS = (
     Entry(
         name="inspect", module="inspect", summary="report what is wrong with this node's static pods, whoever runs them"
     ),
+    Entry(name="policy", module="policy", summary="read a node's policy file, and say what it makes of manifests"),
     Entry(name="verify", module="verify", summary="say whose signature stands under each file, and whether it counts"),
     Entry(name="keys", module="keys", summary="list whom a file of allowed signers trusts, and until when"),
     Entry(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.checked import Checked, Unreadable
 from podstead.cli.checking import Rules, check_files, check_objects
 from podstead.cli.command import Command
+from podstead.cli.node_name import node_name_of
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
-from podstead.k8s.names import dns1123_subdomain
 from podstead.k8s.text import printable
 from podstead.policy.pod_security.levels import Level, standard
 
@@ -51,9 +50,24 @@ def _check(given: Given, words: tuple[str, ...]) -> tuple[Checked | Unreadable, 
     strict, directory, level = given.has("strict"), given.value("objects-dir"), _standard(given)
     if level is not None and (directory or given.has("as-kubelet")):
         raise UsageError("--pod-security judges by that level alone: leave out --objects-dir and --as-kubelet")
+    if level is not None and given.value("policy"):
+        raise UsageError("--pod-security judges by that level alone: a policy's own level is in its file")
+    if given.value("signer") and not given.value("policy"):
+        raise UsageError("--signer says as whom a policy is to judge: give --policy FILE as well")
+    node_name = node_name_of(given)
+    policy = None
+    if name := given.value("policy"):
+        from podstead.cli.node_policy import policy_judge
+
+        policy = policy_judge(name, node=node_name, signer=given.value("signer"))
     files, objects = check_objects(Path(directory), strict=strict) if directory else ((), None)
     rules = Rules(
-        node_name=_node_name(given), strict=strict, as_kubelet=given.has("as-kubelet"), objects=objects, standard=level
+        node_name=node_name,
+        strict=strict,
+        as_kubelet=given.has("as-kubelet"),
+        objects=objects,
+        standard=level,
+        policy=policy,
     )
     return (*files, *check_files(words, rules))
 
@@ -64,16 +78,6 @@ def _standard(given: Given) -> Standard | None:
         return standard(text) if (text := given.value("pod-security")) else None
     except ValueError as error:
         raise UsageError(f"--pod-security: {error}") from None
-
-
-def _node_name(given: Given) -> str:
-    """Return the name that pods would get as a suffix."""
-    name = (given.value("node-name") or socket.gethostname()).strip().lower()
-    if (problem := dns1123_subdomain(name)) is not None:
-        if given.value("node-name"):
-            raise UsageError(f"--node-name {problem}")
-        return "node"  # the agent would refuse this host name; that is no fault of a manifest
-    return name
 
 
 def _lines(one: Checked) -> Iterator[str]:
@@ -133,6 +137,17 @@ COMMAND = Command(
             value="LEVEL[:vX.Y]",
             help="judge by this level of the Pod Security Standards alone: privileged, baseline or restricted",
             choices=tuple(Level),
+        ),
+        Option(
+            name="policy",
+            value="FILE",
+            takes=Takes.FILE,
+            help="judge by this policy of a node as well (docs/policy.md)",
+        ),
+        Option(
+            name="signer",
+            value="PRINCIPAL",
+            help="with --policy: as if this principal had signed, and signatures were enforced",
         ),
         Option(name="node-name", value="NAME", help="the node's name, the suffix of pod names (default: the host's)"),
         output_option(Format.JSON, Format.YAML),
