@@ -60,6 +60,12 @@ def revision_of(session: PodSession, identifier: RevisionID) -> Revision:
     return revision
 
 
+def pin_of(revision: Revision, image: str) -> str:
+    """Return the digest that whoever signed a revision bound an image's reference to, empty where nobody did."""
+    pins = revision.provenance.pins if revision.provenance is not None else ()
+    return dict(pins).get(image, "")
+
+
 def spec_of(revision: Revision, name: str) -> v1.Container:
     """Return the container that a step names, of whatever sort; raises RuntimeFault where the revision has none."""
     spec = find_container(revision.pod.spec, name)

@@ -109,6 +109,16 @@ class ImagePuller(Protocol):
         """
         ...
 
+    async def held(self, image: str, digest: str) -> Image | None:
+        """Return the image of a digest that is present, whatever the tag of the reference says now."""
+        ...
+
+    async def ensure_pinned(
+        self, image: str, digest: str, policy: str | None, credentials: Sequence[CredentialFile] = ()
+    ) -> Image:
+        """Return the image of a digest, and never another; raises RuntimeFault with the waiting reason."""
+        ...
+
     async def inspect(self, image: str) -> Image | None:
         """Return the image known under this reference."""
         ...

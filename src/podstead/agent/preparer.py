@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.agent.means import revision_of
+from podstead.agent.means import pin_of, revision_of
 from podstead.agent.pull_secrets import pull_credentials
 from podstead.agent.session import Inspected
 from podstead.errors import PodsteadError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.images.credentials import CredentialFile
     from podstead.reconcile.actions import PrepareVolumes, PullImage
+    from podstead.state.runtime import Image
 
 
 class Preparer:
@@ -25,19 +26,27 @@ class Preparer:
     async def pull(self, step: PullImage, session: PodSession) -> None:
         """Make an image present as its policy has it."""
         images, clock = self._means.images, self._means.clock
-        image = await images.inspect(step.image)
-        if step.policy != "Never" and (image is None or step.policy == "Always"):
+        pin = pin_of(revision_of(session, step.revision), step.image)
+        image = await (images.held(step.image, pin) if pin else images.inspect(step.image))
+        # What is pinned is the image that was meant: no registry is asked whether there is another by now.
+        if step.policy != "Never" and (image is None or (step.policy == "Always" and not pin)):
             self._means.tell(session, "Pulling", f'Pulling image "{step.image}"')
             begun = clock.now().boot
-            image = await images.ensure(step.image, step.policy, self._credentials(step, session))
+            image = await self._fetched(step, session, pin)
             took = clock.now().boot - begun
             text = f'Successfully pulled image "{step.image}" in {took:.1f}s. Image size: {image.size} bytes.'
             self._means.tell(session, "Pulled", text)
         elif image is None:
-            image = await images.ensure(step.image, step.policy)  # Never: says what to do
+            image = await self._fetched(step, session, pin)  # Never: says what to do
         session.images[step.image] = image.id
         session.inspected[step.image] = Inspected(image=image, at=clock.now().boot)
         session.pulled.add((step.image, step.revision))
+
+    async def _fetched(self, step: PullImage, session: PodSession, pin: str) -> Image:
+        credentials = self._credentials(step, session) if step.policy != "Never" else ()
+        if pin:
+            return await self._means.images.ensure_pinned(step.image, pin, step.policy, credentials)
+        return await self._means.images.ensure(step.image, step.policy, credentials)
 
     def _credentials(self, step: PullImage, session: PodSession) -> tuple[CredentialFile, ...]:
         """Return the pod's own pull credentials; what cannot be used is said, and the image pulled without."""

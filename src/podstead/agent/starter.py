@@ -10,9 +10,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from podstead.agent.means import gone_is_fine, revision_of, spec_of
+from podstead.agent.means import gone_is_fine, pin_of, revision_of, spec_of
 from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, RuntimeFault
+from podstead.images.pins import bears, mismatch
 from podstead.k8s.volumes import binds_host_paths, images_of, mounted_images
 from podstead.reconcile.actions import RunSandbox, StartContainer
 from podstead.reconcile.memory import after_sandbox, after_start
@@ -118,7 +119,8 @@ class Starter:
             return None
         if step.created is not None and binds_host_paths(spec, revision.pod):
             # What it mounts was mounted on the node for a start that was not made: it is judged and mounted anew.
-            await self._requests.container(revision, session, step, await self._image(spec.image or "", session))
+            image = await self._image(spec.image or "", session, revision)
+            await self._requests.container(revision, session, step, image)
         self._advance(step, session)
         try:
             await self._means.runtime.start_container(container)
@@ -163,9 +165,9 @@ class Starter:
     ) -> ContainerID | None:
         """Create a container; None where an earlier call has made it meanwhile."""
         means = self._means
-        image = await self._image(spec.image or "", session)
+        image = await self._image(spec.image or "", session, revision)
         for volume in mounted_images(spec, revision.pod):
-            session.images[volume.reference or ""] = (await self._image(volume.reference or "", session)).id
+            session.images[volume.reference or ""] = (await self._image(volume.reference or "", session, revision)).id
         request = await _beside(
             self._note_attempt(step, session), self._requests.container(revision, session, step, image)
         )
@@ -181,14 +183,24 @@ class Starter:
         means.tell(session, "Created", f"Created container {step.name}")
         return container
 
-    async def _image(self, name: str, session: PodSession) -> Image:
-        """Return an image that a container needs; raises RuntimeFault where it was removed meanwhile."""
+    async def _image(self, name: str, session: PodSession, revision: Revision) -> Image:
+        """Return an image that a container needs, the very one that was signed where one was pinned.
+
+        Raises RuntimeFault where it was removed meanwhile. The container is made of the image's id: a tag that moves from
+        now on changes nothing.
+        """
+        pin = pin_of(revision, name)
         seen = session.inspected.get(name)
-        if seen is not None and self._means.clock.now().boot - seen.at < INSPECTED_SECONDS:
+        fresh = seen is not None and self._means.clock.now().boot - seen.at < INSPECTED_SECONDS
+        if seen is not None and fresh and (not pin or bears(seen.image, pin)):
             return seen.image
-        image = await self._means.images.inspect(name)
+        images = self._means.images
+        image = await (images.held(name, pin) if pin else images.inspect(name))
         if image is None:
             session.images.pop(name, None)  # the next plan pulls it again
+            session.inspected.pop(name, None)
+            if pin:
+                raise mismatch(name, pin, await images.inspect(name))
             raise RuntimeFault(f"image {name!r} is no longer present", reason="ImageInspectError")
         return image
 

@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.agent.means import pin_of
 from podstead.errors import PodsteadError
+from podstead.images.pins import names_of_pin
 from podstead.images.retention import names_of
 from podstead.k8s.image_reference import ImageReference, parse
 from podstead.k8s.volumes import needed_images
@@ -134,6 +136,8 @@ class NeededImages:
                 yield from stored_names(image)
                 if image in session.images:
                     yield session.images[image]
+                if revision is not None and (pin := pin_of(revision, image)):
+                    yield from names_of_pin(image, pin)
         for container in self._pleg.view(session.uid).containers:
             yield container.image_id
             yield from stored_names(container.image)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from podstead.errors import RuntimeFault
 from podstead.images import failures
+from podstead.images.pins import bears, mismatch, names_of_pin
 from podstead.images.policy import PullDecision, decide
 from podstead.k8s.image_reference import ImageReference, InvalidReference, parse
 from podstead.state.runtime import Image, RegistryAuth
@@ -95,6 +96,41 @@ class Puller:
         """Return the image held under a reference in any notation, None when there is none or it is invalid."""
         reference = parse(image)
         return None if isinstance(reference, InvalidReference) else await self._inspect(str(reference))
+
+    async def held(self, image: str, digest: str) -> Image | None:
+        """Return the image of a digest that the runtime holds, whatever the tag of the reference says now."""
+        for name in names_of_pin(image, digest):
+            found = await self._inspect(name)
+            if found is not None and bears(found, digest):
+                return found
+        tagged = await self.inspect(image)
+        return tagged if tagged is not None and bears(tagged, digest) else None
+
+    async def ensure_pinned(
+        self, image: str, digest: str, policy: str | None, credentials: Sequence[CredentialFile] = ()
+    ) -> Image:
+        """Return the image of this digest, pulled by it, or by its reference where the digest is no registry's.
+
+        What else the reference leads to is never returned: RuntimeFault with reason ImageDigestMismatch, or as `ensure`.
+        """
+        reference = _valid(image)
+        if (found := await self.held(image, digest)) is not None:
+            return found
+        seen = await self._inspect(str(reference))
+        if policy == "Never":
+            raise mismatch(image, digest, seen)
+        try:
+            found = await self._shared(replace(reference, tag="", digest=digest), credentials)
+        except RuntimeFault:
+            try:
+                found = await self._shared(reference, credentials)
+            except RuntimeFault as fault:
+                if seen is None or fault.transient:
+                    raise
+                raise mismatch(image, digest, seen, str(fault)) from fault
+        if not bears(found, digest):
+            raise mismatch(image, digest, found)
+        return found
 
     async def close(self) -> None:
         """Cancel all pulls and wait for their end."""

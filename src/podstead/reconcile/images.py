@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # For this long after a failed pull the reason is the error itself; then it is the waiting.
 FRESH_FAILURE_SECONDS = 2.0
 # Waiting does not mend these: the reason stays what it is.
-LASTING = ("InvalidImageName", "ErrImageNeverPull")
+LASTING = ("InvalidImageName", "ErrImageNeverPull", "ImageDigestMismatch")
 
 
 @dataclass(slots=True)

@@ -296,3 +296,49 @@ async def test_nobody_rides_on_a_pull_with_other_credentials() -> None:
     registries.gate.set()
     done = await asyncio.gather(*pulls, return_exceptions=True)
     assert [isinstance(one, Image) for one in done] == [True, False, True]
+
+
+# Pins
+
+DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+PINNED = "docker.io/library/mysql@" + DIGEST
+
+
+async def test_a_pin_is_a_registrys_digest_or_an_images_id() -> None:
+    runtime = Registries()
+    for image in (Image(id=DIGEST), Image(id=OTHER, digests=(PINNED,))):
+        runtime.images = {MYSQL: image}
+        assert await puller(runtime).held("mysql:5.7.39", DIGEST) == image
+        assert await puller(runtime).ensure_pinned("mysql:5.7.39", DIGEST, "Always") == image
+    runtime.images = {MYSQL: Image(id=OTHER), DIGEST: Image(id=DIGEST)}
+    assert await puller(runtime).held("mysql:5.7.39", DIGEST) == Image(id=DIGEST), "its tag is another's now"
+    assert runtime.asked == []
+
+
+async def test_a_pinned_image_is_pulled_by_its_digest() -> None:
+    runtime = Registries(PINNED)
+    runtime.images = {MYSQL: Image(id=OTHER)}
+
+    async def pull(ref: str, auth: RegistryAuth | None) -> str:
+        await runtime.pull(ref, auth)
+        runtime.images[ref] = Image(id="sha256:c", digests=(PINNED,))
+        return "sha256:c"
+
+    found = await Puller(pull, runtime.inspect, ImageSettings()).ensure_pinned("mysql:5.7.39", DIGEST, "IfNotPresent")
+    assert found.id == "sha256:c"
+    assert [ref for ref, _ in runtime.asked] == [PINNED]
+
+
+@pytest.mark.parametrize("policy", ["Never", "Always"])
+async def test_what_is_not_the_pinned_image_is_never_given(policy: str) -> None:
+    runtime = Registries(MYSQL)
+    runtime.images = {MYSQL: Image(id=OTHER)}
+    with pytest.raises(RuntimeFault, match=f"was signed as {DIGEST}, and 'mysql:5.7.39' is") as caught:
+        await puller(runtime).ensure_pinned("mysql:5.7.39", DIGEST, policy)
+    assert caught.value.reason == "ImageDigestMismatch"
+
+
+async def test_a_pinned_image_that_nobody_has_says_what_the_registry_said() -> None:
+    with pytest.raises(RuntimeFault) as caught:
+        await puller(Registries()).ensure_pinned("mysql:5.7.39", DIGEST, "IfNotPresent")
+    assert caught.value.reason == "ErrImagePull"
