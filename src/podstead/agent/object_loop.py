@@ -1,6 +1,6 @@
 """From each look at the objects directory to the ConfigMaps and Secrets that pods are given.
 
-    look -> decode -> fold -> make durable -> give to pods
+    look -> verify -> decode -> fold -> make durable -> give to pods
 
 What could not be written down first is given to nobody (foundation 21): after a crash or a reboot, and with whatever
 has become of the file, a pod starts again with what it had.
@@ -13,6 +13,7 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.agent.gates import OPEN
 from podstead.agent.reading import FileReader
 from podstead.errors import PodsteadError
 from podstead.state.object_fold import ObjectsFolded, fold_objects
@@ -21,6 +22,7 @@ from podstead.state.reports import Verdict
 from podstead.state.sources import SourceSnapshot
 
 if TYPE_CHECKING:
+    from podstead.agent.gates import Verifier
     from podstead.agent.objects import LocalObjects
     from podstead.agent.reading import FileDecoder
     from podstead.agent.syncloop import Source, VerdictBoard
@@ -69,7 +71,9 @@ class ObjectLoop:
         board: VerdictBoard,
         recorder: NodeRecorder,
         clock: Clock,
+        verifier: Verifier = OPEN.verifier,
     ) -> None:
+        self._verifier = verifier
         self._source = source
         self._objects = objects
         self._store = store
@@ -117,7 +121,7 @@ class ObjectLoop:
 
     async def _pass(self, snapshot: SourceSnapshot, group: asyncio.TaskGroup) -> bool:
         """Work through a look; returns whether all that it said could be written down."""
-        snapshot, readings = await self._reader.read(snapshot, group)
+        snapshot, readings = await self._reader.read(await self._verifier.verify(snapshot), group)
         unsettled = self._reader.unsettled(snapshot)
         used, now = self._used(), self._clock.now().wall
         held = self._objects.held

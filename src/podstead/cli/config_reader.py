@@ -163,6 +163,16 @@ class Section:
             self.refuse(name, problem)
         return text
 
+    def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
+        """Return one of some words, as it is written: YAML takes a bare `off` for a boolean, and nobody means one."""
+        node = self._node(name)
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and node.text in choices:
+            return node.text
+        self.refuse(name, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return None
+
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Report every field that is not among these, with the nearest that is."""
         names = set(known)

@@ -14,6 +14,7 @@ from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubele
 from podstead.cli.manifest_url import PLAIN, manifest_url
 from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
+from podstead.cli.own_security import mode_reason
 from podstead.cli.upkeep import flagged_upkeep, upkeep_settings
 from podstead.config import (
     ImageSettings,
@@ -23,6 +24,7 @@ from podstead.config import (
     RuntimeSettings,
     SecuritySettings,
     Settings,
+    SignatureMode,
     SourceSettings,
     paths_for,
 )
@@ -140,7 +142,14 @@ def _paths(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfigurati
 
 
 def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
-    return SecuritySettings(allow_insecure=given.switch("allow-insecure-manifests", own.security.allow_insecure))
+    usual, file = SecuritySettings(), own.security
+    mode = given.checked("signature-mode", mode_reason)
+    return SecuritySettings(
+        allow_insecure=given.switch("allow-insecure-manifests", file.allow_insecure),
+        signature_mode=_first(SignatureMode(mode) if mode else None, file.signature_mode, usual.signature_mode),
+        allowed_signers=_first(given.path("allowed-signers"), file.allowed_signers, usual.allowed_signers),
+        revoked_keys=_first(given.path("revoked-keys"), file.revoked_keys, usual.revoked_keys),
+    )
 
 
 def _source(

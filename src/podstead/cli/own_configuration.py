@@ -107,7 +107,7 @@ def read_own_configuration(path: Path) -> OwnConfiguration:
         image_backoff=_backoff(root.section("imageBackOff"), ("initial", "max")),
         logs=_logs(logs),
         log_links=Path(links) if links else None,
-        security=read_security(root.section("security")),
+        security=read_security(root.section("security"), path.absolute().parent),
     )
     reader.finish()
     return found

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.config import SignatureMode
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from podstead.cli.config_reader import Section
 
-_FIELDS = {"allowInsecureManifests"}
+SIGNATURE_MODES = tuple(mode.value for mode in SignatureMode)
+
+_FIELDS = {"allowInsecureManifests", "signatureMode", "allowedSigners", "revokedKeys"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +22,32 @@ class SecurityFields:
     """The section's values; None: not given."""
 
     allow_insecure: bool | None = None
+    signature_mode: SignatureMode | None = None
+    allowed_signers: Path | None = None
+    revoked_keys: Path | None = None
 
 
 NO_SECURITY = SecurityFields()
 
 
-def read_security(section: Section | None) -> SecurityFields:
-    """Return what the section says; what is wrong with it is told to its reader."""
+def read_security(section: Section | None, beside: Path) -> SecurityFields:
+    """Return what the section says; what is wrong with it is told to its reader. Paths count from `beside`, a directory."""
     if section is None:
         return NO_SECURITY
     section.refuse_unknown(_FIELDS)
-    return SecurityFields(allow_insecure=section.boolean("allowInsecureManifests"))
+    return SecurityFields(
+        allow_insecure=section.boolean("allowInsecureManifests"),
+        signature_mode=SignatureMode(mode) if (mode := section.choice("signatureMode", SIGNATURE_MODES)) else None,
+        allowed_signers=_path(section, "allowedSigners", beside),
+        revoked_keys=_path(section, "revokedKeys", beside),
+    )
+
+
+def _path(section: Section, name: str, beside: Path) -> Path | None:
+    text = section.string(name)
+    return beside / text if text else None
+
+
+def mode_reason(text: str) -> str | None:
+    """Return why a text is not a signature mode."""
+    return None if text in SIGNATURE_MODES else f"must be {', '.join(SIGNATURE_MODES[:-1])} or {SIGNATURE_MODES[-1]}"

@@ -33,6 +33,9 @@ parallelPulls: 3
 crashLoopBackOff: {initial: 10s, max: 5m, reset: 10m}
 imageBackOff: {initial: 10s, max: 5m}
 security:
+  signatureMode: off       # or warn, enforce: whether manifests run only when somebody allowed has signed them
+  allowedSigners: /etc/podstead/allowed_signers   # whose signatures count, as in ssh-keygen(1)
+  revokedKeys: /etc/podstead/revoked_keys         # keys that count no more
   allowInsecureManifests: false   # true: only warn of manifests, and of what is trusted, that others than root can write
 """
 INTRODUCTION = """\

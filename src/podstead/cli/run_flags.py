@@ -12,6 +12,7 @@ from podstead.cli.checks import CGROUP_DRIVERS
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.own_configuration import OCI_RUNTIMES
+from podstead.cli.own_security import SIGNATURE_MODES
 from podstead.cli.upkeep import FLAGS as UPKEEP_FLAGS
 
 VALUE_FLAGS = {
@@ -37,6 +38,9 @@ VALUE_FLAGS = {
     "node-labels": "labels of the node, key=value separated by commas",
     "allowed-unsafe-sysctls": "sysctls or patterns (net.core.*) that pods may set beyond the safe ones",
     "seccomp-profile-root": "directory of the profiles that localhostProfile names (seccomp in the root directory)",
+    "signature-mode": "off (default), warn or enforce: whether manifests run only when somebody allowed has signed them",
+    "allowed-signers": "whose signatures count, as in ssh-keygen(1) (default /etc/podstead/allowed_signers)",
+    "revoked-keys": "keys that count no more: a KRL or lines of public keys (default /etc/podstead/revoked_keys)",
     **UPKEEP_FLAGS,
     "v": "log verbosity: 0 errors, 2 the usual, 4 each decision",
     "root-dir": "keep everything under this directory: state, sockets, private containerd, logs",
@@ -57,10 +61,19 @@ REPEATABLE = frozenset({"manifest-url-header", "cluster-dns", "node-labels", "al
 """Flags whose values add up when they are given again, as lists and maps do in the kubelet."""
 
 FILE_FLAGS = frozenset(
-    {"pod-manifest-path", "config", "podstead-config", "resolv-conf", "socket", "container-runtime-endpoint"}
+    {
+        "allowed-signers",
+        "revoked-keys",
+        "pod-manifest-path",
+        "config",
+        "podstead-config",
+        "resolv-conf",
+        "socket",
+        "container-runtime-endpoint",
+    }
 )
 DIRECTORY_FLAGS = frozenset({"objects-dir", "seccomp-profile-root", "root-dir"})
-CHOICES = {"oci-runtime": OCI_RUNTIMES, "cgroup-driver": CGROUP_DRIVERS}
+CHOICES = {"signature-mode": SIGNATURE_MODES, "oci-runtime": OCI_RUNTIMES, "cgroup-driver": CGROUP_DRIVERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -231,6 +231,8 @@ class Agent:
             "volumes": VolumeKeeper(self._clock, parts.volumes, parts.upkeep.homes, parts.table, parts.pleg).run,
             **parts.upkeep.loops,
         }
+        if parts.signatures is not None:
+            loops["signatures"] = parts.signatures.run
         if parts.sync is not None:
             loops["sync"] = partial(self._sync, parts.sync, parts.objects.loop)
         parts.departing.departure.on_change = partial(_shutdown_changed, keeper, parts.sync)

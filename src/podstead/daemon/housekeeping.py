@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from podstead.admission.abilities import Abilities
     from podstead.agent.session import PodSession
+    from podstead.agent.signatures import Signatures
     from podstead.daemon.ground import Ground
     from podstead.daemon.parts import Parts
     from podstead.daemon.reporting import Board
@@ -196,6 +197,7 @@ class Housekeeping:
             *_board_problems(self._parts.board),
             *_board_problems(self._parts.objects.board),
             *self._configuration_problems(),
+            *_trust_problems(self._parts.signatures),
             *_controller_problems(ground.machine.missing_controllers),
         ]
         if (
@@ -223,6 +225,13 @@ class Housekeeping:
         if files.overflow:
             text = f"{files.overflow} configuration files that pods name are not watched, for there are too many"
             yield Problem(reason="TooManyFiles", message=text, advice=f"name fewer files in {CONFIG_FILES}")
+
+
+def _trust_problems(signatures: Signatures | None) -> Iterator[Problem]:
+    """Yield what is wrong with the signed set as a whole; of single files their verdicts tell."""
+    if signatures is not None:
+        for finding in signatures.findings:
+            yield Problem(reason=finding.reason, message=finding.message, advice="podstead get files -o wide")
 
 
 def _controller_problems(missing: tuple[str, ...]) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from podstead.agent.inputs import PodInputs
 from podstead.agent.object_loop import ObjectLoop
 from podstead.agent.objects import LocalObjects
 from podstead.config import SourceSettings
+from podstead.daemon.gates import watched
 from podstead.daemon.reporting import OBJECTS, Board
 from podstead.k8s.configuration import config_files
 from podstead.sources.config_files import ConfigFiles
@@ -21,6 +22,7 @@ from podstead.store.facts import OBJECTS_DIRECTORY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from podstead.agent.gates import Verifier
     from podstead.agent.table import PodTable
     from podstead.daemon.ground import Ground
     from podstead.k8s import core_v1 as v1
@@ -60,15 +62,15 @@ def _effective(table: PodTable) -> Iterator[v1.Pod]:
             yield revision.pod
 
 
-def build_objects(ground: Ground, configuration: Configuration, table: PodTable) -> ObjectParts:
-    """Build the parts; nothing runs yet."""
+def build_objects(ground: Ground, configuration: Configuration, table: PodTable, verifier: Verifier) -> ObjectParts:
+    """Build the parts; nothing runs yet. `verifier` sees each look before anything of it is decoded."""
     settings, present, files = ground.settings, configuration.present, configuration.files
     board = Board(table, ground.recorder, OBJECTS)
     directory = None if settings.objects is None else _directory(ground, settings.objects, present)
     limits = settings.objects or SourceSettings(path=settings.paths.state)
     decoder = Decoder(settings.node.name, settings.strict, limits, Content.OBJECTS)
     loop = ObjectLoop(
-        directory, decoder, present, ground.stores.local_objects, table, board, ground.recorder, ground.clock
+        directory, decoder, present, ground.stores.local_objects, table, board, ground.recorder, ground.clock, verifier
     )
 
     def changed(keys: frozenset[ObjectKey]) -> None:
@@ -91,7 +93,7 @@ def build_objects(ground: Ground, configuration: Configuration, table: PodTable)
 
 def _directory(ground: Ground, settings: SourceSettings, present: LocalObjects) -> DirectorySource:
     return DirectorySource(
-        settings,
+        watched(ground, settings),
         ground.clock,
         known_identity=ground.stores.facts.get(OBJECTS_DIRECTORY),
         expected=lambda: {one.file for one in present.held.values() if not one.gone},

@@ -11,7 +11,6 @@ from podstead.admission.ports import HostPort
 from podstead.admission.values import NodeFacts as RoomFacts
 from podstead.agent.closing import NodeClosing
 from podstead.agent.executor import Executor
-from podstead.agent.gates import OPEN, InTurn
 from podstead.agent.hooks import Hooks
 from podstead.agent.incarnations import Incarnations
 from podstead.agent.means import Means
@@ -25,7 +24,6 @@ from podstead.agent.requests import NodeFacts as RequestFacts
 from podstead.agent.requests import RequestBuilder
 from podstead.agent.resizer import Resizer
 from podstead.agent.room import NodeRoom, slot_rank
-from podstead.agent.self_protection import SelfProtection
 from podstead.agent.shelf import RevisionShelf
 from podstead.agent.slots import StartSlots
 from podstead.agent.starter import Starter
@@ -35,6 +33,7 @@ from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
 from podstead.daemon.departing import build_departing
+from podstead.daemon.gates import build_gates, watched
 from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, huge_pages, node_labels
@@ -42,7 +41,6 @@ from podstead.daemon.objects import build_configuration, build_objects
 from podstead.daemon.oom import OutOfMemory
 from podstead.daemon.reporting import ApiObjects, Board
 from podstead.daemon.runtime import seccomp_root
-from podstead.daemon.self_protection import named
 from podstead.daemon.tending import build_upkeep
 from podstead.daemon.trusting import TrustDesk
 from podstead.daemon.volumes import pod_volumes
@@ -63,9 +61,11 @@ from podstead.volumes.resolv import ClusterDNS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from podstead.agent.gates import Gates
     from podstead.agent.inputs import PodInputs
     from podstead.agent.objects import LocalObjects
     from podstead.agent.session import PodSession
+    from podstead.agent.signatures import Signatures
     from podstead.agent.syncloop import Source
     from podstead.config import Settings
     from podstead.daemon.departing import Departing
@@ -97,6 +97,7 @@ class Parts:
     shelf: RevisionShelf
     directory: DirectorySource | None
     objects: ObjectParts
+    signatures: Signatures | None
     room: NodeRoom
     sync: SyncLoop | None
     upkeep: Upkeep
@@ -109,7 +110,7 @@ class Parts:
 
 def build_parts(ground: Ground) -> Parts:
     """Build the agent's parts and join their callbacks; nothing runs yet."""
-    settings, stores, clock, recorder = ground.settings, ground.stores, ground.clock, ground.recorder
+    settings, stores, clock = ground.settings, ground.stores, ground.clock
 
     def wake(uid: PodUID) -> None:
         table.wake(uid)
@@ -126,14 +127,15 @@ def build_parts(ground: Ground) -> Parts:
     mirror = _mirror(ground, prober, configured.present)
     table = PodTable(_workers(ground, pleg, executor, mirror, configured.inputs), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
-    board = Board(table, recorder)
-    objects = build_objects(ground, configured, table)
+    board, gates = Board(table, ground.recorder), build_gates(ground, lambda: table)
+    objects = build_objects(ground, configured, table, gates.objects)
     directory = _directory(ground, table)
-    room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, recorder)
-    sync = _sync(ground, directory, room, table, shelf, board)
+    room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, ground.recorder)
+    sync = _sync(ground, directory, room, table, shelf, board, gates.manifests)
     gone: set[PodKey] = set()
     out_of_memory = _explain_ends(ground, pleg, table, volumes, configured)
     upkeep.pressure.on_change = poke = _judging(room, sync, mirror)
+    look_again = gates.followed_by(poke, objects.loop.poke)
 
     def ended(session: PodSession) -> None:
         gone.add(session.key)
@@ -142,8 +144,7 @@ def build_parts(ground: Ground) -> Parts:
         out_of_memory.forget(session.uid)
         upkeep.changed(session.uid)
         memory.forget(session.uid)
-        objects.loop.poke()
-        poke()
+        look_again()
 
     table.on_end = ended
     pleg.on_connection = _connection_listener(prober, table)
@@ -158,12 +159,13 @@ def build_parts(ground: Ground) -> Parts:
         shelf=shelf,
         directory=directory,
         objects=objects,
+        signatures=gates.signatures,
         room=room,
         sync=sync,
         upkeep=upkeep,
         volumes=volumes,
         departing=build_departing(ground, NodeClosing(table, room, pleg.view, settings.shutdown, clock)),
-        trust=TrustDesk(stores.trust, clock, ground.auditor, settings.security, poke),
+        trust=TrustDesk(stores.trust, clock, ground.auditor, settings.security, look_again),
         gone=gone,
     )
 
@@ -236,13 +238,13 @@ def _sync(
     table: PodTable,
     shelf: RevisionShelf,
     board: Board,
+    gates: Gates,
 ) -> SyncLoop | None:
     source, limits = _source(ground, directory), ground.settings.source or ground.settings.url
     if source is None or limits is None:
         return None
     incarnations = Incarnations(table, shelf, ground.stores.records, room, ground.recorder, ground.clock)
     decoder = manifest_decoder(ground.settings, limits)
-    gates = replace(OPEN, judge=InTurn(SelfProtection(named(ground.settings))))
     return SyncLoop(source, decoder, table, incarnations, room, board, ground.clock, gates)
 
 
@@ -341,7 +343,7 @@ def _directory(ground: Ground, table: PodTable) -> DirectorySource | None:
     if ground.settings.source is None:
         return None
     return DirectorySource(
-        ground.settings.source,
+        watched(ground, ground.settings.source),
         ground.clock,
         known_identity=ground.stores.facts.get(DIRECTORY),
         expected=lambda: {

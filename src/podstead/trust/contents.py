@@ -47,6 +47,11 @@ class Content:
     signature: str = ""
     namespace: str = MANIFEST
 
+    @property
+    def pair(self) -> Pair:
+        """What was examined where there is a signature."""
+        return Pair(self.digest, self.signature, self.namespace)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
@@ -73,7 +78,7 @@ def rule(content: Content, standing: Standing, question: Question) -> Ruling:
 
 
 def _found(content: Content, standing: Standing, question: Question) -> Provenance | Objection:
-    if question.signers.trouble and not question.signers.signers:
+    if question.signers.unknown:
         return Objection(reason=Lack.STORE_MISSING, message=question.signers.trouble)
     if standing.due:
         return _by_index(content, standing)
@@ -84,7 +89,7 @@ def _found(content: Content, standing: Standing, question: Question) -> Provenan
 
 def _excused(objection: Objection, before: Provenance, standing: Standing, question: Question) -> bool:
     """Return whether a content that was admitted here before counts on: doubt refuses what is new only."""
-    if before.key and before.key not in question.signers.keys and not question.signers.trouble:
+    if before.key and before.key not in question.signers.keys and not question.signers.unknown:
         return False
     hard = standing.index is not None and standing.index.expiry is Expiry.HARD
     return objection.rule.doubt and not (hard and objection.reason is IndexFault.EXPIRED)
@@ -125,7 +130,7 @@ def _by_signature(content: Content, question: Question) -> Provenance | Objectio
         if content.kind is Kind.URL:
             text += ": it counts by a signed index that lists it"
         return Objection(reason=Lack.SIGNATURE_MISSING, message=text)
-    evidence = of(question.evidence, Pair(content.digest, content.signature, content.namespace))
+    evidence = of(question.evidence, content.pair)
     if not isinstance(evidence, Attested):
         if isinstance(evidence, Invalid):
             return Objection(reason=evidence.fault, message=evidence.message)

@@ -129,4 +129,4 @@ def _missing(name: str, snapshot: SourceSnapshot, question: Question, waiting: d
 
 
 def _finding(file: ManifestFile) -> Finding:
-    return Finding(reason=str(Lack.LISTED_FILE_MISSING), message=f"{file.name}: {file.message}")
+    return Finding(reason=str(Lack.LISTED_FILE_MISSING), message=f"{file.name}: {file.message}", subject=file.name)

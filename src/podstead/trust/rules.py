@@ -71,9 +71,6 @@ RULES: Mapping[Reason, Rule] = {
     IndexFault.EXPIRED: Rule(doubt=True, mend=_INDEX),
 }
 
-GONE_KEYS = frozenset({Fault.REVOKED, Fault.UNKNOWN_KEY, Fault.NOT_ALLOWED})
-"""Reasons by which a key counts no more for what it signed: what runs of it runs on and is not started again."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
@@ -100,4 +97,5 @@ class Finding:
 
     reason: str
     message: str
+    subject: str = "podstead.index"
     alarm: bool = True

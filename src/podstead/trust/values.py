@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,11 @@ class Signers:
         return Trust(signers=self.signers, now=now, revoked=self.revoked)
 
     @property
+    def unknown(self) -> bool:
+        """Whether nobody can be trusted for want of a file that says whom."""
+        return bool(self.trouble) and not self.signers
+
+    @property
     def keys(self) -> frozenset[str]:
         """Fingerprints of the keys that count, whatever their times."""
         return frozenset(one.key.fingerprint for one in self.signers if one.key not in self.revoked)
@@ -53,6 +58,10 @@ class Past:
     floor: int | None = None
     kept: ReadIndex | None = None
     indexed: bool = False
+
+    def also(self, *, indexed: bool) -> Past:
+        """Return the same with what the revisions say of it."""
+        return replace(self, indexed=self.indexed or indexed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +90,10 @@ class Question:
     allowed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     waiting: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     frozen: str = ""
+
+    def with_evidence(self, evidence: Mapping[Pair, Evidence]) -> Question:
+        """Return the same question with other signatures examined."""
+        return replace(self, evidence=evidence)
 
     def since(self, name: str) -> float:
         """Return since when a name is incomplete: now, unless it was before."""

@@ -509,3 +509,23 @@ def test_insecure_places_are_only_taken_when_root_says_so(tmp_path: Path) -> Non
     assert found("--allow-insecure-manifests") == (True, True, True)
     assert found(f"--podstead-config={file}") == (True, True, True)
     assert found(f"--podstead-config={file}", "--allow-insecure-manifests=false") == (False, False, False)
+
+
+def test_signatures_are_configured_by_flag_or_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("security: {signatureMode: warn, allowedSigners: signers}\n", encoding="utf-8")
+    usual = ["--pod-manifest-path=/m"]
+    by_file = [*usual, f"--podstead-config={file}"]
+
+    def security(*words: str) -> tuple[str, str]:
+        found = configured(*words).settings.security
+        return found.signature_mode.value, str(found.allowed_signers)
+
+    assert security(*usual) == ("off", "/etc/podstead/allowed_signers")
+    assert security(*by_file) == ("warn", f"{tmp_path}/signers")
+    assert security(*by_file, "--signature-mode=enforce", "--allowed-signers=/k") == ("enforce", "/k")
+    file.write_text("security: {signatureMode: off}\n", encoding="utf-8")
+    assert security(*by_file)[0] == "off"
+    file.write_text("security: {signatureMode: strict}\n", encoding="utf-8")
+    assert "security.signatureMode: must be off, warn or enforce" in refused(*by_file)
+    assert "--signature-mode must be off, warn or enforce" in refused(*usual, "--signature-mode=strict")

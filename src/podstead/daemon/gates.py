@@ -1,0 +1,66 @@
+"""The gates of this node: who verifies before anything is parsed, who judges after it. What is off is not even imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from podstead.agent.gates import OPEN, Gates, InTurn
+from podstead.agent.self_protection import SelfProtection
+from podstead.config import SignatureMode
+from podstead.daemon.self_protection import named
+from podstead.state.trust import mode_in_force
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from podstead.agent.gates import Verifier
+    from podstead.agent.signatures import Signatures
+    from podstead.agent.table import PodTable
+    from podstead.config import SourceSettings
+    from podstead.daemon.ground import Ground
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGates:
+    """The gates of both directories. `signatures` is None where nobody looks at them."""
+
+    manifests: Gates = OPEN
+    objects: Verifier = OPEN.verifier
+    signatures: Signatures | None = None
+
+    def followed_by(self, *loops: Callable[[], object]) -> Callable[[], None]:
+        """Let these loops go round again when what stands for their files has changed; returns what tells them."""
+
+        def again() -> None:
+            for loop in loops:
+                loop()
+
+        if self.signatures is not None:
+            self.signatures.on_change = again
+        return again
+
+
+def build_gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
+    """Build the gates; nothing runs yet."""
+    judge = InTurn(SelfProtection(named(ground.settings)))
+    if not looks_at_signatures(ground):
+        return NodeGates(manifests=replace(OPEN, judge=judge))
+    # Not at the top: the cryptographic library is 10 MiB that only a node which looks at signatures needs.
+    from podstead.daemon.signatures import build_signatures  # noqa: PLC0415
+    from podstead.trust.contents import Kind  # noqa: PLC0415
+
+    signatures = build_signatures(ground, table)
+    manifests = Gates(verifier=signatures.gate(Kind.MANIFEST), judge=judge)
+    return NodeGates(manifests=manifests, objects=signatures.gate(Kind.OBJECT), signatures=signatures)
+
+
+def looks_at_signatures(ground: Ground) -> bool:
+    """Return whether signatures are looked at here: as configured, or as the stricter mode that held before."""
+    mode, _ = mode_in_force(ground.settings.security.signature_mode, ground.stores.trust.record)
+    return mode is not SignatureMode.OFF
+
+
+def watched(ground: Ground, settings: SourceSettings) -> SourceSettings:
+    """Return how a directory is watched: with the signatures beside its files where they are looked at."""
+    return replace(settings, companions=looks_at_signatures(ground))
