@@ -101,6 +101,8 @@ class Orders:
             _refuse_ending(session)
             if session.record.stopped:
                 raise OperatorError(f"pod {key} is stopped: podstead start lets it run again")
+            if (held := session.hold(session)) is not None:
+                raise OperatorError(f"pod {key} is held, so nothing of it is started again: {held.message}")
             names = _names(session)
             if container and container not in names:
                 raise OperatorError(f'container "{container}" is not in pod {key}: take one of {", ".join(names)}')

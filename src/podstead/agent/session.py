@@ -13,12 +13,13 @@ from podstead.state.observed import ObservedPod
 from podstead.state.records import PodHistory, PodRecord, Revision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from podstead.agent.grace import Grace
     from podstead.agent.view import PodView
     from podstead.identity import ContainerID, PodKey, PodUID, RevisionID
     from podstead.reconcile.actions import Step
+    from podstead.state.desired import Held
     from podstead.state.inputs import Inputs
     from podstead.state.observed import TaskFailure
     from podstead.state.runtime import Image
@@ -54,6 +55,10 @@ class PodSession:
     revisions: dict[RevisionID, Revision] = field(default_factory=dict)
     blocked: Blocked | None = None
     preempted: bool = False
+    hold: Callable[[PodSession], Held | None] = lambda _: None
+    """Says why nothing of the effective revision is started again; asked for each snapshot, as keys and clocks go on."""
+    held_told: Held | None = None
+    """The hold that was told of last."""
     flights: dict[str, Flight] = field(default_factory=dict)
     failures: dict[str, TaskFailure] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
@@ -147,6 +152,7 @@ class PodSession:
             revisions=dict(self.revisions),
             blocked=self.blocked,
             preempted=self.preempted,
+            held=self.hold(self),
             in_place=record.effective not in self.unresizable,
             resized=self.resized,
             resized_by={

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from podstead.config import SignatureMode
 from podstead.errors import PodsteadError
-from podstead.signing.index import INDEX_FILE
+from podstead.signing.index import INDEX_FILE, Expiry
+from podstead.signing.index_verify import IndexFault
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.trust.contents import Content, Kind, Ruling, rule
 from podstead.trust.evidence import INDEX_SIGNATURE, examine, pairs
@@ -113,6 +114,12 @@ class Signatures:
     def gate(self, kind: Kind) -> Verifier:
         """Return the gate of one directory."""
         return _Gate(self, self._sources[kind])
+
+    async def begin(self) -> None:
+        """Know whom to trust before anything starts again: until the first look what an earlier agent kept stands."""
+        await self._keeper.refresh()
+        self._read = True
+        self.standing = stand(self._beside, self._question(self._sources[Kind.MANIFEST]))
 
     async def run(self) -> None:
         """Follow the operator's files, the record and the clock, for ever."""
@@ -243,6 +250,15 @@ class Signatures:
         if provenance.key in keeper.signers.keys:
             return ""
         return f"the key {provenance.key} of {provenance.principals} is revoked, or no allowed signer's any more"
+
+    def expired(self, provenance: Provenance) -> str:
+        """Return why nothing of a content starts again: its index ended, and was signed to end so; empty: it may."""
+        index, objection = self.standing.index, self.standing.objection
+        if self._keeper.mode is not SignatureMode.ENFORCE or provenance.index_version is None or index is None:
+            return ""
+        if index.expiry is not Expiry.HARD or objection is None or objection.reason is not IndexFault.EXPIRED:
+            return ""
+        return f"{objection.message}; it was signed with expiry hard, so nothing starts again after it"
 
 
 class _Gate:

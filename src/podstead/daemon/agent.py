@@ -210,6 +210,8 @@ class Agent:
             for record in loaded.records:
                 if (probes := parts.memory.load(record.uid)) is not None:
                     parts.prober.restore(record.uid, probes)
+        if parts.signatures is not None:
+            await parts.signatures.begin()
         await parts.recovery.recover(loaded.records)
         if parts.sync is not None:
             parts.sync.judge_room()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
@@ -71,21 +70,11 @@ def _tell(say: Say | None, reason: str, text: str) -> None:
         say(reason, text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignRoot:
-    """Where the pods' cgroups lie with a runtime of somebody else's."""
-
-    root: str
-    told: Driver | None
-    """The driver, if the runtime itself has named it just now."""
-
-
-async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say, *, known: str | None = None) -> ForeignRoot:
+async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say) -> str:
     """Return the pods' cgroup root for a runtime of somebody else's: its driver counts, whatever is configured.
 
     A runtime that does not tell (containerd before 2.0, unless its status does) gets the configured driver, else
-    cgroupfs, the kubelet's default. Of one that is away the driver of pods that run is taken, else `known`, which the
-    same runtime told an earlier agent.
+    cgroupfs, the kubelet's default. Of one that is away the driver of pods that run is taken.
 
     Raises:
         OperatorError: the runtime's driver is systemd and does not work with this machine's cgroups, or the runtime is
@@ -93,13 +82,12 @@ async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say, *, k
     """
     hierarchies = await asyncio.to_thread(read_hierarchies)
     why_not = why_not_systemd(hierarchies, has_systemd())
-    named: str | None = None
     try:
-        told = named = await client.cgroup_driver()
+        told = await client.cgroup_driver()
     except RuntimeFault as fault:
         log.info("the runtime does not tell its cgroup driver yet: %s", fault)
         busy = await asyncio.to_thread(_busy, root, hierarchies)
-        told = driver_of(busy[0]) if busy else known
+        told = driver_of(busy[0]) if busy else None
         if fault.transient and not (told or wanted or why_not):
             raise OperatorError(
                 f"no container runtime answers ({fault}), so its cgroup driver is not known:"
@@ -110,4 +98,4 @@ async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say, *, k
     driver = Driver(told or wanted or Driver.CGROUPFS)
     if driver is Driver.SYSTEMD and why_not:
         raise OperatorError(f"cannot work with the runtime's cgroup driver systemd: {why_not}")
-    return ForeignRoot(root=root_for(root, driver), told=Driver(named) if named else None)
+    return root_for(root, driver)

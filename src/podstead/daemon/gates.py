@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from podstead.agent.gates import OPEN, Gates, InTurn
+from podstead.agent.holds import Holds
 from podstead.agent.self_protection import SelfProtection
 from podstead.config import SignatureMode
 from podstead.daemon.self_protection import named
@@ -53,6 +54,15 @@ def build_gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     signatures = build_signatures(ground, table)
     manifests = Gates(verifier=signatures.gate(Kind.MANIFEST), judge=judge)
     return NodeGates(manifests=manifests, objects=signatures.gate(Kind.OBJECT), signatures=signatures)
+
+
+def build_holds(ground: Ground, gates: NodeGates) -> Holds:
+    """Return what says which pods are not started again."""
+    trust = ground.stores.trust
+    holds = Holds(lambda: trust.allowances, ground.clock, ground.recorder, ground.auditor)
+    if gates.signatures is not None:
+        holds.withdrawn, holds.expired = gates.signatures.withdrawn, gates.signatures.expired
+    return holds
 
 
 def looks_at_signatures(ground: Ground) -> bool:

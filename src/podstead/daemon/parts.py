@@ -33,7 +33,7 @@ from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
 from podstead.daemon.departing import build_departing
-from podstead.daemon.gates import build_gates, watched
+from podstead.daemon.gates import build_gates, build_holds, watched
 from podstead.daemon.image_needs import noting_pull
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.node import allocatable, allocatable_texts, huge_pages, node_labels
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from podstead.agent.gates import Gates
+    from podstead.agent.holds import Holds
     from podstead.agent.inputs import PodInputs
     from podstead.agent.objects import LocalObjects
     from podstead.agent.session import PodSession
@@ -125,17 +126,17 @@ def build_parts(ground: Ground) -> Parts:
     puller = _puller(ground, upkeep.needs.ledger)
     executor = _executor(ground, puller, volumes, pleg, configured, upkeep)
     mirror = _mirror(ground, prober, configured.present)
-    table = PodTable(_workers(ground, pleg, executor, mirror, configured.inputs), clock)
+    gates = build_gates(ground, lambda: table)
+    table = PodTable(_workers(ground, build_holds(ground, gates), pleg, executor, mirror, configured.inputs), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
-    board, gates = Board(table, ground.recorder), build_gates(ground, lambda: table)
     objects = build_objects(ground, configured, table, gates.objects)
-    directory = _directory(ground, table)
+    directory, board = _directory(ground, table), Board(table, ground.recorder)
     room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, ground.recorder)
     sync = _sync(ground, directory, room, table, shelf, board, gates.manifests)
     gone: set[PodKey] = set()
     out_of_memory = _explain_ends(ground, pleg, table, volumes, configured)
     upkeep.pressure.on_change = poke = _judging(room, sync, mirror)
-    look_again = gates.followed_by(poke, objects.loop.poke)
+    look_again = gates.followed_by(poke, objects.loop.poke, table.wake_all)
 
     def ended(session: PodSession) -> None:
         gone.add(session.key)
@@ -196,10 +197,10 @@ def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
 
 
 def _workers(
-    ground: Ground, pleg: Pleg, executor: Executor, mirror: PodMirror, inputs: PodInputs
+    ground: Ground, holds: Holds, pleg: Pleg, executor: Executor, mirror: PodMirror, inputs: PodInputs
 ) -> Callable[[PodSession], PodWorker]:
     """Return what makes the worker of a pod."""
-    return partial(
+    make = partial(
         PodWorker,
         pleg=pleg,
         runner=executor,
@@ -209,6 +210,12 @@ def _workers(
         settings=ground.settings.restart,
         keep=ground.stores.history.put,
     )
+
+    def worker(session: PodSession) -> PodWorker:
+        session.hold = holds.judge
+        return make(session)
+
+    return worker
 
 
 def _executor(

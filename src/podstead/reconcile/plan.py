@@ -19,6 +19,7 @@ from podstead.reconcile.changes import Drift
 from podstead.reconcile.completion import conclusion, deadline, past_deadline, plan_ended
 from podstead.reconcile.containers import ContainerPass
 from podstead.reconcile.eviction import plan_making_way
+from podstead.reconcile.holding import hold_back
 from podstead.reconcile.order import plan_containers, plan_without_sandbox
 from podstead.reconcile.readiness import plan_ahead, plan_readiness, plan_upkeep
 from podstead.reconcile.resize import with_resize
@@ -46,7 +47,8 @@ def compute_pod_actions(
     """Return what to do now for one pod.
 
     The order of the questions is the order of authority: can the runtime be trusted, is the pod leaving, is it stopped,
-    has it ended, is its time over, must it make room, does an edit wait, and only then: do its containers run.
+    has it ended, is its time over, must it make room, does an edit wait, and only then: do its containers run. Of a pod that is
+    held the last answer is left out of the plan again.
     """
     if not observed.fresh:
         return PodActions()
@@ -60,6 +62,8 @@ def compute_pod_actions(
     if due is not None and now.boot >= due and desired.effective is not None:
         return past_deadline(desired.effective)
     actions = _plan_wanted(desired, observed, probes, history, now, settings or RestartSettings())
+    if desired.held is not None and desired.effective is not None and not desired.preempted:
+        actions = hold_back(actions, desired.held, desired.effective, observed)
     return actions.beside(PodActions(requeue_at=due))
 
 

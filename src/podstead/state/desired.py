@@ -22,6 +22,17 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Why nothing of the effective revision is started again, although what runs of it runs on.
+
+    `reason` is CamelCase, `message` one sentence that says what to do.
+    """
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredPod:
     """The planner's first argument.
 
@@ -36,6 +47,7 @@ class DesiredPod:
     """Every revision that a sandbox or container of the pod names, decoded by today's code (foundation 13)."""
     blocked: Blocked | None = None
     preempted: bool = False
+    held: Held | None = None
     grace_limit: int | None = None
     """Seconds that a stop may take at most, whatever the pod's own grace period (a node that goes down)."""
     in_place: bool = True

@@ -26,6 +26,8 @@ PROGRESSING_CONDITION = "podstead.io/Progressing"
 FOLLOWS_FILE_CONDITION = "podstead.io/FollowsFile"
 """False while an earlier revision runs than the file says; absent otherwise."""
 
+HELD_CONDITION = "podstead.io/Held"
+"""True while what runs runs on and nothing of the pod is started again; absent otherwise."""
 CONFIGURATION_CONDITION = "podstead.io/ConfigurationCurrent"
 """False while a container runs with an older configuration than there is now; absent otherwise."""
 
@@ -79,6 +81,8 @@ def pod_conditions(
                 message=stuck.message if stuck else f"revision {desired.candidate.id} is being prepared",
             )
         )
+    if (held := desired.held) is not None:
+        out.append(Condition(type=HELD_CONDITION, status=True, reason=held.reason, message=held.message))
     return (*out, *_configuration_condition(newer), *_update_conditions(desired.record))
 
 

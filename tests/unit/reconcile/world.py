@@ -44,7 +44,7 @@ from podstead.reconcile.memory import (
     after_stop,
 )
 from podstead.reconcile.plan import compute_pod_actions
-from podstead.state.desired import Blocked, DesiredPod
+from podstead.state.desired import Blocked, DesiredPod, Held
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedPod, ObservedSandbox, TaskFailure
 from podstead.state.probes import Outcome, PodProbes, ProbeKind, ProbeVerdict
 from podstead.state.records import Claim, Completion, ContainerHistory, PodHistory, PodRecord, Revision
@@ -154,6 +154,7 @@ class World:
     terminating: bool = False
     preempted: bool = False
     blocked: Blocked | None = None
+    held: Held | None = None
     sandboxes: list[ObservedSandbox] = field(default_factory=list)
     containers: list[ObservedContainer] = field(default_factory=list)
     history: PodHistory = field(default_factory=PodHistory)
@@ -214,6 +215,7 @@ class World:
             revisions={r.id: r for r in known},
             blocked=self.blocked,
             preempted=self.preempted,
+            held=self.held,
             resized=self.resized,
             in_place=self.in_place,
             resized_by={
