@@ -48,7 +48,8 @@ def test_the_articles_mysql_from_nothing_and_over_a_reboot(make_machine: MakeMac
     node.wait_ready()
     after = node.wait_pod("mysql", is_running, seconds=MAKE_SECONDS)
     assert container_status(after, "mysql")["restartCount"] == restarts + 1
-    assert machine.do(f"{ASK} 'SELECT word FROM kept.words'").strip() == "1"
+    # The article's pod is Ready as soon as it runs: it has no readiness probe.
+    machine.wait(f"{ASK} 'SELECT word FROM kept.words'", seconds=MAKE_SECONDS, until=lambda told: told.strip() == "1")
 
     told = machine.do(f"cd {GUEST_PROJECT} && make uninstall", seconds=MAKE_SECONDS)
     assert "the agent is a service here" in told, told
