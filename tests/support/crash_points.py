@@ -76,7 +76,7 @@ class CrashPoints:
 
     def install(self) -> None:
         """Put points into the stores and the runtime's transport."""
-        files.write_many = self.around(files.write_many, lambda batch, *_: f"write {batch[0].path.name}")
+        files.write_many = self.around(files.write_many, lambda batch, *_, **__: f"write {batch[0].path.name}")
         files.remove = self.around(files.remove, lambda *paths: f"remove {paths[0].name if paths else 'nothing'}")
         Connection.execute = self.around(Connection.execute, lambda *_: "transaction")  # type: ignore[method-assign]  # the seam
         call = UnixSocketTransport.unary
