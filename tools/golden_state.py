@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from podstead import __version__
 from podstead.clock import Instant
@@ -28,6 +29,9 @@ from podstead.state.probes import Outcome, PodProbes, ProbeKind, ProbeVerdict
 from podstead.state.records import Claim, ContainerHistory, PodHistory, PodRecord, Revision
 from podstead.store.facts import BOOT_ID, DIRECTORY, POD_CIDR
 from podstead.store.instance import make_directories, open_instance
+
+if TYPE_CHECKING:
+    from podstead.state.audit import AuditEntry
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "tests" / "golden" / "state"
@@ -98,9 +102,16 @@ async def write(stores: Stores) -> None:
         (container, ProbeKind.READINESS): ProbeVerdict(outcome=Outcome.FAILURE, failures=3),
     }
     ProbeMemory(stores.history).save(MYSQL_UID, PodProbes(verdicts))
-    recorder = EventRecorder(stores.events, "node1")
+    recorder = EventRecorder(stores.events, "node1", Unaudited())
     recorder.event(mysql.key, MYSQL_UID, "Started", "Started container mysql")
     recorder.node_event("HostChanged", "set net.ipv4.ip_forward=1 (was 0)", warning=True)
+
+
+class Unaudited:
+    """No act is recorded of a state that is made up."""
+
+    def note(self, entry: AuditEntry) -> None:
+        """Drop an entry."""
 
 
 def record(

@@ -39,6 +39,11 @@ class Paths:
         return self.root / "state"
 
     @property
+    def audit(self) -> Path:
+        """The audit log and its keys; 0700."""
+        return self.root / "audit"
+
+    @property
     def pods(self) -> Path:
         """One directory a pod uid: volumes, etc-hosts, termination messages."""
         return self.root / "pods"
@@ -326,6 +331,31 @@ class SignatureMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Who is told of alarms, in the format of Alertmanager's API v2."""
+
+    url: str = field(repr=False)
+    """May hold a token in its path or query."""
+    ca_file: Path | None = None
+    """Who vouches for the receiver; None: whom the system trusts."""
+    token_file: Path | None = None
+    """A bearer token; read at each request, as tokens are renewed in place."""
+    timeout_seconds: float = 15.0
+    """For a whole exchange."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """Where the audit log goes besides ROOT/audit; None: not there."""
+
+    syslog: Path | None = None
+    """Syslog's socket, /dev/log; with systemd journald listens there."""
+    webhook: WebhookSettings | None = None
+    checkpoint_file: Path | None = None
+    """Where checkpoints are appended to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecuritySettings:
     """Who may say what runs on this node."""
 
@@ -336,6 +366,7 @@ class SecuritySettings:
     """Keys that count no more; the file need not be there."""
     allow_insecure: bool = False
     """Whether files and directories that others than root can write are only warned of."""
+    audit: AuditSettings = AuditSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

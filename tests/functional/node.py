@@ -19,7 +19,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.client import CRIClient
 from podstead.cri.events import ExitSource
 from podstead.daemon.agent import Agent
-from podstead.daemon.auditing import SpokenAudit
+from podstead.daemon.auditing import build_audit
 from podstead.daemon.ground import Ground
 from podstead.daemon.node import Machine
 from podstead.daemon.node_name import AskedName
@@ -104,6 +104,7 @@ class SimulatedNode:
         make_directories(self.settings.paths)
         instance = open_instance(self.settings.paths, wall=clock.now().wall)
         stores = await Stores.open(self.settings, clock)
+        self.audit = build_audit(self.settings, clock)
         transport = InProcessTransport(self.runtime)
         facts = cri_facts(self.settings)
         client = CRIClient(transport, endpoint="simulated", request_seconds=self.request_seconds, node=facts)
@@ -120,14 +121,15 @@ class SimulatedNode:
                 cgroup_root=root,
                 private=self.private,
             ),
-            recorder=EventRecorder(stores.events, NODE),
-            auditor=SpokenAudit(),
+            recorder=EventRecorder(stores.events, NODE, self.audit),
+            auditor=self.audit,
             machine=self._machine,
             cgroups=CgroupTree(root, Hierarchies(trees=())),
             state=NodeState(started_at=clock.now().wall, asked=AskedName(name=NODE, machine=""), address="127.0.0.1"),
             signals=self.signals,
             log=logging.getLogger("node"),
         )
+        self._writing = asyncio.create_task(self.audit.run(), name="audit")
         self._parts = build_parts(self._ground)
         self._root = build_operations(self._ground, self._parts)
         agent = Agent(self.settings, instance, clock)
@@ -137,6 +139,7 @@ class SimulatedNode:
     async def stop(self) -> None:
         """End the agent in order; pods run on."""
         await self._end()
+        await self.audit.close()
         await self.ground.stores.close()
 
     async def crash(self) -> None:

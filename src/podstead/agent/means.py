@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from podstead.agent.objects import LocalObjects
-    from podstead.agent.ports import Books, ImagePuller, PodHome, Recorder, Runtime
+    from podstead.agent.ports import Auditor, Books, ImagePuller, PodHome, Recorder, Runtime
     from podstead.agent.session import PodSession
     from podstead.clock import Clock
     from podstead.identity import RevisionID
@@ -29,6 +29,7 @@ class Means:
     home: PodHome
     books: Books
     recorder: Recorder
+    auditor: Auditor
     clock: Clock
     objects: LocalObjects
 

@@ -144,7 +144,7 @@ class Auditor(Protocol):
     """Where the audit log is told what happened. Never blocks and never raises; told on the loop's own thread."""
 
     def note(self, entry: AuditEntry) -> None:
-        """Take one entry; equal ones in a row are counted, and too many of a kind are left out with their number."""
+        """Take one entry; of too many of a kind the later ones are left out, and their number is recorded."""
         ...
 
 

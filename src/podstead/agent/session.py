@@ -76,6 +76,8 @@ class PodSession:
     """Boot-clock second of each container's start, by container id."""
     stops: dict[ContainerID, Grace] = field(default_factory=dict)
     """The grace of each container whose stop is under way."""
+    asked_to_stop: set[ContainerID] = field(default_factory=set)
+    """The containers that the agent stops or has stopped, until their end is seen."""
     pre_stopped: set[ContainerID] = field(default_factory=set)
     """The containers whose preStop hook has been run: a stop that is tried again does not run it again."""
     was_ready: RevisionID | None = None
@@ -122,6 +124,7 @@ class PodSession:
             self._release_stops(view)
         if view.fresh and not self.flights:
             self.pre_stopped &= present
+            self.asked_to_stop &= present
             self.started = {one: at for one, at in self.started.items() if one in present}
             named = ("stop:", "remove:", "post-start:")
             for key in [k for k in self.failures if k.startswith(named) and k.partition(":")[2] not in present]:

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from podstead.agent import acts
 from podstead.agent.means import gone_is_fine, pin_of, revision_of, spec_of
 from podstead.agent.messages import without_values
 from podstead.errors import NameReservedFault, RuntimeFault
@@ -108,6 +109,7 @@ class Starter:
                 return False  # the next plan starts what was created, or sees what became of it
         session.started[container] = self._means.clock.now().boot
         self._means.tell(session, "Started", f"Started container {step.name}")
+        self._means.auditor.note(acts.started(step, session, container))
         return await self._views.started(session.uid, container)
 
     async def _started(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.agent import acts
 from podstead.agent.grace import Grace
 from podstead.agent.means import gone_is_fine
 from podstead.agent.stop_signal import held, signal_number
@@ -55,6 +56,9 @@ class Stopper:
             await under_way.hook_over.wait()
             await self._end(step, session, under_way)
             return
+        if step.id not in session.asked_to_stop:  # a stop that is tried again is the same act
+            session.asked_to_stop.add(step.id)
+            self._means.auditor.note(acts.stopping(step, session))
         grace = session.stops[step.id] = Grace(step.grace_seconds, self._means.clock)
         try:
             await self._hooks.pre_stop(step, session, grace)

@@ -149,6 +149,7 @@ def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
         signature_mode=_first(SignatureMode(mode) if mode else None, file.signature_mode, usual.signature_mode),
         allowed_signers=_first(given.path("allowed-signers"), file.allowed_signers, usual.allowed_signers),
         revoked_keys=_first(given.path("revoked-keys"), file.revoked_keys, usual.revoked_keys),
+        audit=file.audit,
     )
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.cli.own_audit import NO_SINKS, read_audit
 from podstead.config import SignatureMode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.cli.config_reader import Section
+    from podstead.config import AuditSettings
 
 SIGNATURE_MODES = tuple(mode.value for mode in SignatureMode)
 
-_FIELDS = {"allowInsecureManifests", "signatureMode", "allowedSigners", "revokedKeys"}
+_FIELDS = {"allowInsecureManifests", "signatureMode", "allowedSigners", "revokedKeys", "audit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class SecurityFields:
     signature_mode: SignatureMode | None = None
     allowed_signers: Path | None = None
     revoked_keys: Path | None = None
+    audit: AuditSettings = NO_SINKS
 
 
 NO_SECURITY = SecurityFields()
@@ -40,6 +43,7 @@ def read_security(section: Section | None, beside: Path) -> SecurityFields:
         signature_mode=SignatureMode(mode) if (mode := section.choice("signatureMode", SIGNATURE_MODES)) else None,
         allowed_signers=_path(section, "allowedSigners", beside),
         revoked_keys=_path(section, "revokedKeys", beside),
+        audit=read_audit(section.section("audit"), beside),
     )
 
 

@@ -18,7 +18,7 @@ from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.layout import both_roots
 from podstead.cgroups.tree import CgroupTree
 from podstead.daemon import halt
-from podstead.daemon.auditing import SpokenAudit
+from podstead.daemon.auditing import recorded
 from podstead.daemon.departing import end_with_machine, let_logind_be
 from podstead.daemon.front import AgentFront
 from podstead.daemon.ground import Ground
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.object_loop import ObjectLoop
     from podstead.agent.syncloop import SyncLoop
+    from podstead.audit.log import AuditLog
     from podstead.clock import Clock
     from podstead.config import Settings
     from podstead.daemon.departing import Departing
@@ -111,19 +112,22 @@ class Agent:
         """Run until told to stop. Raises OperatorError when it cannot start."""
         stores = await Stores.open(self._settings, self._clock)
         self._keep_name(stores.node_name)
-        recorder = EventRecorder(stores.events, self._settings.node.name)
-        for sentence in stores.corrupt:
-            recorder.node_event("StateCorrupt", sentence, warning=True)
         try:
-            setup = RuntimeSetup(self._settings, self._instance, self._cgroup_root, stores.facts, self._clock)
-            connection = await setup.connect(recorder.node_event)
-            try:
-                await self._check_foreign(connection)
-                await self._live(await self._ground(stores, connection, recorder), setup)
-            finally:
-                connection.client.close()
+            async with recorded(self._settings, self._clock, self._stopping.is_set) as audit:
+                await self._run(stores, EventRecorder(stores.events, self._settings.node.name, audit), audit)
         finally:
             await stores.close()
+
+    async def _run(self, stores: Stores, recorder: EventRecorder, audit: AuditLog) -> None:
+        for sentence in stores.corrupt:
+            recorder.node_event("StateCorrupt", sentence, warning=True)
+        setup = RuntimeSetup(self._settings, self._instance, self._cgroup_root, stores.facts, self._clock)
+        connection = await setup.connect(recorder.node_event)
+        try:
+            await self._check_foreign(connection)
+            await self._live(await self._ground(stores, connection, recorder, audit), setup)
+        finally:
+            connection.client.close()
 
     def _keep_name(self, pinned: str) -> None:
         """Go on under the node's pinned name: another one would rename, and so replace, every pod (foundation 12)."""
@@ -144,7 +148,9 @@ class Agent:
             ) from fault
         check_runtime(connection.endpoint, sandboxes)
 
-    async def _ground(self, stores: Stores, connection: RuntimeConnection, recorder: EventRecorder) -> Ground:
+    async def _ground(
+        self, stores: Stores, connection: RuntimeConnection, recorder: EventRecorder, audit: AuditLog
+    ) -> Ground:
         cgroups = CgroupTree(connection.cgroup_root, await asyncio.to_thread(read_hierarchies))
         machine = await asyncio.to_thread(read_machine)
         await asyncio.to_thread(cgroups.prepare, machine.cpus)
@@ -157,7 +163,7 @@ class Agent:
             stores=stores,
             connection=connection,
             recorder=recorder,
-            auditor=SpokenAudit(),
+            auditor=audit,
             machine=machine,
             cgroups=cgroups,
             state=NodeState(started_at=self._clock.now().wall, address=address, asked=self._asked),
@@ -171,7 +177,7 @@ class Agent:
         operations = build_operations(ground, parts)
         self._departing = parts.departing
         name, objects = self._settings.node.name, ground.stores.objects
-        api = build_http(build_api(front, operations, parts.trust, objects, self._clock, name))
+        api = build_http(build_api(front, operations, parts.trust, objects, self._clock, name, ground.auditor.note))
         local = listen_local(self._settings.paths.socket)
         source, url = self._settings.source, self._settings.url
         watched = [*([str(source.path)] if source else ()), *([url.shown] if url else ())]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead import __version__
+from podstead.daemon.auditing import of_import
 from podstead.daemon.image_needs import full_name
 from podstead.errors import NotFoundFault, OperatorError, PodsteadError
 from podstead.identity import PodKey, PodUID
@@ -42,6 +43,7 @@ class AgentFront:
         self._directory = parts.directory
         self._objects = parts.objects
         self._departing = parts.departing
+        self._auditor = ground.auditor
         self._halt = halt
 
     def files(self) -> Sequence[FileReport]:
@@ -186,6 +188,7 @@ class AgentFront:
         except PodsteadError as error:
             yield Progress(message=f"these images go like others when disk space is short: {error}")
         for imported in found:
+            self._auditor.note(of_import(path, imported.names, imported.id))
             yield Progress(message=f"imported {', '.join(imported.names)}: {imported.id}")
         self._table.retry_all()
 

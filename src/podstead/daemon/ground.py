@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import logging
 
-    from podstead.agent.ports import Auditor
+    from podstead.audit.log import AuditLog
     from podstead.cgroups.tree import CgroupTree
     from podstead.clock import Clock
     from podstead.config import Settings
@@ -31,7 +31,7 @@ class Ground:
     stores: Stores
     connection: RuntimeConnection
     recorder: EventRecorder
-    auditor: Auditor
+    auditor: AuditLog
     machine: Machine
     cgroups: CgroupTree
     state: NodeState

@@ -209,6 +209,10 @@ class Housekeeping:
             found.append(behind)
         if (trouble := ground.stores.database.problem or ground.stores.versions.problem) is not None:
             found.append(Problem(reason="HistoryNotWritable", message=trouble, advice="free disk space"))
+        found += [
+            Problem(reason="AuditImpaired", message=text, advice="df -h; podstead audit")
+            for text in ground.auditor.problems
+        ]
         shortage = self._parts.upkeep.pressure.shortage
         for condition in sorted(shortage.conditions):
             text = "; ".join(shortage.of(condition))

@@ -9,6 +9,7 @@ from podstead.agent.inputs import PodInputs
 from podstead.agent.object_loop import ObjectLoop
 from podstead.agent.objects import LocalObjects
 from podstead.config import SourceSettings
+from podstead.daemon.auditing import FileActs
 from podstead.daemon.gates import watched
 from podstead.daemon.reporting import OBJECTS, Board
 from podstead.k8s.configuration import config_files
@@ -65,7 +66,7 @@ def _effective(table: PodTable) -> Iterator[v1.Pod]:
 def build_objects(ground: Ground, configuration: Configuration, table: PodTable, verifier: Verifier) -> ObjectParts:
     """Build the parts; nothing runs yet. `verifier` sees each look before anything of it is decoded."""
     settings, present, files = ground.settings, configuration.present, configuration.files
-    board = Board(table, ground.recorder, OBJECTS)
+    board = Board(table, ground.recorder, OBJECTS, FileActs(ground.auditor, lambda _: False))
     directory = None if settings.objects is None else _directory(ground, settings.objects, present)
     limits = settings.objects or SourceSettings(path=settings.paths.state)
     decoder = Decoder(settings.node.name, settings.strict, limits, Content.OBJECTS)

@@ -32,6 +32,7 @@ from podstead.agent.syncloop import SyncLoop
 from podstead.agent.table import PodTable
 from podstead.agent.worker import PodWorker
 from podstead.daemon.abilities import abilities
+from podstead.daemon.auditing import file_acts, tell_end
 from podstead.daemon.departing import build_departing
 from podstead.daemon.gates import build_gates, build_holds, watched
 from podstead.daemon.image_needs import noting_pull
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from podstead.daemon.tending import Upkeep
     from podstead.identity import PodKey, PodUID
     from podstead.sources.decoder import DecodeLimits
+    from podstead.state.observed import ObservedContainer
     from podstead.state.probes import ProbeKind, ProbeVerdict
     from podstead.volumes.home import PodVolumes
 
@@ -130,7 +132,7 @@ def build_parts(ground: Ground) -> Parts:
     table = PodTable(_workers(ground, build_holds(ground, gates), pleg, executor, mirror, configured.inputs), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     objects = build_objects(ground, configured, table, gates.objects)
-    directory, board = _directory(ground, table), Board(table, ground.recorder)
+    directory, board = _directory(ground, table), Board(table, ground.recorder, acts=file_acts(ground, table))
     room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, ground.recorder)
     sync = _sync(ground, directory, room, table, shelf, board, gates.manifests)
     gone: set[PodKey] = set()
@@ -228,6 +230,7 @@ def _executor(
         home=upkeep.homes,
         books=StoreBooks(ground.stores.records, ground.stores.history, ground.clock),
         recorder=recorder,
+        auditor=ground.auditor,
         clock=ground.clock,
         objects=configured.present,
     )
@@ -280,7 +283,13 @@ def _explain_ends(
     """Let what is observed of an end be completed: why it came, and what the container left to say."""
     pleg.statuses.describe = TerminationMessages(table, volumes, configured.present, ground.settings.paths.pod_logs).of
     out_of_memory = OutOfMemory(ground, table)
-    pleg.statuses.explain = out_of_memory.reason
+
+    def explain(ended: ObservedContainer) -> str:
+        reason = out_of_memory.reason(ended)
+        tell_end(ground, table, ended, reason)
+        return reason
+
+    pleg.statuses.explain = explain
     return out_of_memory
 
 

@@ -6,10 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.daemon.auditing import OF_EVENTS
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.text import printable
 from podstead.manifest.reading import Message, Severity, foremost
 from podstead.server.port import FileReport
+from podstead.state.audit import AuditEntry
 from podstead.state.reports import Verdict
 from podstead.status.conditions import rollback_sentence
 from podstead.status.times import rfc3339
@@ -18,8 +20,10 @@ from podstead.store.changes import NAMESPACES, PODS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from podstead.agent.ports import Auditor
     from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
+    from podstead.daemon.auditing import FileActs
     from podstead.identity import PodKey, PodUID
     from podstead.state.reports import FileVerdict
     from podstead.state.sources import SourceSnapshot
@@ -35,8 +39,9 @@ SYSTEM_NAMESPACES = ("default", "kube-system")
 class EventRecorder:
     """Records events about pods and about the node."""
 
-    def __init__(self, events: EventStore, node_name: str) -> None:
+    def __init__(self, events: EventStore, node_name: str, auditor: Auditor) -> None:
         self._events = events
+        self._auditor = auditor
         self._node = v1.ObjectReference(api_version="v1", kind="Node", name=node_name, uid=node_name)
 
     def event(self, key: PodKey, uid: PodUID, reason: str, message: str, *, warning: bool = False) -> None:
@@ -44,16 +49,22 @@ class EventRecorder:
         involved = v1.ObjectReference(api_version="v1", kind="Pod", namespace=key.namespace, name=key.name, uid=uid)
         self._events.record(involved, type_="Warning" if warning else "Normal", reason=reason, message=message)
         log.info("%s: %s: %s", key, reason, printable(message))
+        self._act(str(key), reason, message)
 
     def node_event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record one event about the node."""
         self._events.record(self._node, type_="Warning" if warning else "Normal", reason=reason, message=message)
         log.log(logging.WARNING if warning else logging.INFO, "%s: %s", reason, printable(message))
+        self._act("node", reason, message)
 
     def file_event(self, name: str, reason: str, message: str) -> None:
         """Record that a file of the manifest directory is not what it should be."""
         involved = v1.ObjectReference(kind="File", name=name)
         self._events.record(involved, type_="Warning", reason=reason, message=message)
+
+    def _act(self, subject: str, reason: str, message: str) -> None:
+        if (act := OF_EVENTS.get(reason)) is not None:
+            self._auditor.note(AuditEntry(act=act, subject=subject, reason=reason, message=message))
 
 
 class ApiObjects:
@@ -116,9 +127,12 @@ OBJECTS = Place(
 class Board:
     """The last verdict on every file of a directory, and why nothing new can be admitted if so."""
 
-    def __init__(self, table: PodTable, recorder: EventRecorder, place: Place = MANIFESTS) -> None:
+    def __init__(
+        self, table: PodTable, recorder: EventRecorder, place: Place = MANIFESTS, acts: FileActs | None = None
+    ) -> None:
         self._table = table
         self._recorder = recorder
+        self._acts = acts
         self.place = place
         self._verdicts: tuple[FileVerdict, ...] = ()
         self.degraded: str | None = None
@@ -139,6 +153,8 @@ class Board:
             if verdict.verdict is Verdict.REJECTED:
                 text = "; ".join(m.placed for m in foremost(verdict.messages)[:3]) or verdict.reason
                 self._recorder.file_event(verdict.name, verdict.reason, text)
+        if self._acts is not None:
+            self._acts.look(snapshot, verdicts)
 
     def counts(self) -> dict[str, int]:
         """Return how many files have each verdict."""

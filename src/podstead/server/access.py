@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PEERCRED = struct.Struct("3i")
+_NOBODY_LOGGED_IN = 0xFFFFFFFF
 _SO_PEERPIDFD = 77
 """asm-generic/socket.h, Linux 6.5; the standard library has no name for it yet."""
 
@@ -87,15 +88,27 @@ def judge(connection: socket.socket, *pod_cgroup_roots: str) -> Caller:
         return Caller(user="unknown", refusal=f"cannot tell who is calling: {error.strerror}")
     user = "root" if peer.uid == 0 else f"uid:{peer.uid}"
     if peer.uid != 0:
-        return Caller(user=user, pid=peer.pid, refusal=f"user id {peer.uid} may not use the agent's socket: be root")
+        return Caller(
+            user=user, pid=peer.pid, uid=peer.uid, refusal=f"user id {peer.uid} may not use the agent's socket: be root"
+        )
     try:
         text = _read_cgroup(connection, peer.pid)
     except OSError as error:
         refusal = f"cannot tell whether process {peer.pid} is inside a pod: {error.strerror or error}"
-        return Caller(user=user, pid=peer.pid, refusal=refusal)
+        return Caller(user=user, pid=peer.pid, uid=peer.uid, refusal=refusal)
+    login = _login_uid(peer.pid)
     inside = any(in_pod_cgroup(text, root) for root in pod_cgroup_roots)
     refusal = f"process {peer.pid} is inside a pod of this node and may not use the agent's socket" if inside else ""
-    return Caller(user=user, pid=peer.pid, refusal=refusal)
+    return Caller(user=user, pid=peer.pid, uid=peer.uid, login_uid=login, refusal=refusal)
+
+
+def _login_uid(pid: int) -> int | None:
+    """Return who logged in to start a process (proc(5)); root may set it once, and the kernel keeps it."""
+    try:
+        found = int(Path(f"/proc/{pid}/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return None if found == _NOBODY_LOGGED_IN else found
 
 
 def local_door(*pod_cgroup_roots: str) -> Callable[[asyncio.StreamWriter], Caller]:

@@ -20,6 +20,9 @@ class Caller:
 
     user: str
     pid: int = 0
+    uid: int | None = None
+    login_uid: int | None = None
+    """Who logged in, whoever they became since; None where nobody did, or the kernel does not tell."""
     refusal: str = ""
 
 

@@ -112,6 +112,11 @@ class Fact(StrEnum):
     """How many entries like this one were left out before it, as there were too many."""
     SINCE = "since"
     PROVENANCE = "provenance"
+    KEY_SEGMENT = "keySegment"
+    """Of a file of the log: how far its keys are from the verification key."""
+    FIRST = "first"
+    LAST = "last"
+    """Numbers of records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
