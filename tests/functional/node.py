@@ -29,6 +29,7 @@ from podstead.daemon.parts import build_parts
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.runtime import RuntimeConnection, RuntimeSetup, cri_facts
 from podstead.daemon.stores import Stores
+from podstead.daemon.writers import Writers
 from podstead.store.changes import EVENTS, PODS
 from podstead.store.instance import make_directories, open_instance
 from tests.simulators.cri_transports import InProcessTransport
@@ -128,6 +129,7 @@ class SimulatedNode:
             state=NodeState(started_at=clock.now().wall, asked=AskedName(name=NODE, machine=""), address="127.0.0.1"),
             signals=self.signals,
             log=logging.getLogger("node"),
+            writers=Writers(self.settings.source, clock),
         )
         self._writing = asyncio.create_task(self.audit.run(), name="audit")
         self._parts = build_parts(self._ground)

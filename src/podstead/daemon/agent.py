@@ -38,6 +38,7 @@ from podstead.daemon.runtime import RuntimeSetup
 from podstead.daemon.stores import Stores
 from podstead.daemon.supervision import keep_told, supervision
 from podstead.daemon.volumes import VolumeKeeper
+from podstead.daemon.writers import Writers
 from podstead.errors import OperatorError, PodsteadError, RuntimeFault
 from podstead.network.node_ip import find_node_ip
 from podstead.reconcile.termination import grace_seconds
@@ -169,6 +170,7 @@ class Agent:
             state=NodeState(started_at=self._clock.now().wall, address=address, asked=self._asked),
             signals=SystemSignals(paths.root, partial(image_directory, connection, paths)),
             log=log,
+            writers=Writers(self._settings.source, self._clock),
         )
 
     async def _live(self, ground: Ground, setup: RuntimeSetup) -> None:
@@ -236,6 +238,7 @@ class Agent:
             "objects": parts.objects.loop.run,
             "config-files": parts.objects.files.run,
             "allowances": parts.trust.run,
+            "attribution": ground.writers.run,
             "volumes": VolumeKeeper(self._clock, parts.volumes, parts.upkeep.homes, parts.table, parts.pleg).run,
             **parts.upkeep.loops,
         }

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead import __version__
@@ -18,7 +19,7 @@ from podstead.state.reports import Verdict
 from podstead.status.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
     from podstead.agent.ports import Auditor
     from podstead.agent.table import PodTable
@@ -127,9 +128,15 @@ def _sinks(settings: Settings, clock: Clock) -> Iterator[Sink]:
 class FileActs:
     """Tells what was admitted and what was refused, once for each content."""
 
-    def __init__(self, auditor: Auditor, is_new: Callable[[FileVerdict], bool]) -> None:
+    def __init__(
+        self,
+        auditor: Auditor,
+        is_new: Callable[[FileVerdict], bool],
+        writer: Callable[[str], Mapping[Fact, str | int]] | None = None,
+    ) -> None:
         self._auditor = auditor
         self._is_new = is_new
+        self._writer = writer
         self._told: dict[str, tuple[str, ...]] = {}
 
     def look(self, snapshot: SourceSnapshot, verdicts: Sequence[FileVerdict]) -> None:
@@ -145,7 +152,9 @@ class FileActs:
                 continue
             seen = told[verdict.name] = (verdict.verdict, verdict.reason, *_content(file, verdict))
             if seen != before and (verdict.verdict is Verdict.REJECTED or self._is_new(verdict)):
-                self._auditor.note(_of_file(file, verdict))
+                entry = _of_file(file, verdict)
+                writer = self._writer(verdict.name) if self._writer is not None else {}
+                self._auditor.note(replace(entry, facts={**entry.facts, **writer}))
         self._told = told
 
 
@@ -196,7 +205,7 @@ def file_acts(ground: Ground, table: PodTable) -> FileActs:
         revisions = [s.revision(identifier) for s in sessions for identifier in verdict.revisions]
         return any(r is not None and r.seen_at >= ground.state.started_at for r in revisions)
 
-    return FileActs(ground.auditor, is_new)
+    return FileActs(ground.auditor, is_new, ground.writers.facts)
 
 
 def tell_end(ground: Ground, table: PodTable, ended: ObservedContainer, reason: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from podstead.daemon.reporting import EventRecorder
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.daemon.stores import Stores
+    from podstead.daemon.writers import Writers
     from podstead.store.instance import Instance
     from podstead.upkeep.signals import SignalSource
 
@@ -37,3 +38,4 @@ class Ground:
     state: NodeState
     signals: SignalSource
     log: logging.Logger
+    writers: Writers

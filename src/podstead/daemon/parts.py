@@ -132,7 +132,7 @@ def build_parts(ground: Ground) -> Parts:
     table = PodTable(_workers(ground, build_holds(ground, gates), pleg, executor, mirror, configured.inputs), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     objects = build_objects(ground, configured, table, gates.objects)
-    directory, board = _directory(ground, table), Board(table, ground.recorder, acts=file_acts(ground, table))
+    directory, board = _directory(ground, table), _board(ground, table)
     room = NodeRoom(table, _room_facts(ground, upkeep), pleg.view, mirror.ready, ground.recorder)
     sync = _sync(ground, directory, room, table, shelf, board, gates.manifests)
     gone: set[PodKey] = set()
@@ -179,6 +179,10 @@ def _judging(room: NodeRoom, sync: SyncLoop | None, mirror: PodMirror) -> Callab
         return room.judge
     mirror.on_room = sync.room_changed
     return sync.poke
+
+
+def _board(ground: Ground, table: PodTable) -> Board:
+    return Board(table, ground.recorder, acts=file_acts(ground, table), writer=ground.writers.sentence)
 
 
 def _connection_listener(prober: Prober, table: PodTable) -> Callable[[bool], None]:

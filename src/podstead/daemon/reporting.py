@@ -18,7 +18,7 @@ from podstead.status.times import rfc3339
 from podstead.store.changes import NAMESPACES, PODS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from podstead.agent.ports import Auditor
     from podstead.agent.session import PodSession
@@ -128,12 +128,18 @@ class Board:
     """The last verdict on every file of a directory, and why nothing new can be admitted if so."""
 
     def __init__(
-        self, table: PodTable, recorder: EventRecorder, place: Place = MANIFESTS, acts: FileActs | None = None
+        self,
+        table: PodTable,
+        recorder: EventRecorder,
+        place: Place = MANIFESTS,
+        acts: FileActs | None = None,
+        writer: Callable[[str], str] | None = None,
     ) -> None:
         self._table = table
         self._recorder = recorder
         self._acts = acts
         self.place = place
+        self._writer = writer
         self._verdicts: tuple[FileVerdict, ...] = ()
         self.degraded: str | None = None
         """Why the directory is not itself."""
@@ -152,6 +158,8 @@ class Board:
         for verdict in verdicts:
             if verdict.verdict is Verdict.REJECTED:
                 text = "; ".join(m.placed for m in foremost(verdict.messages)[:3]) or verdict.reason
+                if self._writer is not None:
+                    text = f"{text} ({self._writer(verdict.name) or _owner(verdict)})"
                 self._recorder.file_event(verdict.name, verdict.reason, text)
         if self._acts is not None:
             self._acts.look(snapshot, verdicts)
@@ -183,7 +191,15 @@ class Board:
             running=",".join(running),
             owner=verdict.owner,
             modified=rfc3339(verdict.modified_at) if verdict.modified_at else "",
+            writer=self._writer(verdict.name) if self._writer is not None else "",
         )
+
+
+def _owner(verdict: FileVerdict) -> str:
+    """Return what is known of a file whose writer nobody saw."""
+    when = f"changed {rfc3339(verdict.modified_at)}" if verdict.modified_at else ""
+    owner = f"owner {verdict.owner}" if verdict.owner else "owner unknown"
+    return ", ".join(text for text in (owner, when) if text)
 
 
 def _newer(session: PodSession) -> str:

@@ -37,6 +37,8 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     running: str = ""
     owner: str = ""
     modified: str = ""
+    writer: str = ""
+    """Who changed it last, as a sentence's end; empty where nobody was seen."""
 
 
 class LocalObjectReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

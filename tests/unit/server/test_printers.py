@@ -145,7 +145,17 @@ def test_file_row() -> None:
         modified=at(90),
     )
     assert files.file_cells(report, NOW).texts == (
-        *("mysql.yaml", "Rejected", "Invalid", "default/mysql-node1", "<none>", "0123456789abcdef", "root", "90s"),
+        *(
+            "mysql.yaml",
+            "Rejected",
+            "Invalid",
+            "default/mysql-node1",
+            "<none>",
+            "0123456789abcdef",
+            "root",
+            "90s",
+            "<none>",
+        ),
         *("/etc/manifests/mysql.yaml", "3:5: spec.containers[0].image: Required value (and 1 more)"),
     )
 

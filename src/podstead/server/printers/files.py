@@ -20,6 +20,7 @@ COLUMNS = (
     Column("Running", description="Revision that runs"),
     Column("Owner", description="Owner of the file"),
     Column("Age", description="Time since the file was changed"),
+    Column("Writer", priority=1, description="Who changed it last, as far as the kernel told"),
     Column("Path", priority=1, description="Whole path"),
     Column("Message", priority=1, description="First error or remark, with its line and column"),
 )
@@ -49,6 +50,7 @@ def file_cells(report: FileReport, now: float) -> Cells:
             report.running or NONE,
             report.owner or NONE,
             age_since(report.modified, now),
+            report.writer or NONE,
             report.path,
             _message(report),
         )
