@@ -50,6 +50,8 @@ class Machine:
         """Seconds that each boot took."""
         self.covered: set[Environment] = set()
         """What an agent was ready on here, for the support table."""
+        self.facts = ""
+        """What `FACTS` printed: asked once, for it starts every runtime that is installed."""
         self._image = guest_image(recipe)
         self._files = files
         self._process: subprocess.Popen[bytes] | None = None

@@ -96,7 +96,8 @@ class GuestNode:
             seconds=seconds,
             until=lambda status: bool(json.loads(status)["ready"]),
         )
-        self.machine.covered.add(parse_facts(self.machine.do(FACTS), oci=json.loads(told)["runtime"]["ociRuntime"]))
+        self.machine.facts = self.machine.facts or self.machine.do(FACTS)
+        self.machine.covered.add(parse_facts(self.machine.facts, oci=json.loads(told)["runtime"]["ociRuntime"]))
 
     def clear(self) -> None:
         """Take every manifest away and wait until no pod is left."""
