@@ -91,6 +91,7 @@ class SigningNode(SimulatedNode):
         by: str = "ops",
         expiry: Expiry = Expiry.SOFT,
         lasts: int = HOUR,
+        floor: int = 0,
         objects: Mapping[str, str] | None = None,
     ) -> None:
         """Put the signed index of a set there."""
@@ -101,6 +102,7 @@ class SigningNode(SimulatedNode):
             issued=now - HOUR,
             expires=now + lasts,
             expiry=expiry,
+            floor=floor,
             files={name: entry_of(text.encode()) for name, text in texts.items()},
             objects={name: entry_of(text.encode()) for name, text in (objects or {}).items()},
         )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from podstead.agent.ports import Recorder, RecordFiles
+    from podstead.agent.rollback_gate import RollbackGate
     from podstead.agent.room import NodeRoom
     from podstead.agent.session import PodSession
     from podstead.agent.shelf import RevisionShelf
@@ -34,6 +35,7 @@ class Orders:
         view: Callable[[PodUID], PodView],
         recorder: Recorder,
         clock: Clock,
+        rollbacks: RollbackGate,
     ) -> None:
         self._table = table
         self._shelf = shelf
@@ -42,6 +44,7 @@ class Orders:
         self._view = view
         self._recorder = recorder
         self._clock = clock
+        self._rollbacks = rollbacks
 
     def session(self, key: PodKey) -> PodSession:
         """Return the session of a pod; raises NotFoundFault."""
@@ -63,6 +66,8 @@ class Orders:
                 raise OperatorError(
                     f"revision {target} of pod {key} is not kept: podstead history lists those that are"
                 )
+            if refused := await self._rollbacks.refusal(revision):
+                raise OperatorError(f"pod {key} does not go back to revision {target}: {refused}")
             record = updates.rolled_back(session.record, target, self._clock.now())
             if record.candidate is None and session.record.candidate is None:
                 raise OperatorError(f"pod {key} runs revision {target} already")
@@ -101,7 +106,7 @@ class Orders:
             _refuse_ending(session)
             if session.record.stopped:
                 raise OperatorError(f"pod {key} is stopped: podstead start lets it run again")
-            if (held := session.hold(session)) is not None:
+            if (held := session.held) is not None:
                 raise OperatorError(f"pod {key} is held, so nothing of it is started again: {held.message}")
             names = _names(session)
             if container and container not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from podstead.state.records import RollbackReason
 
 if TYPE_CHECKING:
     from podstead.agent.means import Means
+    from podstead.agent.rollback_gate import RollbackGate
     from podstead.agent.session import PodSession
     from podstead.identity import RevisionID
     from podstead.reconcile.actions import FallBack, NoteProgress, Promote
@@ -24,8 +26,9 @@ LATE = RollbackReason.PROGRESS_DEADLINE.value
 class Promotions:
     """Promotes candidates, notes the progress of gated revisions, and brings the last ready one back."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, rollbacks: RollbackGate) -> None:
         self._means = means
+        self._rollbacks = rollbacks
 
     async def promote(self, step: Promote, session: PodSession) -> None:
         """Make the candidate effective, unless another one waits by now.
@@ -69,13 +72,22 @@ class Promotions:
             self._means.tell(session, LATE, f"{late}, and no other was ready before it: it stays", warning=True)
 
     async def fall_back(self, step: FallBack, session: PodSession) -> None:
-        """Make the last ready revision effective again."""
+        """Make the last ready revision effective again, if it may come back today; else the failed one stays."""
+        target = session.revision(step.target)
+        refused = await self._rollbacks.refusal(target) if target is not None else "it cannot be read back"
         async with session.writing:
             record = session.record
             same = record.effective == step.revision and record.last_ready == step.target
             if record.terminating or record.progress is None or not same:
                 return
-            await self._take(session, updates.fell_back(record, self._means.clock.now()))
+            if refused:
+                await self._take(session, updates.went_on(record, replace(record.progress, expired=True)))
+            else:
+                await self._take(session, updates.fell_back(record, self._means.clock.now()))
+        if refused:
+            text = f"{_late(session, step.revision)}, and revision {step.target} does not come back: {refused}"
+            self._means.tell(session, "RollbackRefused", text, warning=True)
+            return
         rest = "until the file changes" if session.record.rollback is not None else "until the next edit is prepared"
         text = f"{_late(session, step.revision)}: back to revision {step.target}, {rest}"
         self._means.tell(session, LATE, text, warning=True)

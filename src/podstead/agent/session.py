@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from podstead.k8s.volumes import needed_images
 from podstead.reconcile.termination import ALIVE
@@ -13,7 +13,7 @@ from podstead.state.observed import ObservedPod
 from podstead.state.records import PodHistory, PodRecord, Revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from podstead.agent.grace import Grace
     from podstead.agent.view import PodView
@@ -42,6 +42,18 @@ class Inspected:
     at: float
 
 
+class Hold(Protocol):
+    """Knows what nobody stands for any more."""
+
+    def judge(self, session: PodSession) -> Held | None:
+        """Return why the pod's effective revision is held, and tell of it when that changes."""
+        ...
+
+    def of(self, revision: Revision | None) -> Held | None:
+        """Return why nothing of a revision is started."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class PodSession:
     """Mutable on purpose and owned by one worker; plans get frozen snapshots of it."""
@@ -55,8 +67,8 @@ class PodSession:
     revisions: dict[RevisionID, Revision] = field(default_factory=dict)
     blocked: Blocked | None = None
     preempted: bool = False
-    hold: Callable[[PodSession], Held | None] = lambda _: None
-    """Says why nothing of the effective revision is started again; asked for each snapshot, as keys and clocks go on."""
+    hold: Hold | None = None
+    """Says why nothing of a revision is started; asked for each snapshot, as keys and clocks go on."""
     held_told: Held | None = None
     """The hold that was told of last."""
     flights: dict[str, Flight] = field(default_factory=dict)
@@ -144,6 +156,16 @@ class PodSession:
         elif self.stopping_since is None:
             self.stopping_since = now
 
+    @property
+    def held(self) -> Held | None:
+        """Why nothing of the effective revision is started again; None: it is."""
+        return self.hold.judge(self) if self.hold is not None else None
+
+    def _in_the_way(self, candidate: Revision | None) -> Blocked | None:
+        """Return why the candidate waits: nobody stands for it any more, or the node has no room."""
+        held = self.hold.of(candidate) if self.hold is not None else None
+        return self.blocked if held is None else Blocked(reason=f"Held: {held.reason}", message=held.message)
+
     def desired(self) -> DesiredPod:
         """Return what should be, as a frozen snapshot."""
         record = self.record
@@ -153,9 +175,9 @@ class PodSession:
             effective=self.revision(record.effective),
             candidate=self.revision(waiting),
             revisions=dict(self.revisions),
-            blocked=self.blocked,
+            blocked=self._in_the_way(self.revision(waiting)),
             preempted=self.preempted,
-            held=self.hold(self),
+            held=self.held,
             in_place=record.effective not in self.unresizable,
             resized=self.resized,
             resized_by={

@@ -16,6 +16,7 @@ from podstead.errors import PodsteadError
 from podstead.signing.index import INDEX_FILE, Expiry
 from podstead.signing.index_verify import IndexFault
 from podstead.state.audit import Act, AuditEntry, Fact
+from podstead.state.provenance import Warrant
 from podstead.trust.contents import Content, Kind, Ruling, rule
 from podstead.trust.evidence import INDEX_SIGNATURE, examine, pairs
 from podstead.trust.look import judge
@@ -250,6 +251,31 @@ class Signatures:
         if provenance.key in keeper.signers.keys:
             return ""
         return f"the key {provenance.key} of {provenance.principals} is revoked, or no allowed signer's any more"
+
+    def against(self, provenance: Provenance | None) -> str:
+        """Return why what stood for an earlier content does not let it in today; empty: it does."""
+        keeper, index = self._keeper, self.standing.index
+        if keeper.mode is not SignatureMode.ENFORCE:
+            return ""
+        if provenance is None or provenance.warrant is Warrant.NOTHING:
+            return "nobody signed it"
+        if provenance.warrant is Warrant.ALLOWED:
+            return "" if provenance.digest in self.allowed() else "what root allowed (podstead allow) has ended"
+        if keeper.signers.unknown:
+            return "it is not known whom to trust"
+        if why := self.withdrawn(provenance):
+            return why
+        if index is not None and any(one.sha256 == provenance.digest for one in index.files.values()):
+            return ""
+        floor = keeper.past.floor or 0
+        if provenance.index_version is None and self.standing.due:
+            return "it was signed by itself, and this node goes by an index now"
+        if provenance.index_version is not None and provenance.index_version < floor:
+            return f"it came with index {provenance.index_version}, and {floor} is the lowest that counts"
+        until = provenance.until if provenance.index_version is None else None
+        if until is not None and until < self._clock.now().wall:
+            return f"the key {provenance.key} that signed it is no longer valid"
+        return ""
 
     def expired(self, provenance: Provenance) -> str:
         """Return why nothing of a content starts again: its index ended, and was signed to end so; empty: it may."""

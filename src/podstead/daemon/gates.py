@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from podstead.agent.gates import OPEN, Gates, InTurn
 from podstead.agent.holds import Holds
+from podstead.agent.rollback_gate import RollbackGate
 from podstead.agent.self_protection import SelfProtection
 from podstead.config import SignatureMode
 from podstead.daemon.self_protection import named
@@ -29,6 +30,7 @@ class NodeGates:
     manifests: Gates = OPEN
     objects: Verifier = OPEN.verifier
     signatures: Signatures | None = None
+    rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
 
     def followed_by(self, *loops: Callable[[], object]) -> Callable[[], None]:
         """Let these loops go round again when what stands for their files has changed; returns what tells them."""
@@ -46,14 +48,17 @@ def build_gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     """Build the gates; nothing runs yet."""
     judge = InTurn(SelfProtection(named(ground.settings)))
     if not looks_at_signatures(ground):
-        return NodeGates(manifests=replace(OPEN, judge=judge))
+        return NodeGates(manifests=replace(OPEN, judge=judge), rollbacks=RollbackGate(judge))
     # Not at the top: the cryptographic library is 10 MiB that only a node which looks at signatures needs.
     from podstead.daemon.signatures import build_signatures  # noqa: PLC0415
     from podstead.trust.contents import Kind  # noqa: PLC0415
 
     signatures = build_signatures(ground, table)
     manifests = Gates(verifier=signatures.gate(Kind.MANIFEST), judge=judge)
-    return NodeGates(manifests=manifests, objects=signatures.gate(Kind.OBJECT), signatures=signatures)
+    rollbacks = RollbackGate(judge)
+    rollbacks.against = signatures.against
+    objects = signatures.gate(Kind.OBJECT)
+    return NodeGates(manifests=manifests, objects=objects, signatures=signatures, rollbacks=rollbacks)
 
 
 def build_holds(ground: Ground, gates: NodeGates) -> Holds:

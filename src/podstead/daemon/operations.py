@@ -127,7 +127,14 @@ def build_operations(ground: Ground, parts: Parts) -> Operations:
     """Return root's part of an agent."""
     settings, table = ground.settings, parts.table
     orders = Orders(
-        table, parts.shelf, ground.stores.records, parts.room, parts.pleg.view, ground.recorder, ground.clock
+        table,
+        parts.shelf,
+        ground.stores.records,
+        parts.room,
+        parts.pleg.view,
+        ground.recorder,
+        ground.clock,
+        parts.gates.rollbacks,
     )
     manifests = None
     if settings.source is not None:

@@ -66,11 +66,13 @@ if TYPE_CHECKING:
     from podstead.agent.holds import Holds
     from podstead.agent.inputs import PodInputs
     from podstead.agent.objects import LocalObjects
+    from podstead.agent.rollback_gate import RollbackGate
     from podstead.agent.session import PodSession
     from podstead.agent.signatures import Signatures
     from podstead.agent.syncloop import Source
     from podstead.config import Settings
     from podstead.daemon.departing import Departing
+    from podstead.daemon.gates import NodeGates
     from podstead.daemon.ground import Ground
     from podstead.daemon.image_needs import ImageLedger
     from podstead.daemon.objects import Configuration, ObjectParts
@@ -100,7 +102,7 @@ class Parts:
     shelf: RevisionShelf
     directory: DirectorySource | None
     objects: ObjectParts
-    signatures: Signatures | None
+    gates: NodeGates
     room: NodeRoom
     sync: SyncLoop | None
     upkeep: Upkeep
@@ -109,6 +111,11 @@ class Parts:
     trust: TrustDesk
     gone: set[PodKey] = field(default_factory=set)
     """Pods whose incarnation has ended: their revisions, which hold passwords, are forgotten unless they come back."""
+
+    @property
+    def signatures(self) -> Signatures | None:
+        """What looks at signatures; None where nobody does."""
+        return self.gates.signatures
 
 
 def build_parts(ground: Ground) -> Parts:
@@ -126,9 +133,9 @@ def build_parts(ground: Ground) -> Parts:
     volumes = pod_volumes(ground, configured.present)
     upkeep = build_upkeep(ground, lambda: table, pleg, volumes)
     puller = _puller(ground, upkeep.needs.ledger)
-    executor = _executor(ground, puller, volumes, pleg, configured, upkeep)
-    mirror = _mirror(ground, prober, configured.present)
     gates = build_gates(ground, lambda: table)
+    executor = _executor(ground, puller, volumes, pleg, configured, upkeep, gates.rollbacks)
+    mirror = _mirror(ground, prober, configured.present)
     table = PodTable(_workers(ground, build_holds(ground, gates), pleg, executor, mirror, configured.inputs), clock)
     shelf = RevisionShelf(RevisionFiles(stores.revisions, stores.records), settings.node.name)
     objects = build_objects(ground, configured, table, gates.objects)
@@ -162,7 +169,7 @@ def build_parts(ground: Ground) -> Parts:
         shelf=shelf,
         directory=directory,
         objects=objects,
-        signatures=gates.signatures,
+        gates=gates,
         room=room,
         sync=sync,
         upkeep=upkeep,
@@ -218,14 +225,20 @@ def _workers(
     )
 
     def worker(session: PodSession) -> PodWorker:
-        session.hold = holds.judge
+        session.hold = holds
         return make(session)
 
     return worker
 
 
 def _executor(
-    ground: Ground, puller: Puller, volumes: PodVolumes, pleg: Pleg, configured: Configuration, upkeep: Upkeep
+    ground: Ground,
+    puller: Puller,
+    volumes: PodVolumes,
+    pleg: Pleg,
+    configured: Configuration,
+    upkeep: Upkeep,
+    rollbacks: RollbackGate,
 ) -> Executor:
     recorder = ground.recorder
     means = Means(
@@ -242,7 +255,9 @@ def _executor(
     requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs, upkeep.naming)
     starter = Starter(means, requests, pleg, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
-    return Executor(Preparer(means), Promotions(means), starter, hooks, Stopper(means, hooks), Resizer(means), recorder)
+    return Executor(
+        Preparer(means), Promotions(means, rollbacks), starter, hooks, Stopper(means, hooks), Resizer(means), recorder
+    )
 
 
 def _sync(

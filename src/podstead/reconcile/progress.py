@@ -63,6 +63,8 @@ def plan_progress(
         return PodActions(requeue_at=proven)
     if now.boot < due:
         return PodActions(requeue_at=due)
+    if progress.expired:  # told already: there was nothing to come back to, or it may not come back
+        return PodActions()
     return _give_up(desired, observed, progress, effective)
 
 
@@ -70,7 +72,7 @@ def _give_up(desired: DesiredPod, observed: ObservedPod, progress: Progress, eff
     target = desired.revisions.get(desired.record.last_ready) if desired.record.last_ready else None
     if target is None or target.id == effective.id:
         told = NoteProgress(revision=effective.id, progress=replace(progress, expired=True))
-        return PodActions(steps=() if progress.expired else (told,))
+        return PodActions(steps=(told,))
     # Its images are in use, so they are there unless somebody took them away: then they come before anything stops.
     missing = set(needed_images(target.pod)) - observed.images.keys()
     steps: list[Step] = [PullImage(image=image, revision=target.id) for image in sorted(missing)]

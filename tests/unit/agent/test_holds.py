@@ -65,7 +65,7 @@ def test_a_revoked_key_holds_what_it_signed_and_nothing_else() -> None:
     told = Told()
     judge, one = holds(told), session(SIGNED)
     judge.withdrawn = lambda provenance: "the key SHA256:x is revoked" if provenance.key == "SHA256:x" else ""
-    one.hold = judge.judge
+    one.hold = judge
     assert one.desired().held == one.desired().held
     held = one.desired().held
     assert held is not None
