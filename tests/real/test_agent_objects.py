@@ -143,8 +143,8 @@ def test_a_newer_file_is_told_over_the_agents_death_and_restarts_only_when_asked
     agent.write("web.yaml", text(**ASKS))
     conf.write_text("3")
     agent.wait("it restarts", lambda: first not in {c.id for c in agent.containers("web", running=True)})
-    pod = agent.wait_running("web")
-    assert (container_status(pod)["restartCount"], configuration(pod)) == (0, "")
+    pod = agent.wait_pod("web", lambda p: configuration(p) == "" and is_running(p), what="it runs with the newer file")
+    assert container_status(pod)["restartCount"] == 0
     assert agent.exec("web", "cat", "/conf/app.conf") == "3"
 
 
