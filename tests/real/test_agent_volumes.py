@@ -332,7 +332,7 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"readOnly": True, "recursiveReadOnly": "Enabled"},
         "write recursiveReadOnly: IfPossible",
     ),
-    "file": ({"hostPath": {"path": "/usr", "type": "File"}}, {}, "it is not a regular file, as type File wants"),
+    "file": ({"hostPath": {"path": "/home", "type": "File"}}, {}, "it is not a regular file, as type File wants"),
 }
 if not SystemMounter().is_shared(Path("/usr")):
     IMPOSSIBLE["shared"] = (
