@@ -47,9 +47,9 @@ test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, ea
 	done
 	@$(MAKE) --no-print-directory generate
 
-test-vm: setup-tests ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (an hour or so where emulated; K=trixie: a part)
-	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -v -p no:randomly -n 2 --record-support $(if $(K),-k '$(K)')
-	@$(MAKE) --no-print-directory $(if $(K),generate,test-runtimes)
+test-vm: setup-tests ## Debian 12 and 13 in virtual machines: boots, reboots, power cuts (K=trixie: a part; ALL=1: everything on both)
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/vm -v -p no:randomly -n 2 --record-support $(if $(K),-k '$(K)') $(if $(ALL),--every-release)
+	@$(MAKE) --no-print-directory generate
 
 unit: ## the fast ring: no root, no network, no runtime
 	@$(PY) -m pytest tests/unit -q -n 2

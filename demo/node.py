@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PODSTEAD = (sys.executable, "-m", "podstead")
 NAMESPACE = "kube-system"
 POD = "mysql"
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 """A first start probes the OCI runtimes and starts a containerd: 2 s here, more on a slow disk."""
 STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
