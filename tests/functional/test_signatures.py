@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from podstead.agent import signatures
 from podstead.config import SecuritySettings, SignatureMode, SourceSettings
 from podstead.errors import PodsteadError
+from podstead.reconcile import inputs
 from podstead.signing.index import INDEX_FILE, Expiry, Index, entry_of, write_index
-from podstead.signing.provenance import INDEX, TRUST
+from podstead.signing.provenance import INDEX, POLICY, TRUST
 from podstead.state.provenance import Warrant
 from podstead.state.trust import initialised
 from podstead.store import files
@@ -93,9 +94,13 @@ class SigningNode(SimulatedNode):
         lasts: int = HOUR,
         floor: int = 0,
         objects: Mapping[str, str] | None = None,
+        more: Mapping[str, Mapping[str, bytes]] | None = None,
     ) -> None:
         """Put the signed index of a set there."""
         now = int(self.ground.clock.now().wall)
+        others: dict[str, Any] = {
+            table: {name: entry_of(data) for name, data in of.items()} for table, of in (more or {}).items()
+        }
         made = Index(
             nodes=(NODE,),
             version=version,
@@ -105,6 +110,7 @@ class SigningNode(SimulatedNode):
             floor=floor,
             files={name: entry_of(text.encode()) for name, text in texts.items()},
             objects={name: entry_of(text.encode()) for name, text in (objects or {}).items()},
+            **others,
         )
         data = write_index(made)
         self.put(f"{INDEX_FILE}.sig", signed(data, by, INDEX))
@@ -428,3 +434,62 @@ async def test_objects_stand_under_the_index_that_lies_beside_the_manifests(node
     (one,) = held.values()
     assert base64.b64encode(b"0ther") not in repr(one.object).encode()
     assert [one.object.data["password"]] == [b"s3cret"]
+
+
+async def test_a_file_of_the_node_restarts_what_runs_only_with_the_content_that_is_listed(
+    node: SigningNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "PAUSE_SECONDS", 0.0)
+    path = node.directory.parent / "my.cnf"
+    SigningNode._replace(path, b"max_connections = 10\n")
+    asks = {"podstead.io/config-files": str(path), "podstead.io/restart-on-change": "true"}
+    texts = {"db.yaml": manifest("db", metadata={"annotations": asks})}
+    node.put("db.yaml", texts["db.yaml"].encode())
+    node.index(1, texts, more={"host_files": {str(path): path.read_bytes()}})
+    await node.floor(1)
+    db = await node.running_pod("db")
+    await node.until("the file is known", lambda: node.parts.objects.signed.digest(str(path)))
+
+    SigningNode._replace(path, b"init_file = /tmp/evil.sql\n")
+    await node.until("it is said", lambda: node.events("HostFileRefused"))
+    assert node.alive("db") == [db]
+
+    SigningNode._replace(path, b"max_connections = 20\n")
+    node.index(2, texts, more={"host_files": {str(path): path.read_bytes()}})
+    await node.another("db", db)
+
+
+async def test_a_seccomp_profile_that_is_not_the_signed_one_starts_nothing(node: SigningNode) -> None:
+    profile = b'{"defaultAction": "SCMP_ACT_ERRNO"}'
+    directory = node.settings.paths.root / "seccomp"
+    directory.mkdir(mode=0o755, parents=True)
+    SigningNode._replace(directory / "db.json", b'{"defaultAction": "SCMP_ACT_ALLOW"}')
+    security = {"seccompProfile": {"type": "Localhost", "localhostProfile": "db.json"}}
+    texts = {"db.yaml": manifest("db", container={"securityContext": security})}
+    node.put("db.yaml", texts["db.yaml"].encode())
+    node.index(1, texts, more={"profiles": {"db.json": profile}})
+    await node.floor(1)
+    await node.until("it does not start", lambda: node.waiting("db") == "CreateContainerConfigError", 10.0)
+    assert not node.alive("db")
+
+    SigningNode._replace(directory / "db.json", profile)
+
+    await node.running_pod("db", 30.0)
+
+
+async def test_a_policy_comes_into_force_by_a_signature_for_policies_alone(node: SigningNode) -> None:
+    judged, policy = node.parts.signatures, b"kind: Policy\n"
+    assert judged is not None
+
+    assert await judged.judge_policy(policy, signed(policy, namespace=POLICY)) == ""
+    assert "nobody signed this policy" in await judged.judge_policy(policy, None)
+    assert "podstead.io/policy" in await judged.judge_policy(policy, signed(policy))
+    assert "does not match" in await judged.judge_policy(policy + b"#", signed(policy, namespace=POLICY))
+
+
+async def test_the_node_says_how_it_goes_by_signatures(node: SigningNode) -> None:
+    await indexed(node)
+    signatures_now = node.parts.signatures
+    assert signatures_now is not None
+
+    assert signatures_now.summary.startswith("enforce, 1 allowed signer, index 1 until ")

@@ -55,8 +55,8 @@ def seccomp_file(container: v1.Container, pod: v1.Pod) -> str | None:
     return profile.localhost_profile if profile is not None and profile.type == "Localhost" else None
 
 
-def check_profile(root: Path, name: str) -> None:
-    """Look at a seccomp profile before the runtime does, whose words about it are hard to read; blocks for a moment.
+def check_profile(root: Path, name: str) -> bytes:
+    """Return a seccomp profile, looked at before the runtime does, whose words about it are hard to read; blocks for a moment.
 
     Nobody but root may be able to change it: the container would be confined by whoever can.
 
@@ -65,8 +65,10 @@ def check_profile(root: Path, name: str) -> None:
     """
     path = root / name
     try:
-        if fault := _fault(Path(os.path.realpath(root)), Path(os.path.realpath(path, strict=True))):
+        real = Path(os.path.realpath(path, strict=True))
+        if fault := _fault(Path(os.path.realpath(root)), real):
             raise RuntimeFault(f"seccomp profile {path} {fault}", reason=CONFIG_ERROR)
+        return real.read_bytes()
     except FileNotFoundError:
         raise RuntimeFault(
             f"seccomp profile {path} is not there: localhostProfile is a path below {root} on this node",

@@ -88,6 +88,8 @@ class NodeFacts:
     ids: Callable[[PodUID], Awaitable[int | VolumeTrouble]]
     """The first id of the node for a pod that has a user namespace."""
     seccomp_root: Path
+    profile_fault: Callable[[str, bytes], str]
+    """Why a profile's content is not what was signed; empty: it is, or nobody asks."""
     resolv_conf: str
     dns: ClusterDNS
     memory_bytes: int
@@ -151,6 +153,13 @@ class RequestBuilder:
         )
         return request, warnings
 
+    async def _check_profile(self, container: v1.Container, pod: v1.Pod) -> None:
+        """Look at a container's own seccomp profile, and whether it is the one that was signed; raises RuntimeFault."""
+        if (profile := seccomp_file(container, pod)) is not None:
+            data = await asyncio.to_thread(check_profile, self._node.seccomp_root, profile)
+            if why := self._node.profile_fault(profile, data):
+                raise RuntimeFault(f"seccomp profile {profile} does not count: {why}", reason=CONFIG_ERROR)
+
     async def container(
         self, revision: Revision, session: PodSession, step: StartContainer, image: Image
     ) -> ContainerRequest:
@@ -158,8 +167,7 @@ class RequestBuilder:
         pod, uid = revision.pod, session.uid
         spec = spec_of(revision, step.name)
         refuse_root(spec, pod, image)
-        if (profile := seccomp_file(spec, pod)) is not None:
-            await asyncio.to_thread(check_profile, self._node.seccomp_root, profile)
+        await self._check_profile(spec, pod)
         inside = next((s for s in self._view(uid).sandboxes if s.id == step.sandbox), None)
         ips = inside.ips if inside else ()
         prepared = session.prepared.get(revision.id)

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.config import SignatureMode
 from podstead.errors import PodsteadError
-from podstead.signing.index import INDEX_FILE, Expiry
+from podstead.signing.index import INDEX_FILE, Expiry, timestamp
 from podstead.signing.index_verify import IndexFault
+from podstead.signing.provenance import POLICY
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.provenance import Warrant
-from podstead.trust.contents import Content, Kind, Ruling, rule
+from podstead.trust.contents import Content, Kind, Ruling, listed, rule
 from podstead.trust.evidence import INDEX_SIGNATURE, examine, pairs
 from podstead.trust.look import judge
 from podstead.trust.rules import Finding
@@ -239,6 +241,58 @@ class Signatures:
         if signature is not None:
             evidence[content.pair] = await asyncio.to_thread(examine, data, signature, content.namespace)
         return rule(content, self.standing, question.with_evidence(evidence))
+
+    async def judge_policy(self, data: bytes, signature: bytes | None) -> str:
+        """Return why a policy file may not come into force, with what to do; empty: it may.
+
+        In enforce it stands in the index, or somebody has signed it for `podstead.io/policy`.
+        """
+        if not self._read:
+            await self.begin()
+        content = Content(
+            kind=Kind.POLICY,
+            name="policy",
+            digest=sha256(data).hexdigest(),
+            size=len(data),
+            signature="" if signature is None else sha256(signature).hexdigest(),
+            namespace=POLICY,
+        )
+        found = await self.ruling(content, data, signature)
+        if self._keeper.mode is not SignatureMode.ENFORCE or found.provenance is not None or found.objection is None:
+            return ""
+        return found.objection.sentence
+
+    def profile_fault(self, name: str, data: bytes) -> str:
+        """Return why a Localhost profile is not the one that the index in force lists; empty: it is, or nobody goes by one."""
+        return self._unlisted(Kind.PROFILE, name, sha256(data).hexdigest())
+
+    def host_file_fault(self, path: str, digest: str) -> str:
+        """Return why a file of the node is not what the index in force lists. `digest` is the beginning of its SHA-256."""
+        return self._unlisted(Kind.HOST_FILE, path, digest)
+
+    def _unlisted(self, kind: Kind, name: str, digest: str) -> str:
+        """Compare with the index alone: what it lists may be read on after its end, as what goes with it runs on."""
+        index = self.standing.index
+        if self._keeper.mode is not SignatureMode.ENFORCE or not self.standing.due or index is None:
+            return ""
+        entry = listed(index, kind).get(name)
+        if entry is None:
+            return f"the index of version {index.version} does not list this {kind}"
+        same = bool(digest) and entry.sha256.startswith(digest)
+        return "" if same else f"the index of version {index.version} lists another content of this {kind}"
+
+    @property
+    def summary(self) -> str:
+        """The mode, the index in force and whose signatures count, in a few words."""
+        if self._keeper.mode is SignatureMode.OFF:
+            return "off"
+        index, known = self.standing.index, self.signers
+        parts = [str(self._keeper.mode), f"{known} allowed signer{'' if known == 1 else 's'}"]
+        if index is not None:
+            parts.append(f"index {index.version} until {timestamp(index.expires)}")
+        elif self.standing.due:
+            parts.append("no index in force")
+        return ", ".join(parts)
 
     def withdrawn(self, provenance: Provenance) -> str:
         """Return why the key that stands for what runs counts no more; empty: it does, or nobody signed.

@@ -42,6 +42,7 @@ class AgentFront:
         self._needs = parts.upkeep.needs
         self._directory = parts.directory
         self._objects = parts.objects
+        self._signatures = parts.signatures
         self._departing = parts.departing
         self._auditor = ground.auditor
         self._halt = halt
@@ -92,6 +93,7 @@ class AgentFront:
                 network_ready=bool(info and info.network_ready),
                 message=info.message if info else "the runtime does not answer",
             ),
+            signatures=self._signatures.summary if self._signatures is not None else "",
             shutdown=self._departing.sentence(),
             problems=state.problems,
         )

@@ -32,6 +32,14 @@ class NodeGates:
     signatures: Signatures | None = None
     rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
 
+    def profile_fault(self, name: str, data: bytes) -> str:
+        """Return why a seccomp profile is not what was signed; empty: it is, or nobody asks."""
+        return "" if self.signatures is None else self.signatures.profile_fault(name, data)
+
+    def host_file_fault(self, path: str, digest: str) -> str:
+        """Return why a file of the node is not what was signed; empty: it is, or nobody asks."""
+        return "" if self.signatures is None else self.signatures.host_file_fault(path, digest)
+
     def followed_by(self, *loops: Callable[[], object]) -> Callable[[], None]:
         """Let these loops go round again when what stands for their files has changed; returns what tells them."""
 

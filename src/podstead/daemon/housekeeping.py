@@ -18,7 +18,7 @@ from podstead.daemon.node_name import machine_name, name_problem
 from podstead.daemon.wrong_clock import clock_problem, software_date
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.annotations import CONFIG_FILES
-from podstead.k8s.labels import MENDS, RUNTIME_CLASSES
+from podstead.k8s.labels import MENDS, RUNTIME_CLASSES, SIGNATURES
 from podstead.k8s.resources import CPU, MEMORY
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
@@ -129,6 +129,8 @@ class Housekeeping:
         mends = self._ground.connection.mends
         if mends is not None and mends.described():
             yield MENDS, "; ".join(mends.described())
+        if (signatures := self._parts.signatures) is not None:
+            yield SIGNATURES, signatures.summary
         if classes := able.classes.classes:
             yield RUNTIME_CLASSES, ", ".join(f"{one.name}={one.handler}" for one in classes)
 
@@ -224,6 +226,10 @@ class Housekeeping:
         if gone := [str(one.key) for one in objects.held.values() if one.gone]:
             text = f"{', '.join(gone)}: no file gives it any more; it is kept for the pods that refer to it"
             yield Problem(reason="ObjectsGone", message=text, advice="bring the file back, or remove the reference")
+        for path, why in sorted(self._parts.objects.signed.refused.items()):
+            yield Problem(
+                reason="HostFileRefused", message=f"{path}: {why}", advice="sign it: podstead sign --index --host-file"
+            )
         if files.trouble is not None:
             yield Problem(reason="SourceImpaired", message=files.trouble, advice="podstead get files")
         if files.overflow:

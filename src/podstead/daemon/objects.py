@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from podstead.agent.inputs import PodInputs
 from podstead.agent.object_loop import ObjectLoop
 from podstead.agent.objects import LocalObjects
+from podstead.agent.signed_files import SignedFiles
 from podstead.config import SourceSettings
 from podstead.daemon.auditing import FileActs
 from podstead.daemon.gates import watched
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.gates import Verifier
     from podstead.agent.table import PodTable
+    from podstead.daemon.gates import NodeGates
     from podstead.daemon.ground import Ground
     from podstead.k8s import core_v1 as v1
     from podstead.state.objects import ObjectKey
@@ -36,6 +38,7 @@ class ObjectParts:
 
     present: LocalObjects
     files: ConfigFiles
+    signed: SignedFiles
     directory: DirectorySource | None
     board: Board
     loop: ObjectLoop
@@ -47,14 +50,29 @@ class Configuration:
 
     present: LocalObjects
     files: ConfigFiles
+    signed: SignedFiles
     inputs: PodInputs
+    profile_fault: Callable[[str, bytes], str]
+    """Why a seccomp profile is not what was signed; empty: it is, or nobody asks."""
 
 
-def build_configuration(ground: Ground, table: Callable[[], PodTable]) -> Configuration:
+def build_configuration(ground: Ground, table: Callable[[], PodTable], gates: NodeGates) -> Configuration:
     """Build what pods are started with; `table` is asked when it runs."""
     present = LocalObjects()
+
+    def refused(path: str, why: str) -> None:
+        text = f"{path}: {why}; what runs with it goes on, and is not restarted for it"
+        ground.recorder.node_event("HostFileRefused", text, warning=True)
+
     files = ConfigFiles(lambda: (path for pod in _effective(table()) for path in config_files(pod)), ground.clock)
-    return Configuration(present=present, files=files, inputs=PodInputs(present, files))
+    signed = SignedFiles(files, gates.host_file_fault, refused)
+    return Configuration(
+        present=present,
+        files=files,
+        signed=signed,
+        inputs=PodInputs(present, signed),
+        profile_fault=gates.profile_fault,
+    )
 
 
 def _effective(table: PodTable) -> Iterator[v1.Pod]:
@@ -89,7 +107,8 @@ def build_objects(ground: Ground, configuration: Configuration, table: PodTable,
 
     present.on_change(changed)
     files.on_change = touched
-    return ObjectParts(present=present, files=files, directory=directory, board=board, loop=loop)
+    signed = configuration.signed
+    return ObjectParts(present=present, files=files, signed=signed, directory=directory, board=board, loop=loop)
 
 
 def _directory(ground: Ground, settings: SourceSettings, present: LocalObjects) -> DirectorySource:

@@ -127,13 +127,12 @@ def build_parts(ground: Ground) -> Parts:
         upkeep.changed(uid)
 
     pleg = Pleg(ground.connection.client, ground.connection.exits, clock, ground.instance.id, wake)
-    memory = ProbeMemory(stores.history)
+    memory, gates = ProbeMemory(stores.history), build_gates(ground, lambda: table)
     prober = _prober(ground, lambda: table, memory)
-    configured = build_configuration(ground, lambda: table)
+    configured = build_configuration(ground, lambda: table, gates)
     volumes = pod_volumes(ground, configured.present)
     upkeep = build_upkeep(ground, lambda: table, pleg, volumes)
     puller = _puller(ground, upkeep.needs.ledger)
-    gates = build_gates(ground, lambda: table)
     executor = _executor(ground, puller, volumes, pleg, configured, upkeep, gates.rollbacks)
     mirror = _mirror(ground, prober, configured.present)
     table = PodTable(_workers(ground, build_holds(ground, gates), pleg, executor, mirror, configured.inputs), clock)
@@ -154,7 +153,8 @@ def build_parts(ground: Ground) -> Parts:
         out_of_memory.forget(session.uid)
         upkeep.changed(session.uid)
         memory.forget(session.uid)
-        look_again()
+        objects.loop.poke()
+        poke()
 
     table.on_end = ended
     pleg.on_connection = _connection_listener(prober, table)
@@ -252,7 +252,9 @@ def _executor(
         objects=configured.present,
     )
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
-    requests = RequestBuilder(_request_facts(ground), volumes, recorder, pleg.view, configured.inputs, upkeep.naming)
+    requests = RequestBuilder(
+        _request_facts(ground, configured), volumes, recorder, pleg.view, configured.inputs, upkeep.naming
+    )
     starter = Starter(means, requests, pleg, lambda session: slots.held(slot_rank(session)))
     hooks = Hooks(means, pleg.view, lambda: ground.state.address)
     return Executor(
@@ -321,7 +323,7 @@ def _puller(ground: Ground, ledger: ImageLedger) -> Puller:
     return Puller(pull, client.image, settings.images, credentials.find)
 
 
-def _request_facts(ground: Ground) -> RequestFacts:
+def _request_facts(ground: Ground, configured: Configuration) -> RequestFacts:
     node = ground.settings.node
     return RequestFacts(
         instance=ground.instance.id,
@@ -330,6 +332,7 @@ def _request_facts(ground: Ground) -> RequestFacts:
         abilities=lambda: abilities(ground),
         ids=IdRanges(ground.settings.paths).of,
         seccomp_root=seccomp_root(ground.settings),
+        profile_fault=configured.profile_fault,
         resolv_conf=node.resolv_conf,
         dns=ClusterDNS(servers=node.cluster_dns, domain=node.cluster_domain),
         memory_bytes=ground.machine.memory_bytes,

@@ -19,6 +19,8 @@ CONFIG_MIRROR = "kubernetes.io/config.mirror"
 
 INSTANCE = "podstead.io/instance"
 REVISION = "podstead.io/revision"
+SIGNATURES = "podstead.io/signatures"
+"""On the node: the mode of signatures, whose count and which index is in force, in a few words."""
 SIGNED_BY = "podstead.io/signed-by"
 """On a pod as the API shows it: who stood for the content that runs."""
 OCI_RUNTIME = "podstead.io/runtime-handler"

@@ -98,6 +98,8 @@ class NodeStatusReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     url: str = ""
     ready: bool = False
     runtime: RuntimeReport = RuntimeReport()
+    signatures: str = ""
+    """The mode of signatures, whose count and which index is in force; empty where nobody looks at them."""
     shutdown: str = ""
     """What becomes of the pods when the machine goes down."""
     problems: tuple[Problem, ...] = ()
