@@ -334,9 +334,9 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "file": ({"hostPath": {"path": "/home", "type": "File"}}, {}, "it is not a regular file, as type File wants"),
 }
-if not SystemMounter().is_shared(Path("/usr")):
+if not SystemMounter().is_shared(Path("/home")):
     IMPOSSIBLE["shared"] = (
-        {"hostPath": {"path": "/usr"}},
+        {"hostPath": {"path": "/home"}},
         {"mountPropagation": "HostToContainer"},
         "is on no shared mount",
     )
