@@ -161,6 +161,8 @@ class Exchange:
         try:
             self._connection.request("POST", path, body=body, headers=self._headers())
             status = self._connection.getresponse().status  # what else it says is of no use, and not read
+        except OSError:
+            raise  # a certificate's error is a ValueError as well
         except (http.client.HTTPException, ValueError) as error:
             raise WebhookError(f"{where.hostname} does not speak HTTP as it should: {type(error).__name__}") from error
         finally:
