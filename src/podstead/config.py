@@ -367,6 +367,8 @@ class SecuritySettings:
     allow_insecure: bool = False
     """Whether files and directories that others than root can write are only warned of."""
     audit: AuditSettings = AuditSettings()
+    stop_foreign: bool = False
+    """Whether what the agent did not make is stopped in its runtime; else it is only told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,9 @@ plain Python exceptions and end one worker, never the agent).
 
 from __future__ import annotations
 
+SELF_PROTECTION = "SelfProtection"
+"""The reason of what would let a pod reach the agent's own house: said as such wherever it comes up."""
+
 
 class PodsteadError(Exception):
     """Base of every error that a user may see: its text is one sentence that says what to do."""

@@ -11,6 +11,7 @@ from podstead.k8s.containers import find_container
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from podstead.agent.made import Made
     from podstead.agent.objects import LocalObjects
     from podstead.agent.ports import Auditor, Books, ImagePuller, PodHome, Recorder, Runtime
     from podstead.agent.session import PodSession
@@ -32,6 +33,7 @@ class Means:
     auditor: Auditor
     clock: Clock
     objects: LocalObjects
+    made: Made
 
     def tell(self, session: PodSession, reason: str, message: str, *, warning: bool = False) -> None:
         """Record an event about the pod."""

@@ -70,6 +70,8 @@ class Pleg:
         """Told when the runtime is lost and when it is back."""
         self.on_unknown: Callable[[], None] = lambda: None
         """Told when a list shows a pod that nobody has asked about."""
+        self.on_listed: Callable[[list[ObservedSandbox], list[ObservedContainer]], None] = lambda *_: None
+        """Given what each list of everything holds."""
         self.relists = 0
 
     def view(self, uid: PodUID) -> PodView:
@@ -122,6 +124,7 @@ class Pleg:
             boxes, inside = await asyncio.gather(
                 self._runtime.sandboxes(instance=self._instance), self._runtime.containers(instance=self._instance)
             )
+            self.on_listed(boxes, inside)
             sandboxes, containers = _by_uid(boxes), _by_uid(inside)
             listed = sandboxes.keys() | containers.keys()
             unknown = listed - self._views.keys()

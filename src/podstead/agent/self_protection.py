@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from podstead.errors import SELF_PROTECTION
 from podstead.manifest.armour import Limits
 from podstead.manifest.reading import Message, Severity
 from podstead.manifest.undecided import read_undecided
-from podstead.volumes.trouble import SELF_PROTECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

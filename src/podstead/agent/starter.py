@@ -79,11 +79,13 @@ class Starter:
             if step.attempt > 0:
                 means.tell(session, "SandboxChanged", "Pod sandbox changed, it is being created again")
                 await self._stop_earlier(session, step.attempt)
+            means.made.asked(session.uid, "", step.attempt)
             try:
                 sandbox = await means.runtime.run_sandbox(request)
             except NameReservedFault:
                 await self._await_reserved(session, step)
                 return False
+            means.made.made(sandbox, session.uid, "", step.attempt)
             means.remember(session, after_sandbox(step, session.history, means.clock.now()))
         if revision.pod.spec.host_network:
             return self._views.made(self._without_address(sandbox, request))
@@ -173,6 +175,7 @@ class Starter:
         request = await _beside(
             self._note_attempt(step, session), self._requests.container(revision, session, step, image)
         )
+        means.made.asked(session.uid, step.name, step.attempt)
         try:
             container = await means.runtime.create_container(request)
         except NameReservedFault:
@@ -182,6 +185,7 @@ class Starter:
             for name in images_of(spec, revision.pod):
                 session.inspected.pop(name, None)  # what it says may be that the image is gone
             raise self._as(fault, "CreateContainerError", session, spec) from fault
+        means.made.made(container, session.uid, step.name, step.attempt)
         means.tell(session, "Created", f"Created container {step.name}")
         return container
 

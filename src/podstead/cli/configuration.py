@@ -14,7 +14,7 @@ from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubele
 from podstead.cli.manifest_url import PLAIN, manifest_url
 from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
-from podstead.cli.own_security import mode_reason
+from podstead.cli.own_security import STOP, foreign_reason, mode_reason
 from podstead.cli.upkeep import flagged_upkeep, upkeep_settings
 from podstead.config import (
     ImageSettings,
@@ -144,12 +144,14 @@ def _paths(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfigurati
 def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
     usual, file = SecuritySettings(), own.security
     mode = given.checked("signature-mode", mode_reason)
+    foreign = given.checked("foreign", foreign_reason)
     return SecuritySettings(
         allow_insecure=given.switch("allow-insecure-manifests", file.allow_insecure),
         signature_mode=_first(SignatureMode(mode) if mode else None, file.signature_mode, usual.signature_mode),
         allowed_signers=_first(given.path("allowed-signers"), file.allowed_signers, usual.allowed_signers),
         revoked_keys=_first(given.path("revoked-keys"), file.revoked_keys, usual.revoked_keys),
         audit=file.audit,
+        stop_foreign=_first(foreign == STOP if foreign else None, file.stop_foreign, usual.stop_foreign),
     )
 
 

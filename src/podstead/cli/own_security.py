@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from podstead.config import AuditSettings
 
 SIGNATURE_MODES = tuple(mode.value for mode in SignatureMode)
+STOP = "stop"
+FOREIGN_MODES = ("report", STOP)
 
-_FIELDS = {"allowInsecureManifests", "signatureMode", "allowedSigners", "revokedKeys", "audit"}
+_FIELDS = {"allowInsecureManifests", "signatureMode", "allowedSigners", "revokedKeys", "audit", "foreign"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class SecurityFields:
     allowed_signers: Path | None = None
     revoked_keys: Path | None = None
     audit: AuditSettings = NO_SINKS
+    stop_foreign: bool | None = None
 
 
 NO_SECURITY = SecurityFields()
@@ -44,6 +47,7 @@ def read_security(section: Section | None, beside: Path) -> SecurityFields:
         allowed_signers=_path(section, "allowedSigners", beside),
         revoked_keys=_path(section, "revokedKeys", beside),
         audit=read_audit(section.section("audit"), beside),
+        stop_foreign=foreign == STOP if (foreign := section.choice("foreign", FOREIGN_MODES)) else None,
     )
 
 
@@ -55,3 +59,8 @@ def _path(section: Section, name: str, beside: Path) -> Path | None:
 def mode_reason(text: str) -> str | None:
     """Return why a text is not a signature mode."""
     return None if text in SIGNATURE_MODES else f"must be {', '.join(SIGNATURE_MODES[:-1])} or {SIGNATURE_MODES[-1]}"
+
+
+def foreign_reason(text: str) -> str | None:
+    """Return why a text is not what may be done about foreign things."""
+    return None if text in FOREIGN_MODES else f"must be {' or '.join(FOREIGN_MODES)}"

@@ -36,6 +36,7 @@ security:
   signatureMode: off       # or warn, enforce: whether manifests run only when somebody allowed has signed them
   allowedSigners: /etc/podstead/allowed_signers   # whose signatures count, as in ssh-keygen(1)
   revokedKeys: /etc/podstead/revoked_keys         # keys that count no more
+  foreign: report          # or stop: what is done about pods in the private containerd that the agent did not make
   allowInsecureManifests: false   # true: only warn of manifests, and of what is trusted, that others than root can write
 """
 INTRODUCTION = """\

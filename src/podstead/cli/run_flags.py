@@ -12,7 +12,7 @@ from podstead.cli.checks import CGROUP_DRIVERS
 from podstead.cli.kubelet_flags import UNUSED_BOOLEAN_FLAGS, UNUSED_VALUE_FLAGS
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.own_configuration import OCI_RUNTIMES
-from podstead.cli.own_security import SIGNATURE_MODES
+from podstead.cli.own_security import FOREIGN_MODES, SIGNATURE_MODES
 from podstead.cli.upkeep import FLAGS as UPKEEP_FLAGS
 
 VALUE_FLAGS = {
@@ -38,6 +38,7 @@ VALUE_FLAGS = {
     "node-labels": "labels of the node, key=value separated by commas",
     "allowed-unsafe-sysctls": "sysctls or patterns (net.core.*) that pods may set beyond the safe ones",
     "seccomp-profile-root": "directory of the profiles that localhostProfile names (seccomp in the root directory)",
+    "foreign": "report (default) or stop: what is done about pods in the private containerd that the agent did not make",
     "signature-mode": "off (default), warn or enforce: whether manifests run only when somebody allowed has signed them",
     "allowed-signers": "whose signatures count, as in ssh-keygen(1) (default /etc/podstead/allowed_signers)",
     "revoked-keys": "keys that count no more: a KRL or lines of public keys (default /etc/podstead/revoked_keys)",
@@ -73,7 +74,12 @@ FILE_FLAGS = frozenset(
     }
 )
 DIRECTORY_FLAGS = frozenset({"objects-dir", "seccomp-profile-root", "root-dir"})
-CHOICES = {"signature-mode": SIGNATURE_MODES, "oci-runtime": OCI_RUNTIMES, "cgroup-driver": CGROUP_DRIVERS}
+CHOICES = {
+    "foreign": FOREIGN_MODES,
+    "signature-mode": SIGNATURE_MODES,
+    "oci-runtime": OCI_RUNTIMES,
+    "cgroup-driver": CGROUP_DRIVERS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,7 +189,11 @@ class Housekeeping:
 
     def _problems(self, info: RuntimeInfo | None) -> list[Problem]:
         ground = self._ground
-        found: list[Problem] = [*self._parts.departing.problems(), *self._parts.upkeep.house.problems]
+        found: list[Problem] = [
+            *self._parts.departing.problems(),
+            *self._parts.upkeep.house.problems,
+            *self._parts.upkeep.foreign.problems,
+        ]
         if info is None or not info.ready:
             why = info.message if info else "the runtime does not answer"
             log = ground.settings.paths.containerd / "containerd.log"

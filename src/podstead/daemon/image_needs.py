@@ -19,7 +19,7 @@ from podstead.images.retention import names_of
 from podstead.k8s.image_reference import ImageReference, parse
 from podstead.k8s.volumes import needed_images
 from podstead.state.updates import in_use
-from podstead.store.facts import IMPORTED_IMAGES, PULLED_IMAGES
+from podstead.store.facts import IMPORTED_IMAGES, KNOWN_IMAGES, PULLED_IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
@@ -58,6 +58,19 @@ class ImageLedger:
         """Remember a first pull; raises StoreError."""
         async with self._changing:
             await self._write(PULLED_IMAGES, self.pulled() | {name})
+
+    def known(self) -> frozenset[str] | None:
+        """Return the ids of images that came by this instance; None where nobody has counted them yet."""
+        return None if self._facts.get(KNOWN_IMAGES) is None else self._read(KNOWN_IMAGES)
+
+    async def note_known(self, identifiers: Collection[str], present: Collection[str] | None = None) -> None:
+        """Remember images as ours, and forget those that are not `present` any more; raises StoreError."""
+        async with self._changing:
+            before = self._read(KNOWN_IMAGES)
+            after = before | set(identifiers)
+            after = after if present is None else after & (set(present) | set(identifiers))
+            if after != before or self._facts.get(KNOWN_IMAGES) is None:
+                await self._facts.put({KNOWN_IMAGES: json.dumps(sorted(after))})
 
     async def forget(self, image: Image) -> None:
         """Forget an image that was removed; raises StoreError."""
@@ -116,6 +129,22 @@ class NeededImages:
             bool(image.tags) and self.ledger.pulled().issuperset(image.tags)
         )
 
+    async def know_those_present(self, images: Sequence[Image]) -> None:
+        """Take all images for known at the first count of an instance's life, and forget what is gone at every other."""
+        present, known = {image.id for image in images}, self.ledger.known()
+        try:
+            if known is None:
+                await self.ledger.note_known(present)
+            elif known - present:
+                await self.ledger.note_known((), present)
+        except PodsteadError as error:
+            self._ground.log.warning("it is not written down which images are known: %s", error)
+
+    def known(self, images: Sequence[Image]) -> frozenset[str]:
+        """Return the ids that need no explanation: pulled or imported by this instance, or what sandboxes are made of."""
+        own = {image.id for image in images if self.is_sandbox_image(image)}
+        return (self.ledger.known() or frozenset()) | self.ledger.imported() | own
+
     async def removed(self, image: Image) -> None:
         """Let no pod take an image for present that is there no more, and forget where it came from."""
         names = names_of(image)
@@ -146,8 +175,17 @@ class NeededImages:
 def noting_pull(ground: Ground, ledger: ImageLedger) -> Callable[[str, RegistryAuth | None], Awaitable[str]]:
     """Return the runtime's pull; on a runtime that is not ours alone it is noted what was not there before."""
     client = ground.connection.client
+
+    async def known(reference: str, auth: RegistryAuth | None) -> str:
+        identifier = await client.pull_image(reference, auth)
+        try:
+            await ledger.note_known([identifier])
+        except PodsteadError as error:
+            ground.log.warning("image %s will be taken for foreign, as its pull cannot be noted: %s", reference, error)
+        return identifier
+
     if ground.connection.private is not None:
-        return client.pull_image
+        return known
 
     async def pull(reference: str, auth: RegistryAuth | None) -> str:
         before = await client.image(reference)

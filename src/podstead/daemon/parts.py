@@ -250,6 +250,7 @@ def _executor(
         auditor=ground.auditor,
         clock=ground.clock,
         objects=configured.present,
+        made=upkeep.made,
     )
     slots = StartSlots(SLOTS_PER_CPU * ground.machine.cpus)
     requests = RequestBuilder(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from podstead.agent.evictions import Evictions
 from podstead.agent.home import PodHomes
+from podstead.agent.made import Made
 from podstead.agent.naming import PodNaming
+from podstead.daemon.foreign import ForeignWatch
 from podstead.daemon.image_needs import NeededImages
 from podstead.daemon.keeping import StoreBooks
 from podstead.daemon.node_pods import CgroupMeter, LoggingPods, RoomPods
@@ -44,6 +46,8 @@ class Upkeep:
     pressure: PressureKeeper
     limits: LimitKeeper
     house: OwnHouse
+    made: Made
+    foreign: ForeignWatch
 
     @property
     def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -55,6 +59,7 @@ class Upkeep:
             "pressure": self.pressure.run,
             "limits": self.limits.run,
             "own-house": self.house.run,
+            "foreign": self.foreign.run,
         }
 
     def changed(self, uid: PodUID) -> None:
@@ -73,6 +78,9 @@ def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volu
     meter = PodMeter(volumes, client, settings.paths, use.memory, use.processes)
     books = StoreBooks(ground.stores.records, ground.stores.history, clock)
     evictions = Evictions(table, books, recorder, clock)
+    made = Made()
+    foreign = ForeignWatch(ground, table, made, needs)
+    pleg.on_listed = foreign.listed
     reclaim = Reclaim(ground, pods, pleg, images, logs)
     return Upkeep(
         homes=_homes(ground, volumes, logs),
@@ -90,6 +98,8 @@ def build_upkeep(ground: Ground, table: Callable[[], PodTable], pleg: Pleg, volu
         pressure=PressureKeeper(ground.signals, pods, meter, evictions, reclaim.run, eviction, recorder, clock),
         limits=LimitKeeper(pods, meter, evictions, recorder, eviction, clock),
         house=OwnHouse(settings, recorder, ground.auditor, clock),
+        made=made,
+        foreign=foreign,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.errors import SELF_PROTECTION
 from podstead.k8s.volumes import keeps_up
 from podstead.reconcile.actions import PodActions, PrepareVolumes, Waiting
 from podstead.reconcile.images import image_needs
@@ -38,10 +39,15 @@ def plan_readiness(
         if failure:
             stuck = Waiting(reason=failure.reason, message=failure.message)
         for container in containers:
-            waiting.setdefault(
-                container.name, Waiting(reason="ContainerCreating", message=stuck.message if stuck else "")
-            )
+            waiting.setdefault(container.name, _behind(stuck))
     return PodActions(steps=tuple(steps), waiting=waiting, requeue_at=requeue, stuck=stuck)
+
+
+def _behind(stuck: Waiting | None) -> Waiting:
+    """Return what a container waits for whose pod is stuck: what the kubelet says, unless a word of ours says more."""
+    if stuck is None or stuck.reason == SELF_PROTECTION:
+        return stuck or Waiting(reason="ContainerCreating")
+    return Waiting(reason="ContainerCreating", message=stuck.message)
 
 
 def plan_ahead(later: Iterable[v1.Container], revision: Revision, observed: ObservedPod, now: Instant) -> PodActions:

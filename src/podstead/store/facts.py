@@ -25,6 +25,7 @@ OBJECTS_DIRECTORY = "objectsDirectory"
 BOOT_ID = "bootID"
 IMPORTED_IMAGES = "importedImages"
 PULLED_IMAGES = "pulledImages"
+KNOWN_IMAGES = "knownImages"
 
 
 class StoredFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -13,11 +13,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead.errors import SELF_PROTECTION
 from podstead.k8s.volumes import shows_content
 from podstead.volumes import grafts, hostpath, layout, subpaths
 from podstead.volumes.mounts import SubPaths
 from podstead.volumes.protection import Protection, Reach, ReachError
-from podstead.volumes.trouble import SELF_PROTECTION, VolumeTrouble
+from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

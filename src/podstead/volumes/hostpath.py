@@ -13,8 +13,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.errors import SELF_PROTECTION
 from podstead.volumes.protection import Reach, ReachError
-from podstead.volumes.trouble import SELF_PROTECTION, Ready, VolumeTrouble
+from podstead.volumes.trouble import Ready, VolumeTrouble
 
 if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1

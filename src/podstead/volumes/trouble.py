@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-SELF_PROTECTION = "SelfProtection"
-"""The reason of what would let a pod reach the agent's own house."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeTrouble:

@@ -529,3 +529,14 @@ def test_signatures_are_configured_by_flag_or_file(tmp_path: Path) -> None:
     file.write_text("security: {signatureMode: strict}\n", encoding="utf-8")
     assert "security.signatureMode: must be off, warn or enforce" in refused(*by_file)
     assert "--signature-mode must be off, warn or enforce" in refused(*usual, "--signature-mode=strict")
+
+
+def test_what_is_done_about_what_others_make_in_the_runtime(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    assert not configured("--pod-manifest-path=/m").settings.security.stop_foreign
+    assert configured("--pod-manifest-path=/m", "--foreign=stop").settings.security.stop_foreign
+    file.write_text("security: {foreign: stop}\n", encoding="utf-8")
+    given = ("--pod-manifest-path=/m", f"--podstead-config={file}")
+    assert configured(*given).settings.security.stop_foreign
+    assert not configured(*given, "--foreign=report").settings.security.stop_foreign
+    assert "must be report or stop" in refused("--pod-manifest-path=/m", "--foreign=kill")

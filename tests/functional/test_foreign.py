@@ -1,0 +1,166 @@
+"""What somebody makes in the runtime behind the agent's back, on the real loops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from podstead.config import SecuritySettings
+from podstead.containerd.holdings import METADATA
+from podstead.containerd.private import PrivateContainerd
+from podstead.cri._pb import cri_pb2 as pb
+from podstead.daemon import foreign, housekeeping
+from podstead.k8s import labels
+from tests.functional.manifests import IMAGE, manifest
+from tests.functional.node import SimulatedNode
+from tests.simulators.cri_images import make_image
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.simulators.cri_runtime import SimulatedRuntime
+
+LOOK_SECONDS = 0.05
+
+
+class PrivateNode(SimulatedNode):
+    """A node whose runtime counts as its own; `changed` is what containerd's database says by its time."""
+
+    def changed(self) -> None:
+        file = self.settings.paths.containerd / "root" / METADATA
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        later = file.stat().st_mtime_ns + 1
+        os.utime(file, ns=(later, later))
+
+    async def intrude(self, **said: str) -> tuple[str, str]:
+        """Make a sandbox and a container by bare calls; returns their ids."""
+        metadata = pb.PodSandboxMetadata(name="intruder", namespace="default", uid="copied", attempt=0)
+        config = pb.PodSandboxConfig(metadata=metadata, labels=said)
+        box = await self.runtime.call("RunPodSandbox", pb.RunPodSandboxRequest(config=config))
+        made = pb.ContainerConfig(
+            metadata=pb.ContainerMetadata(name="main", attempt=0), image=pb.ImageSpec(image=IMAGE), labels=said
+        )
+        request = pb.CreateContainerRequest(pod_sandbox_id=box.pod_sandbox_id, config=made, sandbox_config=config)
+        one = await self.runtime.call("CreateContainer", request)
+        await self.runtime.call("StartContainer", pb.StartContainerRequest(container_id=one.container_id))
+        self.changed()
+        return box.pod_sandbox_id, one.container_id
+
+    def problem(self) -> str:
+        found = [p.message for p in self.ground.state.problems if p.reason == "ForeignInRuntime"]
+        return found[0] if found else ""
+
+
+@pytest.fixture
+async def node(root: Path, runtime: SimulatedRuntime, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrivateNode]:
+    monkeypatch.setattr(foreign, "LOOK_SECONDS", LOOK_SECONDS)
+    monkeypatch.setattr(housekeeping, "PERIOD_SECONDS", 0.3)
+    private = object.__new__(PrivateContainerd)
+    monkeypatch.setattr(PrivateContainerd, "trim_log", lambda _: asyncio.sleep(0))
+    made = PrivateNode(root, runtime)
+    made.private = private
+    made.changed()
+    yield made
+    if made.present:
+        await made.stop()
+
+
+def told(node: PrivateNode, reason: str, what: str) -> bool:
+    return any(what[:12] in text for text in node.events(reason))
+
+
+@pytest.mark.attack("foreign-container")
+@pytest.mark.parametrize("stop", [False, True])
+async def test_a_pod_made_at_the_socket_is_told_of_and_stopped_if_asked(node: PrivateNode, *, stop: bool) -> None:
+    node.settings = replace(node.settings, security=SecuritySettings(stop_foreign=stop))
+    await node.start()
+    node.write("db.yaml", manifest("db"))
+    database = await node.running_pod("db")
+    sandbox, container = await node.intrude()
+    await node.until("the pod is told of", lambda: told(node, "ForeignPod", sandbox))
+    await node.until("its container is", lambda: told(node, "ForeignContainer", container))
+    await node.until("the node says so", lambda: container[:12] in node.problem())
+    if stop:
+        await node.until("it is stopped", lambda: node.runtime.world.containers[container].state == pb.CONTAINER_EXITED)
+        await node.until("that is told", lambda: told(node, "ForeignStopped", container))
+        assert sandbox in node.runtime.world.sandboxes, "nothing is removed"
+    else:
+        assert node.runtime.world.containers[container].state == pb.CONTAINER_RUNNING
+        assert node.events("ForeignStopped") == []
+    assert node.alive("db") == [database]
+    await node.runtime.call("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox))
+    node.changed()
+    await node.until("it is gone", lambda: not node.problem())
+
+
+@pytest.mark.attack("foreign-container")
+async def test_copied_labels_prove_nothing(node: PrivateNode) -> None:
+    await node.start()
+    node.write("db.yaml", manifest("db"))
+    database = await node.running_pod("db")
+    (uid,) = [session.uid for session in node.parts.table.sessions()]
+    said = {labels.INSTANCE: node.ground.instance.id, labels.POD_UID: "copied", labels.REVISION: "0" * 16}
+    sandbox, _ = await node.intrude(**said)
+    await node.until("it is told of", lambda: told(node, "ForeignPod", sandbox))
+    assert "this agent did not make it" in node.events("ForeignPod")[0]
+    assert node.alive("db") == [database]
+    assert [session.uid for session in node.parts.table.sessions() if session.key.name == "db-node1"] == [uid]
+
+
+async def test_nothing_of_our_own_is_ever_foreign(node: PrivateNode) -> None:
+    """Pods that start, crash, change and go, over a crash of the agent."""
+    node.settings = replace(node.settings, security=SecuritySettings(stop_foreign=True))
+    await node.start()
+    for number in range(5):
+        node.write(f"web{number}.yaml", manifest(f"web{number}"))
+        node.changed()
+    for number in range(5):
+        await node.running_pod(f"web{number}")
+        node.changed()
+    node.runtime.exit_container(node.alive("web0")[0].id, 1)
+    node.remove("web1.yaml")
+    await node.crash()
+    await node.start()
+    node.changed()
+    await node.gone("web1")
+    node.write("web1.yaml", manifest("web1"))
+    for number in range(5):
+        await node.running_pod(f"web{number}", 20.0)
+        node.changed()
+    await asyncio.sleep(10 * LOOK_SECONDS)
+    for reason in ("ForeignPod", "ForeignContainer", "ForeignImage", "ForeignStopped"):
+        assert node.events(reason) == []
+    assert not node.problem()
+
+
+@pytest.mark.attack("foreign-container")
+async def test_an_image_that_nobody_pulled_is_told_of(node: PrivateNode) -> None:
+    await node.start()
+    await node.until("the images are counted", lambda: node.parts.upkeep.needs.ledger.known() is not None)
+    node.runtime.images.offer(make_image("registry.test/later:1"))
+    node.write("later.yaml", manifest("later", container={"image": "registry.test/later:1"}))
+    node.changed()
+    await node.running_pod("later")
+    planted = make_image("registry.test/planted:1")
+    node.runtime.images.add(planted)
+    node.changed()
+    await node.until("it is told of", lambda: node.events("ForeignImage"))
+    assert [("planted" in text, "later" in text) for text in node.events("ForeignImage")] == [(True, False)]
+
+
+async def test_an_idle_runtime_is_not_asked(node: PrivateNode) -> None:
+    await node.start()
+    node.write("web.yaml", manifest("web"))
+    await node.running_pod("web")
+    await asyncio.sleep(20 * LOOK_SECONDS)
+    before = Counter(node.runtime.calls)
+    await asyncio.sleep(40 * LOOK_SECONDS)
+    made = Counter(node.runtime.calls) - before
+    assert not [name for name in made if name.startswith("List")], made

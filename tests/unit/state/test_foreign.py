@@ -1,0 +1,94 @@
+"""What a runtime holds that is not ours: labels prove nothing, ids do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from podstead.agent.made import Made
+from podstead.identity import ContainerID, PodKey, PodUID, SandboxID
+from podstead.state.foreign import FORGED, UNLABELLED, Listing, foreign_images, foreign_pods, foreign_tasks
+from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
+from podstead.state.runtime import Image
+
+UID = PodUID("uid-1")
+SANDBOX = ObservedSandbox(
+    id=SandboxID("box"),
+    key=PodKey("default", "web"),
+    uid=UID,
+    instance="ours",
+    attempt=0,
+    ready=True,
+    created_at=1,
+    host_network=True,
+)
+CONTAINER = ObservedContainer(
+    id=ContainerID("one"),
+    sandbox_id=SandboxID("box"),
+    uid=UID,
+    instance="ours",
+    name="main",
+    attempt=0,
+    state=ContainerState.RUNNING,
+    created_at=1,
+    image="web:1",
+)
+BOTH = Listing(sandboxes=(SANDBOX,), containers=(CONTAINER,))
+
+
+def why(listing: Listing, made: Made, *earlier: str) -> list[tuple[str, str]]:
+    return [(one.id, one.why) for one in foreign_pods(listing, "ours", earlier, made)]
+
+
+def test_what_was_there_before_is_its_predecessors() -> None:
+    assert why(BOTH, Made(), "box", "one") == []
+
+
+def test_a_copied_label_makes_nothing_ours() -> None:
+    assert why(BOTH, Made()) == [("box", FORGED), ("one", FORGED)]
+    other = Listing(sandboxes=(replace(SANDBOX, instance=""),), containers=(replace(CONTAINER, instance="x"),))
+    assert why(other, Made(), "box", "one") == [("box", UNLABELLED), ("one", UNLABELLED)]
+
+
+def test_what_was_made_or_may_have_been_is_ours() -> None:
+    made = Made()
+    made.asked(UID, "", 0)
+    made.asked(UID, "main", 0)
+    assert why(BOTH, made) == [], "the replies are on their way, or lost"
+    made.made(SandboxID("box"), UID, "", 0)
+    made.made(ContainerID("one"), UID, "main", 0)
+    assert why(BOTH, made) == []
+    second = Listing(sandboxes=(replace(SANDBOX, id=SandboxID("twin")),), containers=())
+    assert why(second, made) == [("twin", FORGED)], "a name and an attempt that were answered for are nobody else's"
+
+
+def test_an_older_list_makes_nothing_forgotten() -> None:
+    made = Made()
+    made.made(SandboxID("box"), UID, "", 0)
+    made.keep((), {UID})  # a list that was begun before the sandbox was there
+    assert why(Listing(sandboxes=(SANDBOX,), containers=()), made) == []
+    made.keep((), {UID})
+    assert why(Listing(sandboxes=(SANDBOX,), containers=()), made) == [("box", FORGED)]
+    made.asked(UID, "main", 0)
+    made.keep((), set())
+    assert not made.is_ours("one", UID, "main", 0), "its pod has ended, and with it what was awaited"
+
+
+def test_tasks_that_the_interface_does_not_list() -> None:
+    tasks = frozenset({("k8s.io", "box"), ("k8s.io", "one"), ("k8s.io", "hidden"), ("other", "one")})
+    assert [one.name for one in foreign_tasks(replace(BOTH, tasks=tasks))] == ["k8s.io/hidden", "other/one"]
+
+
+def test_images_that_nobody_knows() -> None:
+    images = (
+        Image(id="a", tags=("web:1",)),
+        Image(id="b", tags=("evil:1",)),
+        Image(id="c"),
+        Image(id="d", pinned=True),
+    )
+    found = list(foreign_images(Listing(sandboxes=(), containers=(), images=images), {"a"}))
+    assert [(one.id, one.name) for one in found] == [("b", "evil:1"), ("c", "without a name")]
+
+
+def test_a_sentence_says_what_it_is() -> None:
+    (_, one) = foreign_pods(BOTH, "other", (), Made())
+    assert one.sentence == "container main (one) of image web:1: nothing says that it is this agent's"
