@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the short form of the ring of virtual machines as well, as make test",
     )
+    parser.addoption(
+        "--every-release",
+        action="store_true",
+        help="run on every release also what the ring of virtual machines usually shows on the newest alone",
+    )
     parser.addoption("--oci", choices=OCI_RUNTIMES, help="run the real ring on this OCI runtime")
 
 

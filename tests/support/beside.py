@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 REAL = "real"
 HEAVY = ("package", *NAMES)
-"""The package, a release's machines: their tests share what takes long to make. The last begins first."""
+"""The package, a release's shared machine: what takes long to make. The last begins first."""
+OF_THEIR_OWN = ("test_docker.py", "test_package.py", "test_readme.py")
+"""Files of tests/vm whose tests have a machine each: whoever is free takes one."""
 
 
 def share_of(test: str) -> str:
@@ -29,7 +31,9 @@ def share_of(test: str) -> str:
     if test.startswith("tests/package/"):
         return "package"
     if test.startswith("tests/vm/"):
-        return next((release for release in NAMES if f"[{release}" in name), "vm")
+        release = next((release for release in NAMES if f"[{release}" in name), "vm")
+        own = next((own for own in OF_THEIR_OWN if file.endswith(f"/{own}")), "")
+        return f"{release} {own}" if own else release
     return file
 
 

@@ -52,7 +52,7 @@ def place_of(test: str) -> Place:
 def collected() -> frozenset[Place]:
     """Return every test of the ring, as pytest finds them."""
     told = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/vm", "--collect-only", "-q", "-p", "no:randomly"],
+        [sys.executable, "-m", "pytest", "tests/vm", "--every-release", "--collect-only", "-q", "-p", "no:randomly"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -22,5 +22,7 @@ A boot takes 45 s where the processor is emulated, so machines are shared where 
 - /media/payload in the guest is a read-only disk: this checkout as it is now, uncommitted files included, below
   `project/`, `busybox.tar` (`BUSYBOX_IMAGE`), and the demo's MySQL stand-in below `podstead-demo/`.
 - What every guest has installed is `PACKAGES` and what tools/setup asks for, see `tests/support/vm/recipe.py`; its `.venv` is made with its disk.
+- `@pytest.mark.newest` leaves a test to the newest release where a whole run is bounded: what differs between releases
+  (systemd, kernel, runtime) is shown on each, the rest on every one with `--every-release`.
 - `@pytest.mark.short` puts a test into the short form that `make test` runs: one boot and one reboot in all.
 """

@@ -1,18 +1,24 @@
-"""Pods' cgroups on machines with systemd and cgroup v2: what the kernel holds (docs/cgroups.md)."""
+"""Pods' cgroups on machines with systemd and cgroup v2: what the kernel holds, with either driver (docs/cgroups.md)."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.support.manifests import OBEYING, container_status, is_running, manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.vm.node import GuestNode
 
 CGROUPS = "/sys/fs/cgroup"
+OPTIONS = "/etc/podstead/podstead.conf"
+RESTART_SECONDS = 420.0
+"""systemctl waits for READY: 30 s of an emulated processor, minutes where others want it too."""
 MEBI = 1 << 20
 FILES = ("cpu.weight", "cpu.max", "memory.max", "pids.max")
 """What every pod and container is held by."""
@@ -85,6 +91,29 @@ def deploy(node: GuestNode) -> None:
         node.wait_pod(name, is_running)
 
 
+@contextlib.contextmanager
+def started_with(node: GuestNode, options: str) -> Iterator[None]:
+    """Restart an agent without pods with these options; with the usual ones again at the end."""
+    usual = node.machine.get(OPTIONS)
+    try:
+        restart_with(node, options)
+        yield
+    finally:
+        node.clear()
+        node.machine.put(OPTIONS, usual)
+        restart(node)
+
+
+def restart_with(node: GuestNode, options: str) -> None:
+    node.machine.put(OPTIONS, f'PODSTEAD_OPTS="{options}"\n')
+    restart(node)
+
+
+def restart(node: GuestNode) -> None:
+    node.machine.do("systemctl restart podstead.service", seconds=RESTART_SECONDS)
+    node.wait_ready()
+
+
 def check_values(node: GuestNode, expected: dict[str, tuple[str, str, str]]) -> None:
     for name, (weight, quota, memory) in expected.items():
         pod, container = of_pod(node, name)[""], of_container(node, name)
@@ -95,6 +124,18 @@ def check_values(node: GuestNode, expected: dict[str, tuple[str, str, str]]) -> 
             "memory.oom.group": "1",
             "hugetlb.2MB.max": "0",
         }
+
+
+def processes(node: GuestNode) -> dict[str, str]:
+    return {name: of_container(node, name)["cgroup.procs"] for name in PODS}
+
+
+def kill_runtime(node: GuestNode) -> None:
+    ask = "systemctl show --value -p MainPID podstead-containerd"
+    before = node.machine.do(ask).strip()
+    node.machine.do(f"kill -9 {before}")
+    node.machine.wait(ask, until=lambda pid: pid.strip() not in {"0", before})
+    node.wait_ready()
 
 
 def test_systemd_makes_and_keeps_pods_cgroups(node: GuestNode) -> None:
@@ -111,8 +152,14 @@ def test_systemd_makes_and_keeps_pods_cgroups(node: GuestNode) -> None:
     assert classes[f"{unit}-burstable.slice"]["cpu.weight"] == EXPECTED["burstable"][0]
     assert classes[f"{unit}-besteffort.slice"]["cpu.weight"] == "1"
     assert classes[top]["cpu.weight"] == "100"
+    # They stay over what systemd reads again, another agent, and another containerd.
+    before = processes(node)
     node.machine.do("systemctl daemon-reload")
     check_values(node, EXPECTED)
+    restart(node)
+    kill_runtime(node)
+    check_values(node, EXPECTED)
+    assert processes(node) == before
     # A pod that goes takes its slice with it.
     node.withdraw("guaranteed")
     node.wait(
@@ -121,6 +168,24 @@ def test_systemd_makes_and_keeps_pods_cgroups(node: GuestNode) -> None:
     )
 
 
+@pytest.mark.newest
+def test_cgroupfs_gives_the_same_values(node: GuestNode) -> None:
+    with started_with(node, "--cgroup-driver=cgroupfs --pod-max-pids=500"):
+        deploy(node)
+        for name, (weight, quota, memory) in EXPECTED.items():
+            pod, container = of_pod(node, name)[""], of_container(node, name)
+            exact = "90500 100000" if name == "burstable" else quota
+            assert [pod[file] for file in FILES] == [weight, exact, memory, "500"], name
+            assert [container[file] for file in ("memory.max", *CONTAINER_FILES)] == [memory, "0", "1", "0"], name
+        used = {path.split("/")[1] for path, files in read_all(node).items() if files.get("cgroup.procs")}
+        assert [top for top in used if top.endswith(".slice")] == []
+        # Pods that run keep their driver: another one would leave them in cgroups that nobody finds.
+        restart_with(node, "--cgroup-driver=systemd")
+        assert "CgroupDriverKept" in node.podstead("get events -A")
+        assert [container_status(node.pod(name))["restartCount"] for name in PODS] == [0, 0, 0]
+
+
+@pytest.mark.newest
 def test_resources_change_in_a_running_container(node: GuestNode) -> None:
     node.deploy("resized", manifest("resized", container=limited("100m", "48Mi")))
     node.wait_pod("resized", is_running)

@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.manifests import container_status, is_running, manifest
 from tests.support.vm.qemu import Hardware
 
@@ -38,6 +40,7 @@ def booted_with(node: GuestNode, hardware: Hardware) -> Iterator[None]:
         node.machine.hardware = Hardware()
 
 
+@pytest.mark.newest
 def test_a_boot_in_1970(node: GuestNode) -> None:
     """A board without a battery, before anybody has told it the time."""
     machine = node.machine
@@ -65,6 +68,7 @@ def test_a_boot_in_1970(node: GuestNode) -> None:
         assert datetime.fromisoformat(started) > now
 
 
+@pytest.mark.newest
 def test_a_lease_brings_another_host_name(node: GuestNode) -> None:
     """As on clouds: the image has no name of its own, and DHCP gives one while the machine boots."""
     machine = node.machine

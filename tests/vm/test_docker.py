@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.manifests import is_running, manifest
 from tests.support.vm.node import install_podstead
 from tests.support.vm.recipe import Recipe
@@ -66,6 +68,7 @@ def without_counters(saved: str) -> list[str]:
     return [line.partition(" [")[0] for line in saved.splitlines() if not line.startswith("#")]
 
 
+@pytest.mark.newest
 def test_docker_that_was_there_before(make_machine: MakeMachine, release: str) -> None:
     machine = make_machine(Recipe(release=release, more_packages=PACKAGES[release]))
     machine.start()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.manifests import container_status, is_running
 from tests.support.vm.machine import PAYLOAD, bring_checkout
 from tests.support.vm.node import GuestNode
@@ -22,6 +24,7 @@ ASK = "podstead exec -n kube-system mysql -- mysql -h127.0.0.1 -P3311 -uroot -p1
 """The article's port and password."""
 
 
+@pytest.mark.newest
 def test_the_articles_mysql_from_nothing_and_over_a_reboot(make_machine: MakeMachine, release: str) -> None:
     machine = make_machine(Recipe(release=release))
     machine.start()

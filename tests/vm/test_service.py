@@ -146,6 +146,7 @@ def test_a_killed_agent_comes_back_and_pods_never_stop(node: GuestNode) -> None:
     same(node, identifier)
 
 
+@pytest.mark.newest
 def test_the_watchdog_ends_an_agent_that_is_stuck(node: GuestNode) -> None:
     identifier = running(node)
     node.machine.put(f"{DROP_INS}/50-test.conf", f"[Service]\nWatchdogSec={WATCHDOG_SECONDS}\n")
@@ -164,6 +165,7 @@ def test_the_watchdog_ends_an_agent_that_is_stuck(node: GuestNode) -> None:
     )
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("how", ["systemctl restart podstead-containerd", "kill -9 {pid}"])
 def test_pods_outlive_their_containerd(node: GuestNode, how: str) -> None:
     identifier = running(node)
@@ -177,6 +179,7 @@ def test_pods_outlive_their_containerd(node: GuestNode, how: str) -> None:
     node.podstead("exec web -- true")
 
 
+@pytest.mark.newest
 def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> None:
     moved, left = running(node, "moved"), running(node, "left")
     node.machine.do(f"mkdir -p -m 700 {OTHER} && cp {MANIFESTS}/moved.yaml {OTHER}/")
@@ -204,6 +207,7 @@ def test_a_drop_in_moves_the_directory_as_in_the_article(node: GuestNode) -> Non
     assert "tier=db" in node.podstead("get nodes --show-labels")
 
 
+@pytest.mark.newest
 def test_a_wrong_option_fails_at_once_and_says_so(node: GuestNode) -> None:
     identifier = running(node)
     before = node.machine.get(OPTIONS)

@@ -1,9 +1,11 @@
-"""A machine goes down: its pods end first and in their order; the times are those of the guest's clock."""
+"""A machine goes down: its pods end first and in their order, whoever began it; the times are those of the guest's clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from podstead.k8s.annotations import START_AFTER
 from tests.support.manifests import container_status, is_running, manifest
@@ -109,4 +111,15 @@ def test_logind_waits_until_the_pods_have_ended(node: GuestNode) -> None:
     assert found["mysql"].ended <= stopping
     # It did not wait for its time to be over either: what is between is the stop of the sandbox and the release, 12 s emulated.
     assert stopping < found["mysql"].ended + 20
+    check_back(node)
+
+
+@pytest.mark.newest
+def test_pods_end_in_their_order_where_logind_is_not_asked(node: GuestNode) -> None:
+    run_pods(node)
+    node.machine.reboot("systemctl start --no-block reboot.target")
+    node.wait_ready()
+    found = lives(node)
+    print(f"{node.machine.recipe.name}: {found}, systemd: {node.machine.do(f'cat {KEPT}/systemd').strip()}")
+    check_order(found)
     check_back(node)

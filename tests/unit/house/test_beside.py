@@ -13,6 +13,7 @@ from tests.support.beside import share_of
         ("tests/real/test_network.py::test_x", "real"),
         ("tests/vm/test_boot.py::test_x[trixie]", "trixie"),
         ("tests/vm/test_service.py::test_x[bookworm-kill -9 {pid}]", "bookworm"),
+        ("tests/vm/test_package.py::test_x[bookworm]", "bookworm test_package.py"),
         ("tests/package/test_life.py::test_x[trixie]", "package"),
         ("tests/contract/test_images.py::test_x[containerd]", "real"),
         ("tests/contract/test_images.py::test_x[containerd-argument]", "real"),
