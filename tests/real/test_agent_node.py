@@ -13,6 +13,7 @@ import pytest
 from podstead.config import RuntimeSettings
 from podstead.cri import methods
 from podstead.cri._pb import cri_pb2 as pb
+from podstead.daemon.halt import halt_instance
 from tests.support.agent import agent_at_rest
 from tests.support.instance import apart
 from tests.support.manifests import container_status, is_running, manifest
@@ -162,7 +163,13 @@ def test_a_shared_runtime_is_refused_or_shared_without_harm(own_agent: AgentUnde
         guest.write("guest.yaml", manifest("guest"))
         guest.wait_running("guest")
         owner.restart()
-        guest.restart()
+        # Without its agent too, whose command line alone named the runtime, the guest's pods can be ended.
+        guest.stop()
+        said: list[str] = []
+        assert halt_instance(guest.settings.paths, said.append) == 0
+        assert said[:2] == ["stopping 1 containers", "removed 1 pod from the runtime"]
+        guest.start()
+        guest.wait_running("guest")
         guest.remove("guest.yaml")
         guest.wait("the guest's pod is gone", lambda: not guest.pods())
         assert owner.container_id("web") == web

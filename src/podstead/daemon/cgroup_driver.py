@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
@@ -70,11 +71,21 @@ def _tell(say: Say | None, reason: str, text: str) -> None:
         say(reason, text)
 
 
-async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRoot:
+    """Where the pods' cgroups lie with a runtime of somebody else's."""
+
+    root: str
+    told: Driver | None
+    """The driver, if the runtime itself has named it just now."""
+
+
+async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say, *, known: str | None = None) -> ForeignRoot:
     """Return the pods' cgroup root for a runtime of somebody else's: its driver counts, whatever is configured.
 
     A runtime that does not tell (containerd before 2.0, unless its status does) gets the configured driver, else
-    cgroupfs, the kubelet's default. Of one that is away the driver of pods that run is taken.
+    cgroupfs, the kubelet's default. Of one that is away the driver of pods that run is taken, else `known`, which the
+    same runtime told an earlier agent.
 
     Raises:
         OperatorError: the runtime's driver is systemd and does not work with this machine's cgroups, or the runtime is
@@ -82,12 +93,13 @@ async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say) -> s
     """
     hierarchies = await asyncio.to_thread(read_hierarchies)
     why_not = why_not_systemd(hierarchies, has_systemd())
+    named: str | None = None
     try:
-        told = await client.cgroup_driver()
+        told = named = await client.cgroup_driver()
     except RuntimeFault as fault:
         log.info("the runtime does not tell its cgroup driver yet: %s", fault)
         busy = await asyncio.to_thread(_busy, root, hierarchies)
-        told = driver_of(busy[0]) if busy else None
+        told = driver_of(busy[0]) if busy else known
         if fault.transient and not (told or wanted or why_not):
             raise OperatorError(
                 f"no container runtime answers ({fault}), so its cgroup driver is not known:"
@@ -98,4 +110,4 @@ async def foreign_root(root: str, wanted: str, client: CRIClient, say: Say) -> s
     driver = Driver(told or wanted or Driver.CGROUPFS)
     if driver is Driver.SYSTEMD and why_not:
         raise OperatorError(f"cannot work with the runtime's cgroup driver systemd: {why_not}")
-    return root_for(root, driver)
+    return ForeignRoot(root=root_for(root, driver), told=Driver(named) if named else None)

@@ -18,13 +18,13 @@ from podstead.containerd import locate
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.daemon.cgroup_driver import private_roots
-from podstead.errors import NotFoundFault, OperatorError, RuntimeFault
+from podstead.errors import NotFoundFault, OperatorError, PodsteadError, RuntimeFault
 from podstead.identity import PodUID
 from podstead.logs.links import LogLinks
 from podstead.network.conflist import pod_network
 from podstead.network.host import HostNetwork
 from podstead.state.observed import ContainerState
-from podstead.store.facts import POD_CIDR, FactStore
+from podstead.store.facts import POD_CIDR, RUNTIME_DRIVER, RUNTIME_ENDPOINT, FactStore
 from podstead.store.instance import lock_root, open_instance
 from podstead.volumes.binding import release
 from podstead.volumes.layout import host_paths
@@ -121,6 +121,27 @@ def _has_processes(cgroup_root: str) -> bool:
     return any(CgroupTree(root, hierarchies).pids(root) for root in both_roots(cgroup_root))
 
 
+async def _end_foreign(facts: FactStore, instance: str, say: Callable[[str], None]) -> str:
+    """End the pods on the runtime of somebody else's that the last agent worked with, and forget it.
+
+    Returns:
+        What to do first where that cannot be done, for pods may run there; empty otherwise.
+    """
+    endpoint = facts.get(RUNTIME_ENDPOINT)
+    if endpoint is None:
+        return "pods run on a runtime that only their agent knows (--container-runtime-endpoint): start the agent"
+    try:
+        async with connect(endpoint) as client:
+            async for message in end_pods(client, instance, lambda _: DEFAULT_GRACE_SECONDS):
+                say(message)
+        await facts.put({RUNTIME_ENDPOINT: None, RUNTIME_DRIVER: None})
+    except RuntimeFault as fault:
+        return f"pods run on the runtime at {endpoint}, which does not answer ({fault}): start it"
+    except PodsteadError as error:
+        log.warning("cannot forget the runtime at %s: %s", endpoint, error)
+    return ""
+
+
 async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
     clock = SystemClock()
     instance = open_instance(paths, wall=clock.now().wall)
@@ -136,14 +157,12 @@ async def _halt(paths: Paths, say: Callable[[str], None]) -> None:
             await private.wait_ready(client.version)
             async for message in end_pods(client, instance.id, lambda _: DEFAULT_GRACE_SECONDS):
                 say(message)
-    elif await asyncio.to_thread(_has_processes, cgroup_root):
-        # Their volumes would be taken from under them.
-        raise OperatorError(
-            "pods run on a runtime that only their agent knows (--container-runtime-endpoint): start the agent, "
-            "then say stop-all again"
-        )
     facts = FactStore(paths.state, wall=lambda: clock.now().wall)
     await facts.load()
+    first = await _end_foreign(facts, instance.id, say)
+    if first and await private.running_pid() is None and await asyncio.to_thread(_has_processes, cgroup_root):
+        # Their volumes would be taken from under them.
+        raise OperatorError(f"{first}, then say stop-all again")
     network = None
     if cidr := facts.get(POD_CIDR):
         network = HostNetwork(pod_network(instance.short, cidr, paths.network), locate.require_program("iptables"))

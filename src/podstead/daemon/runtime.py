@@ -17,6 +17,8 @@ from podstead.cri.events import ExitSource
 from podstead.cri.node import NodeFacts
 from podstead.daemon.cgroup_driver import foreign_root, private_roots
 from podstead.daemon.network import CHANGED, NodeNetwork
+from podstead.errors import PodsteadError
+from podstead.store.facts import RUNTIME_DRIVER, RUNTIME_ENDPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,11 +102,12 @@ class RuntimeSetup:
         node = cri_facts(self._settings)
         if runtime.endpoint:
             client = connect(runtime.endpoint, request_seconds=runtime.request_seconds, node=node)
+            cgroup_root = await self._foreign_root(runtime.endpoint, client, say)
             return RuntimeConnection(
                 client=client,
                 exits=ExitSource(client.transport, self._clock),
                 endpoint=runtime.endpoint,
-                cgroup_root=await foreign_root(self._cgroup_root, self._settings.node.cgroup_driver, client, say),
+                cgroup_root=cgroup_root,
             )
         private = await self._private(say)
         network = await NodeNetwork(self._settings, self._instance, self._facts, say).make(private.cni_conf)
@@ -124,6 +127,17 @@ class RuntimeSetup:
             cgroup_root=running.probe.cgroup_parent,
             handler=running.probe.runtime,
         )
+
+    async def _foreign_root(self, endpoint: str, client: CRIClient, say: Say) -> str:
+        """Return the pods' cgroup root, and remember the runtime: for a start before it, for an end without an agent."""
+        known = self._facts.get(RUNTIME_DRIVER) if self._facts.get(RUNTIME_ENDPOINT) == endpoint else None
+        wanted = self._settings.node.cgroup_driver
+        foreign = await foreign_root(self._cgroup_root, wanted, client, say, known=known)
+        try:
+            await self._facts.put({RUNTIME_ENDPOINT: endpoint, RUNTIME_DRIVER: foreign.told or known})
+        except PodsteadError as error:
+            log.warning("cannot remember the runtime's endpoint: %s", error)
+        return foreign.root
 
     async def _private(self, say: Say) -> PrivateContainerd:
         wanted = self._settings.node.cgroup_driver

@@ -26,6 +26,10 @@ BOOT_ID = "bootID"
 IMPORTED_IMAGES = "importedImages"
 PULLED_IMAGES = "pulledImages"
 KNOWN_IMAGES = "knownImages"
+RUNTIME_ENDPOINT = "runtimeEndpoint"
+"""Of a runtime of somebody else's: there pods may run when no agent is left that was told of it."""
+RUNTIME_DRIVER = "runtimeCgroupDriver"
+"""What that runtime said of itself."""
 
 
 class StoredFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -30,6 +30,8 @@ class Machine:
         self.mount = mount
         self._monkeypatch = monkeypatch
         self.said: list[tuple[str, str]] = []
+        self.told: str | None = None
+        """The driver that the runtime last looked at has named."""
         self.is_like(version=2, systemd=True)
 
     def is_like(self, *, version: int, systemd: bool) -> None:
@@ -46,9 +48,11 @@ class Machine:
     def roots(self, wanted: str = "") -> tuple[str, str]:
         return private_roots(ROOT, wanted, lambda reason, text: self.said.append((reason, text)))
 
-    async def foreign(self, runtime: SimulatedRuntime, wanted: str = "") -> str:
+    async def foreign(self, runtime: SimulatedRuntime, wanted: str = "", known: str | None = None) -> str:
         client = CRIClient(InProcessTransport(runtime), endpoint="simulated", request_seconds=1.0)
-        return await foreign_root(ROOT, wanted, client, lambda reason, text: self.said.append((reason, text)))
+        found = await foreign_root(ROOT, wanted, client, lambda *words: self.said.append(words), known=known)
+        self.told = found.told
+        return found.root
 
 
 @pytest.fixture
@@ -99,7 +103,8 @@ async def test_another_runtimes_driver_counts(machine: Machine) -> None:
     runtime = SimulatedRuntime()
     runtime.cgroup_driver = pb.SYSTEMD
     assert await machine.foreign(runtime) == SLICE
-    assert await machine.foreign(runtime, "cgroupfs") == SLICE
+    assert machine.told == "systemd"
+    assert await machine.foreign(runtime, "cgroupfs", known="cgroupfs") == SLICE
     assert [reason for reason, _ in machine.said] == [DIFFERS]
     runtime.cgroup_driver = pb.CGROUPFS
     assert await machine.foreign(runtime) == ROOT
@@ -122,6 +127,10 @@ async def test_a_runtime_that_is_away_is_not_guessed_at(machine: Machine) -> Non
     with pytest.raises(OperatorError, match=r"no container runtime answers .* --cgroup-driver"):
         await machine.foreign(runtime)
     assert await machine.foreign(runtime, "systemd") == SLICE
+    # What it told an earlier agent holds until it answers.
+    assert await machine.foreign(runtime, known="systemd") == SLICE
+    assert await machine.foreign(runtime, known="cgroupfs") == ROOT
+    assert machine.told is None
     machine.runs_in(SLICE)
     assert await machine.foreign(runtime) == SLICE
     machine.is_like(version=2, systemd=False)  # only cgroupfs is left
