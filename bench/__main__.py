@@ -22,6 +22,7 @@ from bench.agent import remove_cgroup, running_node
 from bench.compose import ready_compose
 from bench.dockerd import unpacked_docker
 from bench.floor import Floor
+from bench.gates import measure_gates
 from bench.kubelet import running_kubelet
 from bench.load import Load
 from bench.pods import BenchError
@@ -115,6 +116,8 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
             await rows.network()
         if "burst" in options.rows:
             await rows.burst(node)
+        if "gates" in options.rows:
+            measure_gates(results)
         if "load" in options.rows:
             await Load(node, (floor, agent), results, out).run(effort.load)
     return results

@@ -68,6 +68,10 @@ ROWS = (
     Row(key="many-rss", group="load", title="many pods: agent's RSS", unit=Unit.MEBIBYTES, most=150),
     Row(key="many-cpu", group="load", title="many idle pods: agent's CPU", unit=Unit.PERCENT),
     Row(key="edits", group="load", title="many edits of 20 pods: time for each"),
+    Row(key="verify-signature-cold", group="gates", title="verify a manifest by its signature, first time", most=5),
+    Row(key="verify-signature-cached", group="gates", title="verify a manifest by its signature, unchanged", most=5),
+    Row(key="verify-index-cold", group="gates", title="verify a manifest by the index of 100, first time", most=5),
+    Row(key="verify-index-cached", group="gates", title="verify a manifest by the index of 100, unchanged", most=5),
 )
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
 
@@ -138,5 +142,14 @@ def _cell(row: Row, results: Results, subject: str) -> str:
     if value is None:
         return "-"
     count = len(results.samples[row.key][subject])
-    text = f"{value:.0f}" if row.unit is Unit.MILLISECONDS else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    whole = row.unit is Unit.MILLISECONDS and value >= 1
+    text = (
+        f"{value:.0f}"
+        if whole
+        else f"{value:.3f}"
+        if row.unit is Unit.MILLISECONDS
+        else f"{value:.2f}"
+        if value < 10
+        else f"{value:.1f}"
+    )
     return text if count == 1 else f"{text} (n={count})"
