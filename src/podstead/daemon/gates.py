@@ -14,10 +14,9 @@ from podstead.daemon.self_protection import named
 from podstead.state.trust import mode_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from podstead.agent.gates import Verifier
-    from podstead.agent.quarantine import Quarantine
     from podstead.agent.signatures import Signatures
     from podstead.agent.table import PodTable
     from podstead.config import SourceSettings
@@ -32,12 +31,6 @@ class NodeGates:
     objects: Verifier = OPEN.verifier
     signatures: Signatures | None = None
     rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
-    quarantine: Quarantine | None = None
-
-    @property
-    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """The loops that belong to them, by name."""
-        return {} if self.quarantine is None else {"quarantine": self.quarantine.run}
 
     def profile_fault(self, name: str, data: bytes) -> str:
         """Return why a seccomp profile is not what was signed; empty: it is, or nobody asks."""
@@ -61,15 +54,6 @@ class NodeGates:
 
 def build_gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     """Build the gates; nothing runs yet."""
-    gates = _gates(ground, table)
-    if not ground.settings.security.quarantine:
-        return gates
-    from podstead.daemon.quarantining import with_quarantine  # noqa: PLC0415 - only where one is asked for
-
-    return with_quarantine(ground, gates, table)
-
-
-def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     judge = InTurn(SelfProtection(named(ground.settings)))
     if not looks_at_signatures(ground):
         return NodeGates(manifests=replace(OPEN, judge=judge), rollbacks=RollbackGate(judge))
@@ -88,7 +72,7 @@ def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
 def build_holds(ground: Ground, gates: NodeGates) -> Holds:
     """Return what says which pods are not started again."""
     trust = ground.stores.trust
-    holds = Holds(lambda: trust.allowances, ground.clock, ground.recorder, ground.auditor)
+    holds = Holds(lambda: trust.allowed(ground.clock.now()), ground.clock, ground.recorder, ground.auditor)
     if gates.signatures is not None:
         holds.withdrawn, holds.expired = gates.signatures.withdrawn, gates.signatures.expired
     return holds

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from podstead.state.trust import TrustRecord
     from podstead.store.trust import TrustStore
 
-COUNT_SECONDS = 60.0
-"""How often the time of what was let through is counted: what an agent that is killed forgets of it."""
+COUNT_SECONDS = 15.0
+"""How often the time of what was let through is counted, and its end noticed: what an agent that is killed forgets of it."""
 
 
 class Auditor(Protocol):
@@ -59,6 +59,8 @@ class TrustDesk:
         self._settings = settings
         self.on_change = on_change
         self._allowed = asyncio.Event()
+        self._open = {one.digest for one in store.allowances.entries if not one.ended}
+        """The contents that are let through as far as anybody was told."""
 
     def trust(self) -> TrustReport:
         """Return what is on record."""
@@ -161,6 +163,7 @@ class TrustDesk:
             except AllowanceRefusal as refusal:
                 raise OperatorError(str(refusal)) from None
             await self._store.put_allowances(changed)
+        self._open.add(digest)
         self._allowed.set()
         until = rfc3339(now.wall + seconds)
         facts = {Fact.FILE: file, Fact.DIGEST: digest, Fact.UNTIL: until}
@@ -183,12 +186,10 @@ class TrustDesk:
         while True:
             now = self._clock.now()
             async with self._store.changing:
-                before = self._store.allowances
-                after = before.counted(now)
+                after = self._store.allowed(now).counted(now)
                 await self._store.put_allowances(after)
-            ended = {one.digest for one in after.entries if one.ended}
-            for one in before.entries:
-                if not one.ended and one.digest in ended:
+            for one in after.entries:
+                if one.ended and one.digest in self._open:
                     self._tell_end(one, "its time is over")
             active = after.active(now)
             if active:
@@ -199,6 +200,7 @@ class TrustDesk:
                 await self._allowed.wait()
 
     def _tell_end(self, one: Allowance, why: str) -> None:
+        self._open.discard(one.digest)
         text = f"{one.file} is no longer allowed, as {why}: what runs of it runs on and is not restarted"
         self._note(Act.ALLOW_ENDED, one.file, "AllowanceEnded", text, {Fact.FILE: one.file, Fact.DIGEST: one.digest})
 

@@ -5,8 +5,9 @@ starts at zero with each boot.
 
 - Within a boot both count. Whoever sets the wall clock back gains nothing: the boot clock goes on.
 - After a reboot the wall clock says how long the machine was off; where it stands before what was last seen of it, the allowance
-  has ended. The boot clock counts again, from the boot on. What was counted before is kept (`spent`, written down every minute, and
-  a boot counts as a minute at least), so that all boots together never give more than root gave.
+  has ended. The boot clock counts again, from the boot on. What was counted before is kept (`spent`, written down four times a
+  minute, and a boot counts as a minute at least), so that all boots together never give more than root gave.
+- What was once found to be over stays so (`over`).
 
 What it lets through is a content that nobody signed or that the policy forbids. It lifts nothing else: neither the posture of
 files nor what keeps pods from the agent's own.
@@ -128,6 +129,12 @@ class Allowances:
             raise AllowanceRefusal(f"{text}: podstead allow list shows them")
         ended = replace(meant[0], ended=True)
         return Allowances(entries=tuple(ended if one is meant[0] else one for one in self.entries)), ended
+
+    def over(self, now: Instant) -> Allowances:
+        """Return them with those ended whose time is over now: a clock that is set back later revives nothing."""
+        if all(one.ended or one.left(now) > 0 for one in self.entries):
+            return self
+        return Allowances(entries=tuple(one if one.left(now) > 0 else replace(one, ended=True) for one in self.entries))
 
     def counted(self, now: Instant) -> Allowances:
         """Return them with what has passed counted; what ended long ago is forgotten."""

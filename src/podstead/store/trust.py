@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from podstead.clock import Instant
+
 DIRECTORY = "trust"
 
 
@@ -94,6 +96,12 @@ class TrustStore:
         self.record = EMPTY
         self.signers: bytes | None = None
         self.allowances = Allowances()
+        self._written = self.allowances
+
+    def allowed(self, now: Instant) -> Allowances:
+        """Return what root allows now. What is found to be over stays so, whatever is done to the clock afterwards."""
+        self.allowances = self.allowances.over(now)
+        return self.allowances
 
     async def load(self) -> tuple[CorruptFile, ...]:
         """Read everything; what is corrupt is set aside and returned.
@@ -120,11 +128,12 @@ class TrustStore:
         Raises:
             StoreError: it could not be written; what is allowed is as before.
         """
-        if allowances == self.allowances:
+        if allowances == self._written:
+            self.allowances = allowances
             return
         data = ALLOWANCES.encode(msgspec.convert(allowances, StoredAllowances, from_attributes=True))
         await asyncio.to_thread(files.write, self._allowances, data)
-        self.allowances = allowances
+        self.allowances = self._written = allowances
 
     def _load(self) -> tuple[CorruptFile, ...]:
         corrupt: list[CorruptFile] = []
@@ -145,6 +154,7 @@ class TrustStore:
         except CorruptError as error:
             self.allowances = Allowances()
             corrupt.append(self._set_aside(self._allowances, str(error)))
+        self._written = self.allowances
         return tuple(corrupt)
 
     def _write(self, record: TrustRecord, signers: bytes | None) -> None:
