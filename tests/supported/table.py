@@ -32,7 +32,7 @@ KINDS: tuple[Kind, ...] = (*(("containerd", line, oci) for line in RELEASES for 
 RINGS = {
     "real": "the real ring (`make test-real`: the agent and the runtime under its tests, in their own namespaces)",
     "part": "a part of it (`make test-runtimes`)",
-    "vm": "machines that boot (`make test-vm`; each scenario by itself, when and of which commit stands in [docs/support](docs/support))",
+    "vm": "machines that boot (`make test-vm`)",
 }
 
 

@@ -1,7 +1,7 @@
 """The ring of virtual machines: Podstead on a Debian that boots, with systemd and cgroup v2.
 
-`make test-vm` runs all of it, and `pytest tests/vm/test_boot.py -k trixie` a part; other runs of pytest leave it out, but
-for `--short-vm`, as `make test` says it.
+`make test-vm ALL=1` runs all of it, without `ALL` the older release what differs there, and
+`pytest tests/vm/test_boot.py -k trixie` a part; other runs of pytest leave it out, but for `--short-vm`, as `make test` says it.
 A boot takes 45 s where the processor is emulated, so machines are shared where that is safe:
 
     def test_something(node: GuestNode) -> None:          # the release's shared machine, Podstead installed and running
