@@ -65,6 +65,11 @@ COMMANDS = (
         name="inspect", module="inspect", summary="report what is wrong with this node's static pods, whoever runs them"
     ),
     Entry(name="policy", module="policy", summary="read a node's policy file, and say what it makes of manifests"),
+    Entry(
+        name="guard",
+        module="guard",
+        summary="publish only verified manifests for a kubelet, or watch over its directory",
+    ),
     Entry(name="verify", module="verify", summary="say whose signature stands under each file, and whether it counts"),
     Entry(name="keys", module="keys", summary="list whom a file of allowed signers trusts, and until when"),
     Entry(
