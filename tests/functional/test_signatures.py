@@ -11,7 +11,7 @@ import pytest
 
 from podstead.agent import signatures
 from podstead.config import SecuritySettings, SignatureMode, SourceSettings
-from podstead.errors import PodsteadError
+from podstead.errors import OperatorError, PodsteadError
 from podstead.reconcile import inputs
 from podstead.signing.index import INDEX_FILE, Expiry, Index, entry_of, write_index
 from podstead.signing.provenance import INDEX, POLICY, TRUST
@@ -493,3 +493,20 @@ async def test_the_node_says_how_it_goes_by_signatures(node: SigningNode) -> Non
     assert signatures_now is not None
 
     assert signatures_now.summary.startswith("enforce, 1 allowed signer, index 1 until ")
+
+
+async def test_root_is_told_before_anything_is_written_that_nobody_signed(node: SigningNode) -> None:
+    texts = await indexed(node, **{"web.yaml": manifest("web")})
+
+    with pytest.raises(OperatorError, match="does not list this manifest"):
+        await node.root.apply(manifest("more").encode(), dry_run=False)
+    with pytest.raises(OperatorError, match=r"the signed index lists db\.yaml"):
+        await node.root.delete(node.session("db").key)
+    assert not (node.directory / "more.yaml").exists()
+    assert (node.directory / "db.yaml").read_text() == texts["db.yaml"]
+    node.remove("web.yaml")
+    await node.judged("web.yaml", "Rejected", "ListedFileMissing")
+
+    await node.root.apply(texts["web.yaml"].encode(), dry_run=False)  # what is signed may come by this way too
+
+    await node.judged("web.yaml", "Accepted")

@@ -200,7 +200,7 @@ class Signatures:
             source = self._sources[Kind.MANIFEST]
             return stand(self._beside, self._question(source, frozen=str(error)))
         signer = standing.signed.signer.principals if standing.signed is not None else ""
-        text = f"index {found.index.version} of {signer} is in force, for {len(found.index.files)} manifests"
+        text = f"index {found.index.version} of {signer} is in force, for {_counted(len(found.index.files))}"
         self._recorder.node_event("IndexAccepted", text)
         facts: dict[Fact, str | int] = {
             Fact.VERSION: found.index.version,
@@ -261,6 +261,23 @@ class Signatures:
         if self._keeper.mode is not SignatureMode.ENFORCE or found.provenance is not None or found.objection is None:
             return ""
         return found.objection.sentence
+
+    def placing_fault(self, name: str, data: bytes | None) -> str:
+        """Return why the agent may not put this content under this name for root, or remove it (None); empty: it may.
+
+        What it would refuse a moment later it does not write, and what its absence would not remove it does not remove.
+        """
+        standing = self.standing
+        if self._keeper.mode is not SignatureMode.ENFORCE:
+            return ""
+        if data is None:
+            there = standing.due and standing.index is not None and name in standing.index.files
+            return f"the signed index lists {name}: sign an index without it, and remove the file" if there else ""
+        content = Content(kind=Kind.MANIFEST, name=name, digest=sha256(data).hexdigest(), size=len(data))
+        found = rule(content, standing, self._question(self._sources[Kind.MANIFEST]))
+        if found.objection is None:
+            return ""
+        return f"{name}: {found.objection.message}; sign it where the key is, and deliver it from there"
 
     def profile_fault(self, name: str, data: bytes) -> str:
         """Return why a Localhost profile is not the one that the index in force lists; empty: it is, or nobody goes by one."""
@@ -339,6 +356,10 @@ class Signatures:
         if index.expiry is not Expiry.HARD or objection is None or objection.reason is not IndexFault.EXPIRED:
             return ""
         return f"{objection.message}; it was signed with expiry hard, so nothing starts again after it"
+
+
+def _counted(manifests: int) -> str:
+    return f"{manifests} manifest{'' if manifests == 1 else 's'}"
 
 
 class _Gate:

@@ -1,7 +1,7 @@
 """Puts content into the manifest directory on root's behalf: into the file that holds a pod already, else its own.
 
 Content is judged as a file's would be, and what a file would hold is read before it is written: the directory never
-sees anything that it would refuse.
+sees anything that it would refuse. `fault` says what would not count for want of a signature.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from podstead.state.records import UNKNOWN_FILE
 from podstead.state.sources import ManifestFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
@@ -59,8 +59,16 @@ class _File:
 class Manifests:
     """Applies and deletes; one at a time."""
 
-    def __init__(self, directory: ManifestDirectory, decoder: FileDecoder, table: PodTable, node_name: str) -> None:
+    def __init__(
+        self,
+        directory: ManifestDirectory,
+        decoder: FileDecoder,
+        table: PodTable,
+        node_name: str,
+        fault: Callable[[str, bytes | None], str],
+    ) -> None:
         self._directory = directory
+        self._fault = fault
         self._decoder = decoder
         self._table = table
         self._suffix = f"-{node_name}"
@@ -75,7 +83,7 @@ class Manifests:
             files = await self._planned(data, reading)
             pods = tuple(self._outcome(pod, file) for file in files for pod in file.pods)
             if not dry_run:
-                await self._directory.place([one for file in files if (one := file.placement) is not None])
+                await self._place([one for file in files if (one := file.placement) is not None])
             return Application(messages=reading.messages, pods=tuple(sorted(pods, key=lambda p: (p.namespace, p.name))))
 
     async def delete(self, session: PodSession) -> Deletion:
@@ -94,11 +102,18 @@ class Manifests:
                 old = await self._accepted(present, others)
                 after = rewritten(present.data or b"", old.pods, {key: None})
                 await self._verify(name, after, {pod.key: pod for pod in old.pods if pod.key != key})
-            await self._directory.place([Placement(name=name, data=after, digest=present.digest)])
+            await self._place([Placement(name=name, data=after, digest=present.digest)])
             path = f"{found.directory}/{name}"
             return Deletion(
                 namespace=key.namespace, name=key.name, uid=session.record.api_uid, file=path, removed=after is None
             )
+
+    async def _place(self, placements: Sequence[Placement]) -> None:
+        """Write and remove; raises OperatorError for what would not count without a signature."""
+        for one in placements:
+            if why := self._fault(one.name, one.data):
+                raise OperatorError(f"signature mode enforce: {why}")
+        await self._directory.place(placements)
 
     async def _read(self, name: str, data: bytes) -> Reading:
         digest = hashlib.sha256(data).hexdigest()

@@ -32,6 +32,10 @@ class NodeGates:
     signatures: Signatures | None = None
     rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
 
+    def placing_fault(self, name: str, data: bytes | None) -> str:
+        """Return why a content may not be written under a name, or removed (None), for want of a signature."""
+        return "" if self.signatures is None else self.signatures.placing_fault(name, data)
+
     def profile_fault(self, name: str, data: bytes) -> str:
         """Return why a seccomp profile is not what was signed; empty: it is, or nobody asks."""
         return "" if self.signatures is None else self.signatures.profile_fault(name, data)

@@ -139,7 +139,8 @@ def build_operations(ground: Ground, parts: Parts) -> Operations:
     manifests = None
     if settings.source is not None:
         decoder = manifest_decoder(settings, settings.source)
-        manifests = Manifests(ManifestDirectory(settings.source, ground.clock), decoder, table, settings.node.name)
+        directory = ManifestDirectory(settings.source, ground.clock)
+        manifests = Manifests(directory, decoder, table, settings.node.name, parts.gates.placing_fault)
     return Operations(orders, manifests, parts.shelf, parts.board, parts.sync)
 
 
