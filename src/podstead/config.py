@@ -366,6 +366,8 @@ class SecuritySettings:
     """Keys that count no more; the file need not be there."""
     allow_insecure: bool = False
     """Whether files and directories that others than root can write are only warned of."""
+    quarantine: bool = False
+    """Whether files that signatures or the policy refuse are moved away, to ROOT/quarantine."""
     audit: AuditSettings = AuditSettings()
     stop_foreign: bool = False
     """Whether what the agent did not make is stopped in its runtime; else it is only told of."""

@@ -150,6 +150,7 @@ def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
         signature_mode=_first(SignatureMode(mode) if mode else None, file.signature_mode, usual.signature_mode),
         allowed_signers=_first(given.path("allowed-signers"), file.allowed_signers, usual.allowed_signers),
         revoked_keys=_first(given.path("revoked-keys"), file.revoked_keys, usual.revoked_keys),
+        quarantine=given.switch("quarantine", file.quarantine),
         audit=file.audit,
         stop_foreign=_first(foreign == STOP if foreign else None, file.stop_foreign, usual.stop_foreign),
     )

@@ -78,6 +78,7 @@ COMMANDS = (
         summary="show what the node trusts, give its floor, lower its mode, change its signers",
     ),
     Entry(name="allow", module="allow", summary="let a manifest through for a while that nobody signed (break-glass)"),
+    Entry(name="quarantine", module="quarantine", summary="show the refused files that were put away, or put one back"),
     Entry(name="audit", module="audit", summary="show what was done here, and verify that the record of it is whole"),
     Entry(name="image", module="image", summary="list, pull, import or remove images"),
     Entry(

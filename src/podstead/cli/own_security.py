@@ -18,7 +18,7 @@ SIGNATURE_MODES = tuple(mode.value for mode in SignatureMode)
 STOP = "stop"
 FOREIGN_MODES = ("report", STOP)
 
-_FIELDS = {"allowInsecureManifests", "signatureMode", "allowedSigners", "revokedKeys", "audit", "foreign"}
+_FIELDS = {"allowInsecureManifests", "quarantine", "signatureMode", "allowedSigners", "revokedKeys", "audit", "foreign"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class SecurityFields:
     """The section's values; None: not given."""
 
     allow_insecure: bool | None = None
+    quarantine: bool | None = None
     signature_mode: SignatureMode | None = None
     allowed_signers: Path | None = None
     revoked_keys: Path | None = None
@@ -43,6 +44,7 @@ def read_security(section: Section | None, beside: Path) -> SecurityFields:
     section.refuse_unknown(_FIELDS)
     return SecurityFields(
         allow_insecure=section.boolean("allowInsecureManifests"),
+        quarantine=section.boolean("quarantine"),
         signature_mode=SignatureMode(mode) if (mode := section.choice("signatureMode", SIGNATURE_MODES)) else None,
         allowed_signers=_path(section, "allowedSigners", beside),
         revoked_keys=_path(section, "revokedKeys", beside),

@@ -37,6 +37,7 @@ security:
   allowedSigners: /etc/podstead/allowed_signers   # whose signatures count, as in ssh-keygen(1)
   revokedKeys: /etc/podstead/revoked_keys         # keys that count no more
   foreign: report          # or stop: what is done about pods in the private containerd that the agent did not make
+  quarantine: false      # true: files that signatures or the policy refuse are moved to ROOT/quarantine
   allowInsecureManifests: false   # true: only warn of manifests, and of what is trusted, that others than root can write
 """
 INTRODUCTION = """\

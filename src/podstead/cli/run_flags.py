@@ -53,6 +53,7 @@ BOOLEAN_FLAGS = {
     "share-runtime": "run on a runtime or a directory that another agent uses as well",
     "seccomp-default": "give containers that name no seccomp profile the runtime's own",
     "allow-insecure-manifests": "warn where others than root can write manifests or what the agent trusts, instead of refusing",
+    "quarantine": "move files that signatures or the policy refuse to the root directory's quarantine",
     "strict": "refuse manifests with warnings (unknown fields, duplicate keys, unquoted numbers)",
     "help": "print this and exit",
     "version": "print the version and exit",

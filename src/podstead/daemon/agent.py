@@ -242,6 +242,7 @@ class Agent:
             "attribution": ground.writers.run,
             "volumes": VolumeKeeper(self._clock, parts.volumes, parts.upkeep.homes, parts.table, parts.pleg).run,
             **parts.upkeep.loops,
+            **parts.gates.loops,
         }
         if parts.signatures is not None:
             loops["signatures"] = parts.signatures.run

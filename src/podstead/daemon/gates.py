@@ -14,9 +14,10 @@ from podstead.daemon.self_protection import named
 from podstead.state.trust import mode_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from podstead.agent.gates import Verifier
+    from podstead.agent.quarantine import Quarantine
     from podstead.agent.signatures import Signatures
     from podstead.agent.table import PodTable
     from podstead.config import SourceSettings
@@ -31,6 +32,12 @@ class NodeGates:
     objects: Verifier = OPEN.verifier
     signatures: Signatures | None = None
     rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
+    quarantine: Quarantine | None = None
+
+    @property
+    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The loops that belong to them, by name."""
+        return {} if self.quarantine is None else {"quarantine": self.quarantine.run}
 
     def placing_fault(self, name: str, data: bytes | None) -> str:
         """Return why a content may not be written under a name, or removed (None), for want of a signature."""
@@ -58,6 +65,15 @@ class NodeGates:
 
 def build_gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     """Build the gates; nothing runs yet."""
+    gates = _gates(ground, table)
+    if not ground.settings.security.quarantine:
+        return gates
+    from podstead.daemon.quarantining import with_quarantine  # noqa: PLC0415 - only where one is asked for
+
+    return with_quarantine(ground, gates, table)
+
+
+def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     judge = InTurn(SelfProtection(named(ground.settings)))
     if not looks_at_signatures(ground):
         return NodeGates(manifests=replace(OPEN, judge=judge), rollbacks=RollbackGate(judge))

@@ -511,6 +511,14 @@ def test_insecure_places_are_only_taken_when_root_says_so(tmp_path: Path) -> Non
     assert found(f"--podstead-config={file}", "--allow-insecure-manifests=false") == (False, False, False)
 
 
+def test_a_quarantine_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("security: {quarantine: true}\n", encoding="utf-8")
+    given = ((), ("--quarantine",), (f"--podstead-config={file}",), (f"--podstead-config={file}", "--quarantine=false"))
+    found = [configured("--pod-manifest-path=/m", *flags).settings.security.quarantine for flags in given]
+    assert found == [False, True, True, False]
+
+
 def test_signatures_are_configured_by_flag_or_file(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("security: {signatureMode: warn, allowedSigners: signers}\n", encoding="utf-8")
