@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.daemon import housekeeping
+from podstead.volumes.mounter import SystemMounter
 from tests.functional.manifests import IMAGE, OTHER_IMAGE
 from tests.functional.node import SimulatedNode
 from tests.simulators.cri_runtime import SimulatedRuntime
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 def root() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="ps-", dir="/tmp"))
     yield made
+    mounter = SystemMounter()
+    for point in mounter.mount_points(
+        made.resolve()
+    ):  # an agent that died in a start: what it shows must not go with it
+        mounter.detach(point.path)
     shutil.rmtree(made)
 
 

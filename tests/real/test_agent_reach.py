@@ -71,7 +71,7 @@ def refusal(agent: AgentUnderTest, name: str) -> str:
     waiting = (
         container_status(pod)["state"].get("waiting", {}) if pod.get("status", {}).get("containerStatuses") else {}
     )
-    said = [event["message"] for event in agent.events("SelfProtection", name)]
+    said = [event["message"] for event in agent.events("SelfProtection", f"{name}-")]
     return f"{waiting.get('reason', '')}: {said}" if said else ""
 
 

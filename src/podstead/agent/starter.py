@@ -100,19 +100,25 @@ class Starter:
         """Create a container, unless there is one to adopt, and start it; returns whether the view shows it already."""
         revision = revision_of(session, step.revision)
         spec = spec_of(revision, step.name)
-        async with self._turn(session):
-            if not _is_wanted(step, session):
-                return True
-            try:
+        try:
+            async with self._turn(session):
+                if not _is_wanted(step, session):
+                    return True
                 container = await self._started(step, session, revision, spec)
-            finally:
-                await self._release(step, session, revision)
-            if container is None:
-                return False  # the next plan starts what was created, or sees what became of it
+        except BaseException:
+            await self._release(step, session, revision)
+            raise
+        if container is None:
+            await self._release(step, session, revision)
+            return False  # the next plan starts what was created, or sees what became of it
         session.started[container] = self._means.clock.now().boot
         self._means.tell(session, "Started", f"Started container {step.name}")
         self._means.auditor.note(acts.started(step, session, container))
-        return await self._views.started(session.uid, container)
+        # The kernel takes milliseconds to unmount: nobody waits for it.
+        shown, _ = await asyncio.gather(
+            self._views.started(session.uid, container), self._release(step, session, revision)
+        )
+        return shown
 
     async def _started(
         self, step: StartContainer, session: PodSession, revision: Revision, spec: v1.Container

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.k8s.text import printable
 from podstead.state.observed import ContainerState
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class ForeignKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
-    """One thing that is not ours. `name` and `image` are strings of somebody else: escaped before anybody sees them.
+    """One thing that is not ours. `name` and `image` are somebody else's strings: `sentence` has them escaped.
 
     `running`: it can be stopped through the runtime's interface.
     """
@@ -47,8 +48,8 @@ class Foreign:
     @property
     def sentence(self) -> str:
         """What it is and why it is told of."""
-        of = f" of image {self.image}" if self.image else ""
-        return f"{self.kind} {self.name} ({self.id.removeprefix('sha256:')[:12]}){of}: {self.why}"
+        of = f" of image {printable(self.image)}" if self.image else ""
+        return f"{self.kind} {printable(self.name)} ({self.id.removeprefix('sha256:')[:12]}){of}: {self.why}"
 
 
 class Making(Protocol):

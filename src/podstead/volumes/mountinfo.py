@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+LINES = 2048
+"""A node with 300 pods has some thousand mounts; a line kept is about a kilobyte."""
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -55,16 +58,26 @@ def lies_in(inner: Path, outer: Path) -> bool:
 
 def parse(mountinfo: str) -> tuple[MountPoint, ...]:
     """Return the mounts of a mountinfo text in the order they were made; lines of an unknown shape are left out."""
-    points = []
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        words, behind = left.split(" "), right.split(" ")
-        if len(words) > 4 and words[0].isdigit():
-            shared = any(w.startswith("shared:") for w in words[6:])
-            source = _unescaped(behind[1]) if len(behind) > 1 else ""
-            path, root = Path(_unescaped(words[4])), Path(_unescaped(words[3]))
-            points.append(MountPoint(path, behind[0], shared, words[2], root, source, int(words[0])))
-    return tuple(points)
+    found = (_point(line) for line in mountinfo.splitlines())
+    return tuple(point for point in found if point is not None)
+
+
+@lru_cache(maxsize=LINES)
+def _point(line: str) -> MountPoint | None:
+    """Read one line; the table is read at every start of a container, and most of its lines stay what they are."""
+    left, _, right = line.partition(" - ")
+    words, behind = left.split(" "), right.split(" ")
+    if len(words) <= 4 or not words[0].isdigit():
+        return None
+    return MountPoint(
+        path=Path(_unescaped(words[4])),
+        fs_type=behind[0],
+        shared=any(word.startswith("shared:") for word in words[6:]),
+        device=words[2],
+        root=Path(_unescaped(words[3])),
+        source=_unescaped(behind[1]) if len(behind) > 1 else "",
+        identifier=int(words[0]),
+    )
 
 
 def _unescaped(text: str) -> str:

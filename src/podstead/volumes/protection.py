@@ -10,6 +10,7 @@ import os
 import stat
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 40
 """As many links as the kernel follows on a path (path_resolution(7))."""
+KEPT = 256
+"""Paths that are made at every start, and are nearly always the same two dozen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +108,13 @@ class Protection:
 
     protected: Sequence[Protected]
     points: tuple[MountPoint, ...]
+    _tops: dict[str, MountPoint] = field(init=False)
+    """What is mounted at each path, of several mounts the last."""
     _places: list[Place] = field(init=False)
 
     def __post_init__(self) -> None:
         """Find out where everything is that is protected."""
+        self._tops = {str(point.path): point for point in self.points}
         self._places = [place for one in self.protected for place in self._places_of(one)]
 
     def judge(self, descriptor: int, *, writable: bool) -> Reach | Veil | None:
@@ -141,7 +147,7 @@ class Protection:
         view = self._view(descriptor)
         if isinstance(view, Reach):
             raise ReachError(view.way)
-        made = View(path=view.path.joinpath(*missing), origin=_below(view.origin, missing))
+        made = View(path=view.path.joinpath(*missing), origin=_below(view.origin, *missing))
         for place in self._places:
             if made.is_in(place) or made.holds(place):
                 raise ReachError(_refusal("is, or lies in,", place, writable=True).way)
@@ -172,15 +178,22 @@ class Protection:
         itself = Place(
             of=protected,
             path=real,
-            origin=mountinfo.origin(self.points, real),
+            origin=self._origin(real),
             readable=protected.readable,
             identity=identity,
             is_directory=is_directory,
         )
-        ways = [
-            Place(of=protected, path=link, origin=mountinfo.origin(self.points, link), readable=True) for link in links
-        ]
+        ways = [Place(of=protected, path=link, origin=self._origin(link), readable=True) for link in links]
         return [itself, *ways]
+
+    def _origin(self, path: Path) -> Origin | None:
+        """Return what a real path shows: as `mountinfo.origin`, by one look at each directory above."""
+        text = above = str(path)
+        while (point := self._tops.get(above or "/")) is None:
+            if not above:
+                return None
+            above = above.rpartition("/")[0]
+        return _below(point.origin, text[len(above) :].lstrip("/"))
 
     def _on_device(self, descriptor: int) -> Place | None:
         status = os.fstat(descriptor)
@@ -218,30 +231,36 @@ class Protection:
 
 def resolved(path: Path) -> tuple[Path, list[Path]]:
     """Return the real path of an absolute one, of which nothing need be there, and every link on the way to it."""
-    here, links = Path("/"), []
+    here, links = "", []  # as texts: this is done of two dozen paths at each start
     left = deque(path.parts[1:])
     while left:
         part = left.popleft()
         if part == "..":
-            here = here.parent
+            here = here.rpartition("/")[0]
             continue
-        step = here / part
+        step = f"{here}/{part}"
         try:
-            target = os.readlink(step)  # noqa: PTH115 - a text, whose parts matter
+            target = os.readlink(step)  # noqa: PTH115 - see above
         except OSError:
             here = step
             continue
-        links.append(step)
+        links.append(Path(step))
         if len(links) > MAX_LINKS:
             break
         if target.startswith("/"):
-            here = Path("/")
+            here = ""
         left.extendleft(reversed([one for one in target.split("/") if one not in {"", "."}]))
-    return here, links
+    return _path(here or "/"), links
 
 
-def _below(origin: Origin, parts: Sequence[str]) -> Origin:
+@lru_cache(maxsize=KEPT)
+def _below(origin: Origin, *parts: str) -> Origin:
     return Origin(origin.device, origin.path.joinpath(*parts))
+
+
+@lru_cache(maxsize=KEPT)
+def _path(text: str) -> Path:
+    return Path(text)
 
 
 def _refusal(how: str, place: Place, *, writable: bool) -> Reach:

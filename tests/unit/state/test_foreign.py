@@ -92,3 +92,7 @@ def test_images_that_nobody_knows() -> None:
 def test_a_sentence_says_what_it_is() -> None:
     (_, one) = foreign_pods(BOTH, "other", (), Made())
     assert one.sentence == "container main (one) of image web:1: nothing says that it is this agent's"
+    hostile = replace(one, name="\x1b[2J\n\u202eevil", image="<\x1b]0;x>")
+    assert "\x1b" not in hostile.sentence
+    assert "\n" not in hostile.sentence
+    assert "\u202e" not in hostile.sentence
