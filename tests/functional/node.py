@@ -161,6 +161,7 @@ class SimulatedNode:
     async def _end(self) -> None:
         assert self._task is not None
         self._task.cancel()
+        self._writing.cancel()
         done = await asyncio.gather(self._task, return_exceptions=True)
         self.died = done[0] if isinstance(done[0], BaseException) else None
         self._task = None

@@ -40,10 +40,10 @@ def _cause(step: StartContainer, session: PodSession) -> str:
     memory, before = session.history.of(step.name), step.attempt - 1
     if before < 0:
         return "for the first time"
-    if memory.returning_attempt == before:
-        return f"attempt {before} was stopped to come back"
     if step.new_revision:
         return "its content has changed, or root asked for it"
+    if memory.returning_attempt == before:
+        return f"attempt {before} was stopped to come back"
     if memory.killed_attempt == before:
         return f"the agent ended attempt {before}"
     if memory.exit_attempt == before:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from podstead.audit import key_file
 from podstead.audit.key_file import KeyFile
-from podstead.audit.records import NOTHING_BEFORE, Header, RecordError, body_of, hash_of, line_of, read_record
+from podstead.audit.records import NOTHING_BEFORE, RENEWED, Header, RecordError, body_of, hash_of, line_of, read_record
 from podstead.audit.recovery import Standing, recover
 from podstead.audit.sealing import SEED_BYTES, VerificationKey
 from podstead.audit.segments import (
@@ -104,6 +104,22 @@ class LogWriter:
         self._own = []
         self._advance(segment, ahead, previous)
         return written
+
+    def renew(self) -> VerificationKey:
+        """Begin a chain of keys anew and return its verification key, which is written nowhere. Raises OSError.
+
+        The old keys seal the record that names the new ones, so nobody else can put others in their place.
+        """
+        verification = VerificationKey(seed=os.urandom(SEED_BYTES))
+        text = f"the log is sealed anew: keys of the name {verification.name} follow, their verification key was shown"
+        facts: dict[Fact, str | int] = {Fact.KEY: verification.name}
+        entry = AuditEntry(act=Act.KEY, subject="audit log", reason=RENEWED, message=text, facts=facts)
+        self.write([Noted(at=self._now(), entry=entry)])
+        segment, old = self._ready()
+        key = verification.signing()
+        key.sequence = old.sequence
+        self._begin_file(segment.number + 1, key)
+        return verification
 
     def close(self) -> None:
         """Let go of the files."""

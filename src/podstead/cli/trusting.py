@@ -51,7 +51,7 @@ def carry_out(
 
 async def _by_hand(paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -> T:
     from podstead.clock import SystemClock
-    from podstead.daemon.auditing import SpokenAudit
+    from podstead.daemon.auditing import recorded_by_hand
     from podstead.daemon.trusting import TrustDesk
     from podstead.store.instance import lock_root, make_directories
     from podstead.store.trust import TrustStore
@@ -61,4 +61,5 @@ async def _by_hand(paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -
     with lock_root(paths):  # an agent that starts now waits for nothing: it says that another one is there
         store = TrustStore(paths.state, wall=lambda: clock.now().wall)
         await store.load()
-        return await by_hand(TrustDesk(store, clock, SpokenAudit()))
+        with recorded_by_hand(paths, clock) as auditor:
+            return await by_hand(TrustDesk(store, clock, auditor))

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from podstead import __version__
 from podstead.agent import acts
 from podstead.audit.log import AuditLog
+from podstead.audit.records import cleaned
+from podstead.audit.writer import LogWriter, Noted
+from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 from podstead.manifest.reading import foremost
 from podstead.state.audit import Act, AuditEntry, Fact
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from podstead.agent.table import PodTable
     from podstead.audit.log import Sink
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config import Paths, Settings
     from podstead.daemon.ground import Ground
     from podstead.state.observed import ObservedContainer
     from podstead.state.reports import FileVerdict
@@ -62,6 +65,42 @@ class SpokenAudit:
             "%s",
             printable(" ".join(word for word in words if word)),
         )
+
+
+class _Kept:
+    """Keeps entries until they are written."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.noted: list[Noted] = []
+
+    def note(self, entry: AuditEntry) -> None:
+        """Keep one entry, with who did it."""
+        who: dict[Fact, str | int] = {Fact.UID: os.getuid(), Fact.PID: os.getpid()}
+        self.noted.append(Noted(at=self._clock.now(), entry=cleaned(replace(entry, facts={**who, **entry.facts}))))
+
+
+@contextlib.contextmanager
+def recorded_by_hand(paths: Paths, clock: Clock) -> Iterator[Auditor]:
+    """Record in the node's audit log what a command does while no agent runs; the root's lock must be held.
+
+    Raises:
+        OperatorError: it was done, and could not be recorded.
+    """
+    kept = _Kept(clock)
+    try:
+        yield kept
+    finally:
+        writer = LogWriter(paths.audit, clock.now, version=__version__)
+        try:
+            if kept.noted:
+                writer.write(kept.noted)
+        except OSError as error:
+            raise OperatorError(
+                f"this was done, but cannot be recorded in {paths.audit}: {error.strerror or error}"
+            ) from error
+        finally:
+            writer.close()
 
 
 @contextlib.asynccontextmanager
@@ -151,7 +190,10 @@ class FileActs:
             if file is None or verdict.verdict not in {Verdict.ACCEPTED, Verdict.REJECTED}:
                 continue
             seen = told[verdict.name] = (verdict.verdict, verdict.reason, *_content(file, verdict))
-            if seen != before and (verdict.verdict is Verdict.REJECTED or self._is_new(verdict)):
+            if seen == before:
+                continue
+            # An older content that comes back is news as well; only what an agent before this one admitted is not.
+            if verdict.verdict is Verdict.REJECTED or before is not None or self._is_new(verdict):
                 entry = _of_file(file, verdict)
                 writer = self._writer(verdict.name) if self._writer is not None else {}
                 self._auditor.note(replace(entry, facts={**entry.facts, **writer}))

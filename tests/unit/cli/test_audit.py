@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +13,9 @@ import pytest
 from podstead.audit import key_file
 from podstead.audit.writer import Noted
 from podstead.cli import main as cli
+from podstead.config import paths_for
 from podstead.state.audit import Act, AuditEntry, Fact
+from podstead.store.instance import lock_root
 from tests.support.canary import HOSTILE, leaks
 from tests.unit.audit.logs import Log
 
@@ -176,3 +181,40 @@ def test_a_checkpoint_of_a_dropped_record_ends_with_its_own_code(run: Run, tmp_p
     code, out, _ = run("verify", "--against", str(points))
     assert code == 3
     assert "is no longer kept: nothing can be said of it" in out
+
+
+def test_a_lost_key_is_renewed_and_the_old_one_still_verifies_what_it_sealed(
+    log: Log, run: Run, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(run("key")[1], encoding="ascii")
+    log.writer.close()
+    code, out, err = run("key", "--renew")
+    assert (code, "shown once" in err) == (0, True)
+    new.write_text(out, encoding="ascii")
+    log.reopen()
+    log.write(9)
+    code, out, _ = run("verify", "--key", str(old), "--key", str(new))
+    assert code == 0
+    assert "7 records were not changed nor cut from the end" in out
+    assert not key_file.waits_for_its_keeper(log.directory)
+
+
+def test_a_key_is_not_renewed_under_an_agent(log: Log, run: Run, tmp_path: Path) -> None:
+    with lock_root(paths_for(tmp_path)):
+        code, out, err = run("key", "--renew")
+    assert (code, out) == (1, "")
+    assert "another agent runs" in err
+
+
+def test_following_tells_what_comes(log: Log, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "podstead", "audit", "-f", "-o", "json", "--root-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        try:
+            assert [json.loads(following.stdout.readline())["seq"] for _ in range(4)] == [1, 2, 3, 4]
+            log.write(4)
+            assert json.loads(following.stdout.readline())["message"] == "entry 4"
+        finally:
+            following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 0

@@ -22,6 +22,7 @@ from podstead.cli.options import Option, Takes, UsageError, nearest
 from podstead.cli.output import Format, format_of, output_option, say, tell
 from podstead.cli.tables import aligned
 from podstead.clock import SystemClock
+from podstead.config import paths_for
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 
@@ -128,17 +129,35 @@ def _export(directory: Path, given: Given) -> int:
     return 1 if unreadable else 0
 
 
-def _key(directory: Path, given: Given) -> int:  # noqa: ARG001 - an action's signature
+def _key(directory: Path, given: Given) -> int:
+    if given.has("renew"):
+        return _renew(directory)
     text = key_file.read_kept_key(directory)
     if text is None:
         raise OperatorError(
-            "the verification key was taken away already: whoever took it verifies with it, and nobody can show it again"
+            "the verification key was taken away already, and nobody can show it again;"
+            " if it is lost: podstead audit key --renew, with the agent stopped"
         )
     say(printable(text))
     key_file.erase_kept_key(directory)
-    tell(
-        "This is shown once, and is erased from this node: keep it elsewhere, and secret, for podstead audit verify --key FILE"
-    )
+    tell(SHOWN_ONCE)
+    return 0
+
+
+def _renew(directory: Path) -> int:
+    """Seal the log anew; only while no agent does, whose lock is taken."""
+    from podstead.audit.writer import LogWriter
+    from podstead.store.instance import lock_root
+
+    with lock_root(paths_for(directory.parent)):
+        writer = LogWriter(directory, SystemClock().now, version=__version__)
+        try:
+            say(writer.renew().text())
+        finally:
+            writer.close()
+        if key_file.waits_for_its_keeper(directory):
+            key_file.erase_kept_key(directory)
+    tell(SHOWN_ONCE)
     return 0
 
 
@@ -182,6 +201,7 @@ def _host() -> str:
     return socket.gethostname()
 
 
+SHOWN_ONCE = "This is shown once, and is nowhere on this node: keep it elsewhere, and secret, for podstead audit verify --key FILE"
 UNPROVEN = 3
 """Nothing is wrong, and the checkpoints that were given are too old to say so."""
 ACTIONS: dict[str, Callable[[Path, Given], int]] = {"": _show, "verify": _verify, "export": _export, "key": _key}
@@ -192,6 +212,7 @@ OF_ACTIONS = {
     "against": ("verify",),
     "key": ("verify",),
     "format": ("export",),
+    "renew": ("key",),
 }
 """Which flag belongs to what."""
 
@@ -212,6 +233,7 @@ COMMAND = Command(
             help="verify: any text that holds checkpoints, such as syslog's of another machine",
         ),
         Option(name="key", value="FILE", repeated=True, takes=Takes.FILE, help="verify: the verification key"),
+        Option(name="renew", help="key: seal with new keys from here on and show theirs, where the old one is lost"),
         Option(name="format", value="FORMAT", help=f"export: {', '.join(EXPORTS)}", choices=EXPORTS),
         Option(
             name="dir", value="DIR", takes=Takes.DIRECTORY, help="the log's directory (default: audit below the root)"
