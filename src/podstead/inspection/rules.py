@@ -97,6 +97,12 @@ BAD_SIGNATURE = Rule(
     title="The signature of a manifest does not count",
     why="The content is not what was signed, or who signed it is not trusted.",
 )
+LISTED_MISSING = Rule(
+    id="listed-file-missing",
+    severity=_H,
+    title="A file that was signed for is missing",
+    why="Somebody took it away: a set that is meant to be smaller is signed as a smaller one.",
+)
 NO_BASELINE = Rule(
     id="no-baseline",
     severity=_I,

@@ -11,6 +11,7 @@ import pytest
 from podstead.cli.commands.inspect import FORMS
 from tests.support.canary import CANARY, HOSTILE, leaks
 from tests.support.inspected import kubeadm_node, pod, process, put
+from tests.unit.trust.sets import index_pair, key, signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,3 +257,54 @@ def test_sarif_keeps_its_schema(local: LocalShell, node: Path) -> None:
     marks = [one["partialFingerprints"]["podsteadFinding/v1"] for one in results]
     assert len(set(marks)) == 4
     assert marks == [one["partialFingerprints"]["podsteadFinding/v1"] for one in report(second)["runs"][0]["results"]]
+
+
+@pytest.fixture
+def signers(tmp_path: Path) -> str:
+    file = tmp_path / "signers"
+    file.write_text(f"ops@example.com {key('ops').public.text}\n")
+    return str(file)
+
+
+def test_detached_signatures(local: LocalShell, node: Path, signers: str) -> None:
+    for name, by in (("good", "ops"), ("stranger", "stranger")):
+        put(node, f"{MANIFESTS}/{name}.yaml", pod(name))
+        put(node, f"{MANIFESTS}/{name}.yaml.sig", signed(pod(name).encode(), by))
+    result = local("inspect", "--root", str(node), "-ojson", "--allowed-signers", signers)
+    assert found(result) - {("no-baseline", BASELINE)} == {
+        ("unsigned", f"{MANIFESTS}/web.yaml"),
+        ("signature-invalid", f"{MANIFESTS}/stranger.yaml"),
+    }
+    assert result.code == 1
+    assert (
+        local("inspect", "--root", str(node), "--allowed-signers", "/none").err
+        == "error: cannot read /none: No such file or directory\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("node_name", "by", "expected"),
+    [
+        (
+            "node3",
+            "ops",
+            {("unsigned", "extra.yaml"), ("signature-invalid", "web.yaml"), ("listed-file-missing", "gone.yaml")},
+        ),
+        ("node4", "ops", {("signature-invalid", "podstead.index")}),
+        ("node3", "stranger", {("signature-invalid", "podstead.index")}),
+    ],
+)
+def test_a_signed_index(
+    local: LocalShell, node: Path, signers: str, node_name: str, by: str, expected: set[tuple[str, str]]
+) -> None:
+    """The index alone answers: a detached signature beside it admits nothing."""
+    put(node, f"{MANIFESTS}/extra.yaml", pod("extra"))
+    put(node, f"{MANIFESTS}/extra.yaml.sig", signed(pod("extra").encode()))
+    put(node, f"{MANIFESTS}/same.yaml", pod("same"))
+    files = (("gone.yaml", b"x"), ("same.yaml", pod("same").encode()), ("web.yaml", b"as it was"))
+    index, signature = index_pair(1, files, by=by, node=node_name, issued=1_700_000_000, expires=4_000_000_000)
+    put(node, f"{MANIFESTS}/podstead.index", index)
+    put(node, f"{MANIFESTS}/podstead.index.sig", signature)
+    result = local("inspect", "--root", str(node), "-ojson", "--allowed-signers", signers)
+    said = {(rule, where.removeprefix(f"{MANIFESTS}/")) for rule, where in found(result)}
+    assert said - {("no-baseline", BASELINE)} == expected

@@ -97,7 +97,7 @@ def _signatures(given: Given, facts: Facts, now: float) -> tuple[Finding, ...]:
     if not named and not signers.exists():
         return ()
     trust = signatures.trust_in(signers, Path(revoked) if revoked else None, now)
-    return tuple(signatures.judge_signatures(facts.places, trust))
+    return tuple(signatures.judge_signatures(facts.places, trust, facts.node))
 
 
 def _approve(given: Given, tree: Tree, facts: Facts) -> int:
@@ -202,7 +202,7 @@ COMMAND = Command(
             name="allowed-signers",
             value="FILE",
             takes=Takes.FILE,
-            help="find manifests that none of these signed (default: /etc/podstead/allowed_signers, where it is there)",
+            help="find manifests that none of these signed, alone or by an index (default: /etc/podstead/allowed_signers, where it is there)",
         ),
         Option(name="revoked-keys", value="FILE", takes=Takes.FILE, help="keys whose signatures do not count any more"),
     ),
