@@ -57,6 +57,47 @@ async def test_an_unmounted_directory_loses_nothing(manifests: Path) -> None:
         await viewer.content("a.yaml", b"two")
 
 
+@pytest.mark.attack("bind-mount")
+async def test_a_directory_mounted_over_it_gives_nothing_and_takes_nothing(manifests: Path) -> None:
+    other = manifests.parent / "other"
+    other.mkdir()
+    (other / "planted.yaml").write_bytes(b"evil")
+    (manifests / "a.yaml").write_bytes(b"one")
+    async with Viewer(settings(manifests, check_seconds=0.2), expected=["a.yaml"]) as viewer:
+        await viewer.until(lambda snapshot: snapshot.certain and data_of(snapshot, "a.yaml") == b"one")
+        mount(str(other), manifests, flags=MS_BIND)
+        try:
+            await viewer.until(lambda snapshot: "lacks a.yaml" in (snapshot.degraded or ""))
+            (other / "planted.yaml").write_bytes(b"more")
+            await asyncio.sleep(1.0)
+        finally:
+            unmount(manifests)
+        await viewer.until(lambda snapshot: snapshot.degraded is None and data_of(snapshot, "a.yaml") == b"one")
+    assert not any(data_of(seen, "planted.yaml") for _, seen in viewer.seen)
+    assert not viewer.ever_gone("a.yaml")
+
+
+@pytest.mark.attack("bind-mount", "check-then-read")
+async def test_a_file_mounted_over_and_away_is_read_as_it_passed(manifests: Path) -> None:
+    """Whatever is mounted while looks go on, what is given is a whole content of root's, or nothing."""
+    outside = manifests.parent / "outside"
+    outside.write_bytes(b"evil")
+    outside.chmod(0o666)
+    (manifests / "a.yaml").write_bytes(b"good")
+    async with Viewer(settings(manifests, check_seconds=0.05)) as viewer:
+        await viewer.content("a.yaml", b"good")
+        for _ in range(40):
+            mount(str(outside), manifests / "a.yaml", flags=MS_BIND)
+            viewer.source.poke()
+            await asyncio.sleep(0.02)
+            unmount(manifests / "a.yaml", lazily=True)
+            viewer.source.poke()
+            await asyncio.sleep(0.02)
+        await viewer.content("a.yaml", b"good")
+    assert set(viewer.contents("a.yaml")) <= {b"good", None}
+    assert "WritableByOthers" in {reason_of(seen, "a.yaml") for _, seen in viewer.seen}
+
+
 async def test_unmounted_while_the_agent_was_down(manifests: Path) -> None:
     mount("tmpfs", manifests, "tmpfs", options="mode=755")
     (manifests / "a.yaml").write_bytes(b"one")

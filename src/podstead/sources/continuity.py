@@ -45,7 +45,7 @@ class Continuity:
 def _strange(missing: list[str]) -> str:
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     return (
-        f"it is another directory than before (unmounted, renamed or replaced) and lacks {shown}: nothing is removed;"
+        f"it is another directory than before (unmounted, renamed or replaced) and lacks {shown}: nothing is removed, and nothing is taken;"
         " bring the directory or the files back, or run `podstead accept-directory` if they are meant to be gone"
     )
 

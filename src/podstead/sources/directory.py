@@ -82,6 +82,8 @@ class DirectorySource:
         self._listing = Listing(manifests=())
         self._degraded: str | None = None
         self._insecure: tuple[str, ...] = ()
+        self._strange = False
+        """Whether it was another directory that was read: nothing of it is taken."""
         self._readable = False
         self._single = is_single_file(known_identity)
         self._closed: set[str] = set()
@@ -251,7 +253,7 @@ class DirectorySource:
         self._not_before = result.ended + self._timing.gap_after(result.ended - result.began)
         self._ask(result.ended + self._settings.check_seconds)
         accepting, self._accepting = self._accepting, False
-        self._readable = result.place is not None
+        self._readable, self._strange = result.place is not None, False
         if result.place is None or result.listing is None:
             self._degraded = self._why_degraded(result)
             self._absences.interrupt()
@@ -267,6 +269,7 @@ class DirectorySource:
         self._degraded = self._continuity.judge(
             place.identity, place.mount, names=self._entries, expected=self._expected(), accepted=accepting
         )
+        self._strange = self._degraded is not None
         if self._degraded is None or self._single is None:
             self._single = place.single is not None
         if not before or self._degraded is not None or self._listing.overflow:
@@ -320,6 +323,8 @@ class DirectorySource:
         if self._insecure:
             warning = f"the directory is not root's alone: {self._insecure[0]}"
             files = {n: replace(f, warnings=(*f.warnings, warning)) for n, f in files.items()}
+        if self._strange:
+            files = {name: _strangers(file) for name, file in files.items()}
         shown = [*files.values(), *(self._listing.ignored if readable else ())]
         return SourceSnapshot(
             path=str(self._settings.path),
@@ -347,3 +352,11 @@ class DirectorySource:
 
 def _insecure_note(fault: str) -> str:
     return f"{fault} (it is taken all the same, by --allow-insecure-manifests)"
+
+
+def _strangers(file: ManifestFile) -> ManifestFile:
+    """Return a file of a directory that is not the one that counts: somebody may have mounted it over that one."""
+    if file.data is None:
+        return file
+    message = "it lies in another directory than before: nothing is taken from that until root says so (podstead accept-directory)"
+    return replace(file, data=None, digest="", trouble=FileTrouble.REFUSED, reason="AnotherDirectory", message=message)

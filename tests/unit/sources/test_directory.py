@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
@@ -170,6 +171,20 @@ async def test_a_replaced_directory_is_adopted_when_every_file_is_back(manifests
         assert last.degraded is None
         assert viewer.source.identity not in (None, before)
         assert not viewer.ever_gone("a.yaml")
+
+
+@pytest.mark.attack("bind-mount")
+async def test_nothing_is_taken_from_another_directory_until_root_accepts_it(manifests: Path) -> None:
+    (manifests / "planted.yaml").write_bytes(b"evil")
+    (manifests / "a.yaml").write_bytes(b"edited")
+    async with Viewer(settings(manifests), known="directory:0:other", expected=["a.yaml", "b.yaml"]) as viewer:
+        first = await viewer.until(lambda snapshot: reason_of(snapshot, "planted.yaml") == "AnotherDirectory")
+        assert "nothing is taken" in (first.degraded or "")
+        assert [file.data for file in first.files] == [None, None]
+        await asyncio.sleep(0.5)
+        assert viewer.contents("planted.yaml") == viewer.contents("a.yaml") == [None]
+        viewer.source.accept_directory()
+        await viewer.content("a.yaml", b"edited")
 
 
 async def test_root_accepts_a_replaced_directory(manifests: Path) -> None:
