@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from podstead.config import SignatureMode
+from podstead.config import SecuritySettings, SignatureMode
 from podstead.errors import OperatorError
 from podstead.server.trust import AllowanceReport, TrustReport
 from podstead.state.allowances import AllowanceRefusal
@@ -16,13 +16,14 @@ from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.trust import TrustRefusal, initialised, lowered, mode_in_force, with_signers
 from podstead.status.times import rfc3339
 from podstead.store import files
+from podstead.store.kept_trust import KeptTrustStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from podstead.clock import Clock
-    from podstead.config import SecuritySettings
+    from podstead.signing.revocation import Revoked
     from podstead.state.allowances import Allowance
     from podstead.state.trust import TrustRecord
     from podstead.store.trust import TrustStore
@@ -126,7 +127,8 @@ class TrustDesk:
             held = self._store.signers
             if held is None:
                 raise OperatorError("no signers are in force yet: the file that is configured is taken as it is")
-            found = signers_in_force(signers, signature, held, now=self._clock.now().wall)
+            now, revoked = self._clock.now().wall, await self._revoked()
+            found = signers_in_force(signers, signature, held, now=now, revoked=revoked)
             if found is None or found.message:
                 raise OperatorError(found.message if found else "the new allowed signers cannot be read")
             await self._store.put(with_signers(self._store.record, found.digest), signers)
@@ -135,6 +137,21 @@ class TrustDesk:
         text = f"the new allowed signers are in force, SHA-256 {found.digest}"
         self._note(Act.KEY, "allowed signers", "SignersRotated", text, {Fact.DIGEST: found.digest})
         return text
+
+    async def _revoked(self) -> Revoked:
+        """Return the keys that name no successors: those of the operator's file, and those that were revoked before."""
+        from podstead.signing.revocation import NOTHING, read_revoked  # noqa: PLC0415
+        from podstead.signing.wire import MalformedError  # noqa: PLC0415
+
+        path = (self._settings or SecuritySettings()).revoked_keys
+        kept = (await KeptTrustStore(self._store.state).load()).revoked
+        found = NOTHING
+        for data in (await asyncio.to_thread(files.read, path), kept):
+            try:
+                found |= read_revoked(data or b"")
+            except MalformedError as error:
+                raise OperatorError(f"cannot tell which keys are revoked: {path}: {error}") from None
+        return found
 
     async def _change(self, change: Callable[[TrustRecord], TrustRecord]) -> None:
         async with self._store.changing:

@@ -37,6 +37,10 @@ class Revoked:
             return True
         return bool(self.sha1) and hashlib.sha1(key.blob, usedforsecurity=False).digest() in self.sha1
 
+    def __or__(self, other: Revoked) -> Revoked:
+        """Return what either revokes."""
+        return Revoked(self.blobs | other.blobs, self.sha1 | other.sha1, self.sha256 | other.sha256)
+
 
 NOTHING = Revoked()
 

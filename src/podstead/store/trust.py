@@ -88,6 +88,7 @@ class TrustStore:
     """
 
     def __init__(self, state: Path, *, wall: Callable[[], float]) -> None:
+        self.state = state
         self._record = state / DIRECTORY / "record.json"
         self._signers = state / DIRECTORY / "allowed_signers"
         self._allowances = state / DIRECTORY / "allowances.json"

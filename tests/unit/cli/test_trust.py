@@ -14,11 +14,13 @@ from podstead.clock import SystemClock
 from podstead.config import SecuritySettings, SignatureMode, paths_for
 from podstead.daemon.auditing import SpokenAudit
 from podstead.daemon.trusting import TrustDesk
+from podstead.errors import OperatorError
 from podstead.signing.index import IndexMark
 from podstead.signing.private import signature_file
 from podstead.signing.provenance import TRUST
 from podstead.state.trust import TrustRecord
 from podstead.store.instance import lock_root
+from podstead.store.kept_trust import KeptTrustStore
 from podstead.store.trust import TrustStore
 from tests.unit.signing.indexes import SOFT, STRANGER
 from tests.unit.signing.ssh import make_key
@@ -108,6 +110,26 @@ async def test_a_desk_with_settings_says_what_holds_and_replaces_the_configured_
     assert (tmp_path / "allowed_signers.sig").read_bytes() == signed(NEW)
     await desk.lower_mode("off", "the fleet is being re-keyed")
     assert (desk.trust().mode, len(changes)) == ("off", 2)
+
+
+@pytest.mark.attack("untrusted-key")
+@pytest.mark.parametrize("where", ["configured", "kept", "both damaged"])
+async def test_a_revoked_key_names_no_successors(tmp_path: Path, where: str) -> None:
+    """Neither with the operator's list in place nor when somebody took it away."""
+    store, kept = TrustStore(tmp_path, wall=lambda: 0.0), KeptTrustStore(tmp_path)
+    settings = SecuritySettings(allowed_signers=tmp_path / "allowed_signers", revoked_keys=tmp_path / "revoked_keys")
+    gone = SOFT.public.text.encode() + b"\n"
+    if where == "configured":
+        settings.revoked_keys.write_bytes(gone)
+    elif where == "kept":
+        await kept.put_revoked(gone)
+    else:
+        settings.revoked_keys.write_bytes(b"x")
+    await store.put(TrustRecord(signers=sha256(OLD).hexdigest()), OLD)
+    desk = TrustDesk(store, SystemClock(), SpokenAudit(), settings)
+    with pytest.raises(OperatorError, match=r"is revoked|cannot tell which keys are revoked"):
+        await desk.rotate_signers(NEW, signed(NEW))
+    assert (store.signers, settings.allowed_signers.exists()) == (OLD, False)
 
 
 async def test_break_glass(shell: Shell, tmp_path: Path) -> None:
