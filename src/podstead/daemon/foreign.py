@@ -16,6 +16,7 @@ from podstead.identity import ContainerID, SandboxID
 from podstead.server.port import Problem
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.foreign import ForeignKind, Listing, foreign_images, foreign_pods, foreign_tasks
+from podstead.state.records import UNKNOWN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,7 +113,9 @@ class ForeignWatch:
         await self._stop()
 
     def _pods(self, listing: Listing) -> Iterable[Foreign]:
-        return foreign_pods(listing, self._ground.instance.id, self._earlier or frozenset(), self._made)
+        sessions = self._table().sessions()
+        unrecorded = {session.uid for session in sessions if session.record.claim.file == UNKNOWN_FILE}
+        return foreign_pods(listing, self._ground.instance.id, self._earlier or frozenset(), self._made, unrecorded)
 
     def _tell(self, found: Iterable[Foreign]) -> None:
         """Tell of what was not told of yet, and show all that is there."""

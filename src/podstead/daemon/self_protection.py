@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from podstead.volumes.protection import Protected, resolved
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Settings
+    from podstead.config import SecuritySettings, Settings
 
 ETC = Path("/etc/podstead")
 DOCKER_CONFIG = Path("/root/.docker/config.json")
@@ -63,10 +63,20 @@ def _house(settings: Settings) -> Iterator[Protected]:
     yield _with_directory(Path(settings.images.credentials_file or DOCKER_CONFIG), "registry credentials")
     for file in settings.files:
         yield Protected(path=file, noun="the agent's configuration", readable=True)
-    yield Protected(path=settings.security.allowed_signers, noun="the trust store", readable=True)
-    yield Protected(path=settings.security.revoked_keys, noun="the trust store", readable=True)
+    yield from _trusted(settings.security)
     if settings.runtime.seccomp_root is not None:
         yield Protected(path=settings.runtime.seccomp_root, noun="seccomp profiles", readable=True)
+
+
+def _trusted(security: SecuritySettings) -> Iterator[Protected]:
+    """Yield every file that decides who may say what runs, whichever settings there are, and what the audit log needs."""
+    for field in fields(security):
+        if isinstance(path := getattr(security, field.name), Path):
+            yield Protected(path=path, noun="the trust store", readable=True)
+    if security.audit.checkpoint_file is not None:
+        yield Protected(path=security.audit.checkpoint_file, noun="the audit log's checkpoints", readable=True)
+    if security.audit.webhook is not None and security.audit.webhook.token_file is not None:
+        yield _with_directory(security.audit.webhook.token_file, "the webhook's token")
 
 
 def _programs() -> Iterator[Protected]:

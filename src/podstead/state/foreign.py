@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNLABELLED = "nothing says that it is this agent's"
 FORGED = "it carries this agent's labels, and this agent did not make it"
+UNRECORDED = "it carries this agent's labels, and no record of the agent names its pod"
 BEHIND = "it runs in the runtime without the interface that pods are made by"
 NEVER_PULLED = "the agent neither pulled nor imported it"
 
@@ -82,11 +83,14 @@ CRI_NAMESPACE = "k8s.io"
 """The namespace of containerd that its CRI part works in."""
 
 
-def foreign_pods(listing: Listing, instance: str, earlier: Collection[str], making: Making) -> Iterator[Foreign]:
+def foreign_pods(
+    listing: Listing, instance: str, earlier: Collection[str], making: Making, unrecorded: Collection[PodUID] = ()
+) -> Iterator[Foreign]:
     """Yield the sandboxes and containers that are not ours.
 
     Ours carries the instance's label, and either was there before this agent looked for the first time (`earlier`: its
-    predecessors made it, and records judge it) or was made by it.
+    predecessors made it) or was made by it. Of pods that were there and have no record of their own (`unrecorded`) it cannot be
+    told: the record may be lost, and so they are never stopped for it.
     """
     for sandbox in listing.sandboxes:
         known = sandbox.id in earlier or making.is_ours(sandbox.id, sandbox.uid, "", sandbox.attempt)
@@ -98,6 +102,8 @@ def foreign_pods(listing: Listing, instance: str, earlier: Collection[str], maki
                 why=FORGED if sandbox.instance == instance else UNLABELLED,
                 running=sandbox.ready,
             )
+        elif sandbox.uid in unrecorded:
+            yield Foreign(kind=ForeignKind.SANDBOX, id=sandbox.id, name=str(sandbox.key), why=UNRECORDED)
     for one in listing.containers:
         known = one.id in earlier or making.is_ours(one.id, one.uid, one.name, one.attempt)
         if one.instance != instance or not known:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from podstead.agent.made import Made
 from podstead.identity import ContainerID, PodKey, PodUID, SandboxID
-from podstead.state.foreign import FORGED, UNLABELLED, Listing, foreign_images, foreign_pods, foreign_tasks
+from podstead.state.foreign import FORGED, UNLABELLED, UNRECORDED, Listing, foreign_images, foreign_pods, foreign_tasks
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
 from podstead.state.runtime import Image
 
@@ -47,6 +47,11 @@ def test_a_copied_label_makes_nothing_ours() -> None:
     assert why(BOTH, Made()) == [("box", FORGED), ("one", FORGED)]
     other = Listing(sandboxes=(replace(SANDBOX, instance=""),), containers=(replace(CONTAINER, instance="x"),))
     assert why(other, Made(), "box", "one") == [("box", UNLABELLED), ("one", UNLABELLED)]
+
+
+def test_a_pod_without_a_record_is_told_of_and_never_stopped() -> None:
+    found = list(foreign_pods(BOTH, "ours", {"box", "one"}, Made(), {UID}))
+    assert [(one.id, one.why, one.running) for one in found] == [("box", UNRECORDED, False)]
 
 
 def test_what_was_made_or_may_have_been_is_ours() -> None:
