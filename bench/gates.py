@@ -53,7 +53,7 @@ def _pass(snapshot: SourceSnapshot, signer: Signer, evidence: dict[Pair, Evidenc
     begun = time.perf_counter()
     for pair, data, signature in pairs(snapshot):
         if pair not in evidence:
-            evidence[pair] = examine(data, signature, pair.namespace)
+            evidence[pair] = examine(data, signature, pair.namespace, {signer.key.fingerprint})
     question = Question(
         signers=Signers(signers=(signer,)),
         node=NODE,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podstead.agent import signatures
-from podstead.config import SecuritySettings, SignatureMode, SourceSettings
+from podstead.config import SecuritySettings, SignatureMode, SourceSettings, UrlSettings
 from podstead.errors import OperatorError, PodsteadError
 from podstead.reconcile import inputs
 from podstead.signing.index import INDEX_FILE, Expiry, Index, entry_of, write_index
@@ -22,6 +22,7 @@ from podstead.store.files import StoreError
 from podstead.trust import values
 from tests.functional.manifests import IMAGE, OTHER_IMAGE, manifest
 from tests.functional.node import ABSENCE_SECONDS, NODE, SimulatedNode
+from tests.simulators.manifest_server import Answer, ManifestServer
 from tests.unit.trust.sets import key, signed
 
 if TYPE_CHECKING:
@@ -510,3 +511,57 @@ async def test_root_is_told_before_anything_is_written_that_nobody_signed(node: 
     await node.root.apply(texts["web.yaml"].encode(), dry_run=False)  # what is signed may come by this way too
 
     await node.judged("web.yaml", "Accepted")
+
+
+async def test_the_body_of_a_url_counts_by_the_index_alone(root: Path, runtime: SimulatedRuntime) -> None:
+    with ManifestServer() as server:
+        body = pod_list("web")
+        server.answer = Answer(body=body)
+        made = SigningNode(root, runtime)
+        url = UrlSettings(url=f"{server.url()}?token=s3cret", shown=server.url(), check_seconds=0.05)
+        made.settings = replace(made.settings, url=url)
+        await made.start()
+        try:
+            await made.until("it is refused", lambda: url_verdict(made, server) == "Rejected SignatureMissing", 20.0)
+            texts = {"db.yaml": manifest("db")}
+            made.put("db.yaml", texts["db.yaml"].encode())
+            made.index(1, texts, more={"urls": {server.url(): body}})
+            await made.floor(1)
+            web = await made.running_pod("web")
+
+            server.answer = Answer(body=pod_list())  # an empty list would remove the pod, and nobody signed it
+            await made.until("it is refused", lambda: url_verdict(made, server) == "Rejected DigestMismatch", 20.0)
+
+            assert made.alive("web") == [web]
+        finally:
+            await made.stop()
+
+
+def pod_list(*names: str) -> bytes:
+    """Return a PodList."""
+    return json.dumps(
+        {"apiVersion": "v1", "kind": "PodList", "items": [json.loads(manifest(n)) for n in names]}
+    ).encode()
+
+
+def url_verdict(node: SigningNode, server: ManifestServer) -> str:
+    """Return the verdict on the URL, with its reason."""
+    found = {report.path: report for report in node.parts.board.files()}.get(server.url())
+    return f"{found.verdict} {found.reason}".strip() if found is not None else ""
+
+
+@pytest.mark.attack("lowered-mode")
+async def test_roots_word_lowers_the_mode_of_an_agent_that_runs(node: SigningNode) -> None:
+    await node.stop()
+    node.mode(SignatureMode.WARN)
+    await node.start()
+    node.put("web.yaml", manifest("web").encode())
+    await node.judged("web.yaml", "Rejected", "SignatureMissing")
+
+    await node.parts.trust.lower_mode("warn", "moving to another key")
+
+    await node.running_pod("web")
+    await node.stop()
+    await node.start()
+    assert node.parts.signatures is not None
+    assert node.parts.signatures.mode is SignatureMode.WARN

@@ -16,7 +16,7 @@ from podstead.config import SignatureMode
 from podstead.errors import PodsteadError
 from podstead.signing.index import INDEX_FILE, Expiry, timestamp
 from podstead.signing.index_verify import IndexFault
-from podstead.signing.provenance import POLICY
+from podstead.signing.provenance import INDEX, POLICY
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.provenance import Warrant
 from podstead.trust.contents import Content, Kind, Ruling, listed, rule
@@ -81,6 +81,8 @@ class Signatures:
         self._auditor = auditor
         self._clock = clock
         self._evidence: dict[Pair, Evidence] = {}
+        self._examined_for: frozenset[str] = frozenset()
+        """The keys that counted when indexes were examined."""
         self._sources = {kind: _Source(kind) for kind in (Kind.MANIFEST, Kind.OBJECT)}
         self._beside: dict[str, ManifestFile] = {}
         """The index and its signature as of the last look at the manifests."""
@@ -165,11 +167,16 @@ class Signatures:
         found = list(pairs(snapshot))
         source.pairs = frozenset(pair for pair, _, _ in found)
         wanted = {pair for one in self._sources.values() for pair in one.pairs}
-        self._evidence = {pair: evidence for pair, evidence in self._evidence.items() if pair in wanted}
+        keys = self._keeper.signers.keys
+        kept = {
+            pair for pair in self._evidence.keys() & wanted if keys == self._examined_for or pair.namespace != INDEX
+        }
+        self._evidence = {pair: self._evidence[pair] for pair in kept}
+        self._examined_for = keys
         new = [(pair, data, signature) for pair, data, signature in found if pair not in self._evidence]
         if new:
             self._evidence |= await asyncio.to_thread(
-                lambda: {pair: examine(data, signature, pair.namespace) for pair, data, signature in new}
+                lambda: {pair: examine(data, signature, pair.namespace, keys) for pair, data, signature in new}
             )
 
     def _question(self, source: _Source, frozen: str = "") -> Question:
@@ -239,7 +246,7 @@ class Signatures:
         question = self._question(self._sources[Kind.MANIFEST])
         evidence = dict(self._evidence)
         if signature is not None:
-            evidence[content.pair] = await asyncio.to_thread(examine, data, signature, content.namespace)
+            evidence[content.pair] = await asyncio.to_thread(examine, data, signature, content.namespace, ())
         return rule(content, self.standing, question.with_evidence(evidence))
 
     async def judge_policy(self, data: bytes, signature: bytes | None) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.errors import PodsteadError
-from podstead.signing.provenance import INDEX
+from podstead.signing.provenance import INDEX, Invalid, attest
 from podstead.signing.revocation import NOTHING, Revoked, read_revoked
 from podstead.signing.signers import read_signers
 from podstead.signing.succession import signers_in_force
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from podstead.clock import Clock
     from podstead.config import SignatureMode
+    from podstead.signing.index import IndexMark
     from podstead.state.trust import TrustRecord
 
 log = logging.getLogger(__name__)
@@ -155,7 +157,7 @@ class TrustKeeper:
         self.troubles = tuple(text for text in (self.signers.trouble, trouble) if text)
         record = self._records.record
         await self._note(self._records.put(with_mode(record, self.mode)))
-        self._kept = await asyncio.to_thread(_read_kept, kept)
+        self._kept = await asyncio.to_thread(_read_kept, kept, self._records.record.accepted)
         return before != (self._records.record, self.signers, self.troubles)
 
     async def _revoked(self, files: TrustFiles, kept: KeptBytes) -> tuple[Revoked, str]:
@@ -215,10 +217,16 @@ class TrustKeeper:
             self._kept = found
 
 
-def _read_kept(kept: KeptBytes) -> ReadIndex | None:
-    if kept.index is None or kept.signature is None:
+def _read_kept(kept: KeptBytes, accepted: IndexMark | None) -> ReadIndex | None:
+    """Return the index that was kept, if it is the very one on record; whoever signed it, it counted when it was."""
+    if kept.index is None or kept.signature is None or accepted is None:
         return None
-    found = examine(kept.index, kept.signature, INDEX)
+    if sha256(kept.index).hexdigest() != accepted.digest:
+        return None
+    attested = attest(kept.index, kept.signature, namespace=INDEX)
+    if isinstance(attested, Invalid):
+        return None
+    found = examine(kept.index, kept.signature, INDEX, {attested.key.fingerprint})
     return found if isinstance(found, ReadIndex) else None
 
 

@@ -13,7 +13,7 @@ from podstead.signing.wire import MalformedError
 from podstead.trust.rules import Objection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from podstead.signing.index import Index, IndexMark
     from podstead.state.sources import ManifestFile, SourceSnapshot
@@ -63,10 +63,14 @@ def pair_of(
     return Pair(file.digest, signature.digest, namespace), file.data, signature.data
 
 
-def examine(data: bytes, signature: bytes, namespace: str) -> Evidence:
-    """Return what a pair says; an index is read once its signature is known to be a key's. Never raises."""
+def examine(data: bytes, signature: bytes, namespace: str, keys: Collection[str]) -> Evidence:
+    """Return what a pair says. Never raises.
+
+    An index is read only if one of `keys`, the fingerprints of those that count, has signed it: nothing of what a stranger
+    wrote is parsed. So whoever keeps this asks again when the keys change.
+    """
     attested = attest(data, signature, namespace=namespace)
-    if isinstance(attested, Invalid) or namespace != INDEX:
+    if isinstance(attested, Invalid) or namespace != INDEX or attested.key.fingerprint not in keys:
         return attested
     try:
         index = read_index(data)

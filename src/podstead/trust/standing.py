@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.signing.index import INDEX_FILE
 from podstead.signing.index_verify import IndexFault, node_fault, time_fault, version_fault
-from podstead.signing.provenance import INDEX, Invalid, Signed, allowed
+from podstead.signing.provenance import INDEX, Attested, Invalid, Signed, allowed
 from podstead.trust.evidence import INDEX_SIGNATURE, ReadIndex, of, pair_of
 from podstead.trust.rules import Finding, Lack, Objection
 from podstead.trust.values import WAIT_SECONDS
@@ -71,17 +71,18 @@ def _found(companions: Mapping[str, ManifestFile], question: Question) -> ReadIn
     pair = pair_of(index, signature, INDEX)
     if pair is None:
         return Objection(reason=Lack.SIGNATURE_MISSING, message=f"{INDEX_FILE} has no signature beside it")
-    return _usable(of(question.evidence, pair[0]))
+    return _usable(of(question.evidence, pair[0]), question)
 
 
-def _usable(evidence: Evidence) -> ReadIndex | Objection | None:
-    match evidence:
-        case ReadIndex() | Objection():
-            return evidence
-        case Invalid():
-            return Objection(reason=evidence.fault, message=f"of {INDEX_FILE} {evidence.message}")
-        case _:
-            return None
+def _usable(evidence: Evidence, question: Question) -> ReadIndex | Objection:
+    """Return an index that was read, or why it was not: nothing of what a stranger signed is parsed."""
+    if isinstance(evidence, ReadIndex | Objection):
+        return evidence
+    asked = question.signers.at(question.now.wall)
+    signer = allowed(evidence, asked) if isinstance(evidence, Attested) else evidence
+    if isinstance(signer, Invalid):
+        return Objection(reason=signer.fault, message=f"of {INDEX_FILE} {signer.message}")
+    return Objection(reason=Lack.INDEX_MISSING, message=f"{INDEX_FILE} has not been read yet")
 
 
 def _due(question: Question) -> bool:

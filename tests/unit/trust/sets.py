@@ -102,7 +102,9 @@ def evidence_of(snapshot: SourceSnapshot) -> Mapping[Pair, Evidence]:
     """Return what every pair of a look says."""
     for pair, data, signature in pairs(snapshot):
         if pair not in _EXAMINED:
-            _EXAMINED[pair] = examine(data, signature, pair.namespace)
+            _EXAMINED[pair] = examine(
+                data, signature, pair.namespace, {key(name).public.fingerprint for name in ("ops", "dev")}
+            )
     return _EXAMINED
 
 

@@ -48,7 +48,7 @@ def after_waiting(place: Place, name: str = "web.yaml", **more: object) -> Manif
 def under(place: Place, *, indexed: bool = True) -> Past:
     """Return the record of a node that accepted the index which lies there."""
     data, signature = place.files[INDEX_FILE], place.files[f"{INDEX_FILE}.sig"]
-    held = examine(data, signature, INDEX)
+    held = examine(data, signature, INDEX, {key("ops").public.fingerprint})
     assert isinstance(held, ReadIndex)
     return Past(last=held.mark, floor=1, kept=held, indexed=indexed)
 
@@ -421,3 +421,16 @@ def test_what_root_lets_through_counts_and_says_so() -> None:
     assert found.data == WEB
     assert found.provenance == Provenance(warrant=Warrant.ALLOWED, digest=digest)
     assert found.warnings == ("let through by root until noon",)
+
+
+@pytest.mark.attack("untrusted-key")
+def test_an_index_that_a_stranger_signed_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(data: bytes) -> None:
+        raise AssertionError("it was parsed")
+
+    monkeypatch.setattr("podstead.trust.evidence.read_index", read)
+    place = in_set(by="mallory")
+
+    _, standing, _ = verdict(place)
+
+    assert [finding.reason for finding in standing.findings] == ["IndexKeyUnknown"]
