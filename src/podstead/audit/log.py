@@ -147,6 +147,10 @@ class AuditLog:
                 except OSError as error:
                     self._failed(error.strerror or str(error))
                     return False
+                except Exception:  # a mistake of ours costs these records, and not all that follow
+                    log.exception("records cannot be written by a mistake of the agent's own")
+                    self._give_up(len(batch))
+                    return False
                 except asyncio.CancelledError:
                     await asyncio.wait({writing})
                     if writing.exception() is None:
@@ -172,8 +176,7 @@ class AuditLog:
 
     def _put(self, noted: Noted) -> None:
         if len(self._waiting) >= MAX_WAITING:
-            lost, wall = self._lost, noted.at.wall
-            self._lost = _Lost(count=lost.count + 1, first=lost.first or wall, last=wall)
+            self._lose(noted)
         else:
             self._waiting.append(noted)
         self._awake.set()
@@ -192,6 +195,15 @@ class AuditLog:
         if written and point is not None:
             for sink in self._sinks:
                 sink.take(written, point)
+
+    def _give_up(self, count: int) -> None:
+        """Count what waits foremost as lost."""
+        for noted in [self._waiting.popleft() for _ in range(count)]:
+            self._lose(noted)
+
+    def _lose(self, noted: Noted) -> None:
+        lost, wall = self._lost, noted.at.wall
+        self._lost = _Lost(count=lost.count + 1, first=lost.first or wall, last=wall)
 
     def _failed(self, why: str) -> None:
         text = f"nothing can be written to {self._directory}: {why}; {len(self._waiting)} records wait"
@@ -267,7 +279,7 @@ def _no_room(lost: _Lost) -> AuditEntry:
         act=Act.GAP,
         subject="audit log",
         reason=NO_ROOM,
-        message=f"{lost.count} records were lost from {since} to {until}: the disk took nothing, and memory was full",
+        message=f"{lost.count} records of {since} to {until} were lost: they could not be written",
         facts={Fact.COUNT: lost.count},
     )
 

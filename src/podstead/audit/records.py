@@ -27,6 +27,7 @@ MAX_REASON = 64
 MAX_MESSAGE = 600
 """Characters: a verdict's sentence; the whole of a long one is shown by `podstead get files`."""
 MAX_FACT = 300
+MAX_NUMBER = 1 << 62
 MAX_LINE_BYTES = 64 * 1024
 """No record of ours is as long: all that its texts can hold is 12 KiB."""
 NOTHING_BEFORE = "0" * 64
@@ -76,8 +77,15 @@ def cleaned(entry: AuditEntry) -> AuditEntry:
         subject=_cut(entry.subject, MAX_SUBJECT),
         reason=_cut(entry.reason, MAX_REASON),
         message=_cut(entry.message, MAX_MESSAGE),
-        facts={name: _cut(value, MAX_FACT) if isinstance(value, str) else value for name, value in entry.facts.items()},
+        facts={name: _fact(value) for name, value in entry.facts.items()},
     )
+
+
+def _fact(value: str | int) -> str | int:
+    """Return a fact as a line can hold it: numbers of JSON, everything else as text."""
+    if type(value) is int and abs(value) < MAX_NUMBER:
+        return value
+    return _cut(str(value), MAX_FACT)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -28,10 +28,15 @@ NAMES = {
     "import": "ImportImage",
     "stop-all": "StopAll",
     "accept-directory": "AcceptDirectory",
-    "{revision}": "ReadRevision",
-    "{name}": "RemoveImage",
+    "floor": "GiveFloor",
+    "mode": "LowerMode",
+    "signers": "ChangeSigners",
+    "allowances": "Allow",
+    "revisions/{revision}": "ReadRevision",
+    "images/{name}": "RemoveImage",
+    "allowances/{name}": "EndAllowance",
 }
-"""What root asks for, by the last part of the route; one that is missing is told by that part."""
+"""What root asks for, by the end of the route; one that is missing is told by that end."""
 
 
 def of_refusal(caller: Caller) -> AuditEntry:
@@ -49,6 +54,7 @@ def of_answer(request: Request, match: Match, status: int) -> AuditEntry | None:
     if route.access is not Access.ADMIN or request.parameter("dryRun") not in {None, "", "false"}:
         return None
     last = route.segments[-1]
+    last = "/".join(route.segments[-2:]) if last.startswith("{") else last
     name = NAMES.get(last, last)
     facts = {**_who(request.caller), Fact.OUTCOME: status}
     if last == "apply":

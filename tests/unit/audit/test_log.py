@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -211,3 +211,27 @@ async def test_the_cost_of_a_record(tmp_path: Path, clock: HandClock) -> None:
     each = (time.process_time() - began) / 2000
     print(f"{each * 1e6:.0f} µs of CPU a record")
     assert each < 0.0005
+
+
+async def test_a_fact_that_is_no_text_and_no_number_is_told_as_text(log: AuditLog, tmp_path: Path) -> None:
+    facts: dict[Fact, Any] = {Fact.COUNT: True, Fact.SIZE: 1 << 80, Fact.OWNER: None, Fact.UID: 0}
+    log.note(AuditEntry(act=Act.EXEC, subject="x", facts=facts))
+    assert await log.flush()
+    (record,) = told(tmp_path, Act.EXEC)
+    assert record.facts == {"count": "True", "size": str(1 << 80), "owner": "None", "uid": 0}
+
+
+async def test_a_mistake_in_a_batch_costs_that_batch_alone(
+    log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(batch: object) -> list[Written]:
+        raise ValueError(batch)
+
+    monkeypatch.setattr(log._writer, "write", mistaken)
+    log.note(entry(1))
+    assert not await log.flush()
+    monkeypatch.undo()
+    log.note(entry(2))
+    assert await log.flush()
+    (gap,) = told(tmp_path, Act.GAP)
+    assert (gap.facts[Fact.COUNT], [record.message for record in told(tmp_path, Act.EXEC)]) == (1, ["entry 2"])
