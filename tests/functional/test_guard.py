@@ -99,6 +99,10 @@ def until(holds: Callable[[], bool], told: Callable[[], str], seconds: float = 2
         time.sleep(0.02)
 
 
+def self_inspection(directory: Path) -> list[str]:
+    return [sys.executable, "-m", "podstead", "inspect", "-ojson", "--dir", str(directory)]
+
+
 @pytest.fixture
 def guard(root: Path) -> Iterator[GuardUnderTest]:
     made = GuardUnderTest(root)
@@ -127,6 +131,11 @@ def test_files_come_change_and_go(guard: GuardUnderTest) -> None:
     guard.publishes(web=EDITED, other=OTHER)
     (guard.source / "other.yaml").unlink()
     guard.publishes(web=EDITED)
+    inspected = subprocess.run(
+        [*self_inspection(guard.publish), "--fail-on=low"], check=False, capture_output=True, timeout=20
+    )
+    findings = json.loads(inspected.stdout)["findings"]
+    assert [one["id"] for one in findings if one["where"].startswith(f"{guard.publish}/")] == ["image-without-digest"]
     (file,) = guard.status()["files"]
     assert (file["name"], file["verdict"], file["pod"]) == ("web.yaml", "Accepted", "kube-system/web-n")
 

@@ -23,8 +23,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 """What a manifest's name ends with: all that Podstead reads."""
 EXAMINED_BYTES = 2**20
 """So much of a file is decoded, as in the agent: a valid file of 10 MB keeps the parser busy for 15 s."""
-COMPANIONS = (".sig", "podstead.index")
-"""What stands beside manifests and speaks of them: no kubelet makes anything of it."""
+COMPANIONS = (".sig", "podstead.index", ".podstead-guard")
+"""What stands beside manifests and speaks of them: no kubelet makes anything of it. The last marks a guard's directory."""
 
 
 class State(StrEnum):
@@ -58,7 +58,7 @@ class SeenPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One entry, in a line. `pod` is `namespace/name`, `level` the Pod Security level that it reaches."""
+    """One entry, in a line. `pod` is `namespace/name`, `level` the Pod Security level that it reaches; times are Unix seconds."""
 
     path: str
     state: State
@@ -67,6 +67,7 @@ class Summary:
     mode: int = 0
     owner: str = ""
     digest: str = ""
+    modified_at: float = 0.0
     images: tuple[str, ...] = field(default=())
 
 
@@ -97,6 +98,7 @@ def judge_place(place: SeenPlace, node_name: str, around: Surroundings) -> Judge
                 mode=entry.mode,
                 owner=entry.owner,
                 digest=entry.digest,
+                modified_at=entry.modified_at,
                 images=tuple(dict.fromkeys(c.image or "" for c in pod.spec.containers)) if pod is not None else (),
             )
         )
@@ -171,6 +173,8 @@ def _entry(place: SeenPlace, entry: SeenFile, state: State) -> Iterator[Finding]
         what = f"it has mode {entry.mode:04o} and belongs to {entry.owner}"
         mend = f"chown root:root {quoted}; chmod 600 {quoted}"
         yield found(rules.MANIFEST_WRITABLE, entry.path, what, mend=mend)
+    if state is State.COMPANION:
+        return
     if name.startswith("."):
         yield found(rules.HIDDEN_FILE, entry.path, "nothing reads it here", mend=f"mv {quoted} /root/")
     elif state is State.RUNS and not name.endswith(SUFFIXES):

@@ -41,6 +41,7 @@ def _file(one: Summary) -> Json:
         "mode": f"{one.mode:04o}",
         "owner": one.owner,
         "sha256": one.digest,
+        "modified": moment(one.modified_at),
     }
 
 
