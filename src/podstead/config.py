@@ -256,10 +256,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """What must be left of something. `grace_seconds` is how long it may be less; 0 is a hard threshold.
-
-    Once it was less, `reclaim` must be left beyond the amount before it counts as enough.
-    """
+    """What must be left of something; `grace_seconds` is how long it may be less. After that `reclaim` more must be left."""
 
     signal: Signal
     amount: Amount
@@ -364,6 +361,9 @@ class SecuritySettings:
     """Whose signatures count (ssh-keygen(1), ALLOWED SIGNERS)."""
     revoked_keys: Path = Path("/etc/podstead/revoked_keys")
     """Keys that count no more; the file need not be there."""
+    policy: Path | None = None
+    policy_required: bool = False
+    """What may run here (None: nobody is asked), and whether the file was named: then nothing new runs without it."""
     allow_insecure: bool = False
     """Whether files and directories that others than root can write are only warned of."""
     quarantine: bool = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from podstead.manifest.reading import Reading
     from podstead.state.sources import SourceSnapshot
@@ -67,12 +67,18 @@ class InTurn:
         return readings
 
 
+def _as_it_is(snapshot: SourceSnapshot) -> SourceSnapshot:
+    return snapshot
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
     """The gates of one source, in the order in which its files meet them."""
 
     verifier: Verifier
     judge: Judge
+    mark: Callable[[SourceSnapshot], SourceSnapshot] = _as_it_is
+    """What a judge has to say about whose word a content stands on, after it has judged."""
 
 
 OPEN = Gates(verifier=OpenVerifier(), judge=OpenJudge())

@@ -83,7 +83,7 @@ class Quarantine:
     @property
     def gates(self) -> Gates:
         """The gates, watched."""
-        return Gates(verifier=self, judge=self)
+        return Gates(verifier=self, judge=self, mark=self._inner.mark)
 
     async def verify(self, snapshot: SourceSnapshot) -> SourceSnapshot:
         """Verify as the gate does, and remember what it refuses."""

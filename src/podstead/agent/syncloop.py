@@ -139,6 +139,7 @@ class SyncLoop:
         if snapshot is not None:
             snapshot, readings = await self._reader.read(await self._gates.verifier.verify(snapshot), group)
             readings = await self._gates.judge.judge(snapshot, readings)
+            snapshot = self._gates.mark(snapshot)
             unsettled = self._reader.unsettled(snapshot)
             folded = fold(self._table.records(), snapshot, readings, unsettled)
             self._outside = True

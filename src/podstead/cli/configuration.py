@@ -41,6 +41,7 @@ Value = TypeVar("Value")
 DEFAULT_VERBOSITY = 2
 OWN_FILE = Path("/etc/podstead/config.yaml")
 OBJECTS = Path("/etc/podstead/objects")
+POLICY = Path("/etc/podstead/policy.yaml")
 NO_DIRECTORY = (
     "say where the manifests are: --pod-manifest-path=/etc/kubernetes/manifests, "
     "or staticPodPath (staticPodURL) in the file given by --config"
@@ -56,6 +57,8 @@ class Host:
     own_file: Path = OWN_FILE
     objects: Path = OBJECTS
     """The objects directory where none is named, if it is there."""
+    policy: Path = POLICY
+    """The policy where none is named, if it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     paths = _paths(given, kubelet, own)
     node, more = _node(given, kubelet, own, host)
     url = manifest_url(given, kubelet)
-    security = _security(given, own)
+    security = _security(given, own, host)
     source = _source(given, kubelet, security, required=url is None)
     plain = (PLAIN,) if url is not None and url.url.startswith("http:") else ()
     settings = Settings(
@@ -141,8 +144,9 @@ def _paths(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfigurati
     return replace(paths_for(given.path("root-dir"), kubelet.pod_logs, own.log_links), socket_path=given.path("socket"))
 
 
-def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
+def _security(given: FlagValues, own: OwnConfiguration, host: Host) -> SecuritySettings:
     usual, file = SecuritySettings(), own.security
+    policy = given.path("policy") or file.policy
     mode = given.checked("signature-mode", mode_reason)
     foreign = given.checked("foreign", foreign_reason)
     return SecuritySettings(
@@ -153,6 +157,8 @@ def _security(given: FlagValues, own: OwnConfiguration) -> SecuritySettings:
         quarantine=given.switch("quarantine", file.quarantine),
         audit=file.audit,
         stop_foreign=_first(foreign == STOP if foreign else None, file.stop_foreign, usual.stop_foreign),
+        policy=policy or host.policy,
+        policy_required=policy is not None,
     )
 
 

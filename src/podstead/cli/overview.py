@@ -107,6 +107,8 @@ def _facts(status: Status) -> Outline:
         outline.add("Objects", f"{status.objects}: {_counted(status.object_files, 'file')}")
     if status.signatures:
         outline.add("Signatures", status.signatures)
+    if status.policy:
+        outline.add("Policy", status.policy)
     if status.shutdown:
         outline.add("Shutdown", status.shutdown)
     outline.add("Pods", f"{_counted(status.pods, 'pod')}; {status.pods_ready} ready")

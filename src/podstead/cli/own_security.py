@@ -18,7 +18,16 @@ SIGNATURE_MODES = tuple(mode.value for mode in SignatureMode)
 STOP = "stop"
 FOREIGN_MODES = ("report", STOP)
 
-_FIELDS = {"allowInsecureManifests", "quarantine", "signatureMode", "allowedSigners", "revokedKeys", "audit", "foreign"}
+_FIELDS = {
+    "allowInsecureManifests",
+    "quarantine",
+    "signatureMode",
+    "allowedSigners",
+    "revokedKeys",
+    "audit",
+    "foreign",
+    "policy",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,7 @@ class SecurityFields:
     revoked_keys: Path | None = None
     audit: AuditSettings = NO_SINKS
     stop_foreign: bool | None = None
+    policy: Path | None = None
 
 
 NO_SECURITY = SecurityFields()
@@ -50,6 +60,7 @@ def read_security(section: Section | None, beside: Path) -> SecurityFields:
         revoked_keys=_path(section, "revokedKeys", beside),
         audit=read_audit(section.section("audit"), beside),
         stop_foreign=foreign == STOP if (foreign := section.choice("foreign", FOREIGN_MODES)) else None,
+        policy=_path(section, "policy", beside),
     )
 
 

@@ -38,6 +38,7 @@ security:
   revokedKeys: /etc/podstead/revoked_keys         # keys that count no more
   foreign: report          # or stop: what is done about pods in the private containerd that the agent did not make
   quarantine: false      # true: files that signatures or the policy refuse are moved to ROOT/quarantine
+  policy: /etc/podstead/policy.yaml   # what may run here; named, it has to be there
   allowInsecureManifests: false   # true: only warn of manifests, and of what is trusted, that others than root can write
 """
 INTRODUCTION = """\

@@ -46,6 +46,7 @@ VALUE_FLAGS = {
     "v": "log verbosity: 0 errors, 2 the usual, 4 each decision",
     "root-dir": "keep everything under this directory: state, sockets, private containerd, logs",
     "podstead-config": "our own settings file (default /etc/podstead/config.yaml if it is there)",
+    "policy": "what may run here, a NodePolicy (default /etc/podstead/policy.yaml if it is there)",
     "oci-runtime": "crun or runc for the private containerd (default: crun where it works)",
     "socket": "the local HTTP socket instead of the one in the root directory",
 }
@@ -65,6 +66,7 @@ REPEATABLE = frozenset({"manifest-url-header", "cluster-dns", "node-labels", "al
 FILE_FLAGS = frozenset(
     {
         "allowed-signers",
+        "policy",
         "revoked-keys",
         "pod-manifest-path",
         "config",

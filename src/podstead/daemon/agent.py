@@ -248,6 +248,8 @@ class Agent:
             loops["signatures"] = parts.signatures.run
         if parts.sync is not None:
             loops["sync"] = partial(self._sync, parts.sync, parts.objects.loop)
+            if parts.gates.policing is not None:
+                loops["policy"] = partial(parts.gates.policing.run, parts.sync.poke)
         parts.departing.departure.on_change = partial(_shutdown_changed, keeper, parts.sync)
         if (lock := parts.departing.lock) is not None:
             loops["shutdown"] = lock.run

@@ -45,6 +45,7 @@ class AgentFront:
         self._signatures = parts.signatures
         self._departing = parts.departing
         self._auditor = ground.auditor
+        self._policing = parts.gates.policing
         self._halt = halt
 
     def files(self) -> Sequence[FileReport]:
@@ -95,6 +96,7 @@ class AgentFront:
             ),
             signatures=self._signatures.summary if self._signatures is not None else "",
             shutdown=self._departing.sentence(),
+            policy=self._policing.shown() if self._policing is not None else "",
             problems=state.problems,
         )
 

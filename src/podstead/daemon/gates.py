@@ -10,6 +10,7 @@ from podstead.agent.holds import Holds
 from podstead.agent.rollback_gate import RollbackGate
 from podstead.agent.self_protection import SelfProtection
 from podstead.config import SignatureMode
+from podstead.daemon.policing import build_policing
 from podstead.daemon.self_protection import named
 from podstead.state.trust import mode_in_force
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from podstead.agent.table import PodTable
     from podstead.config import SourceSettings
     from podstead.daemon.ground import Ground
+    from podstead.daemon.policing import Policing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class NodeGates:
     objects: Verifier = OPEN.verifier
     signatures: Signatures | None = None
     rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
+    policing: Policing | None = None
+    """None where the settings know no place for a policy."""
     quarantine: Quarantine | None = None
 
     @property
@@ -74,19 +78,27 @@ def build_gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
 
 
 def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
-    judge = InTurn(SelfProtection(named(ground.settings)))
+    policing = build_policing(ground, table)
+    protection = SelfProtection(named(ground.settings))
+    gates = replace(OPEN, judge=InTurn(protection))
+    aside = gates.judge
+    if policing is not None:
+        gates = replace(OPEN, judge=InTurn(protection, policing.gate), mark=policing.gate.mark)
+        aside = InTurn(protection, policing.gate.aside())
     if not looks_at_signatures(ground):
-        return NodeGates(manifests=replace(OPEN, judge=judge), rollbacks=RollbackGate(judge))
+        return NodeGates(manifests=gates, rollbacks=RollbackGate(aside), policing=policing)
     # Not at the top: the cryptographic library is 10 MiB that only a node which looks at signatures needs.
     from podstead.daemon.signatures import build_signatures  # noqa: PLC0415
     from podstead.trust.contents import Kind  # noqa: PLC0415
 
     signatures = build_signatures(ground, table)
-    manifests = Gates(verifier=signatures.gate(Kind.MANIFEST), judge=judge)
-    rollbacks = RollbackGate(judge)
+    manifests = replace(gates, verifier=signatures.gate(Kind.MANIFEST))
+    rollbacks = RollbackGate(aside)
     rollbacks.against = signatures.against
     objects = signatures.gate(Kind.OBJECT)
-    return NodeGates(manifests=manifests, objects=objects, signatures=signatures, rollbacks=rollbacks)
+    return NodeGates(
+        manifests=manifests, objects=objects, signatures=signatures, rollbacks=rollbacks, policing=policing
+    )
 
 
 def build_holds(ground: Ground, gates: NodeGates) -> Holds:

@@ -18,7 +18,7 @@ from podstead.daemon.node_name import machine_name, name_problem
 from podstead.daemon.wrong_clock import clock_problem, software_date
 from podstead.errors import PodsteadError, RuntimeFault
 from podstead.k8s.annotations import CONFIG_FILES
-from podstead.k8s.labels import MENDS, RUNTIME_CLASSES, SIGNATURES
+from podstead.k8s.labels import MENDS, POLICY, RUNTIME_CLASSES, SIGNATURES
 from podstead.k8s.resources import CPU, MEMORY
 from podstead.network.node_ip import find_node_ip
 from podstead.server.port import Problem
@@ -131,6 +131,8 @@ class Housekeeping:
             yield MENDS, "; ".join(mends.described())
         if (signatures := self._parts.signatures) is not None:
             yield SIGNATURES, signatures.summary
+        if (policing := self._parts.gates.policing) is not None:
+            yield POLICY, policing.shown()
         if classes := able.classes.classes:
             yield RUNTIME_CLASSES, ", ".join(f"{one.name}={one.handler}" for one in classes)
 
@@ -204,6 +206,7 @@ class Housekeeping:
             *_board_problems(self._parts.objects.board),
             *self._configuration_problems(),
             *_trust_problems(self._parts.signatures),
+            *(self._parts.gates.policing.problems() if self._parts.gates.policing is not None else ()),
             *_controller_problems(ground.machine.missing_controllers),
         ]
         if (

@@ -119,6 +119,8 @@ def _places(settings: Settings) -> Iterator[Path]:
     if security.signature_mode is not SignatureMode.OFF:
         yield from (security.allowed_signers, security.revoked_keys)
     yield from (paths.root, paths.state, paths.run, paths.socket, paths.containerd, paths.containerd_run)
+    if security.policy is not None:
+        yield security.policy
     if settings.runtime.endpoint.startswith("unix://"):
         yield Path(settings.runtime.endpoint.removeprefix("unix://"))
 

@@ -34,6 +34,8 @@ INPUTS = "podstead.io/inputs"
 
 MENDS = "podstead.io/mends"
 """On the node: what was done to this machine so that containers run on it."""
+POLICY = "podstead.io/policy"
+"""On the node: which policy is in force."""
 RUNTIME_CLASSES = "podstead.io/runtime-classes"
 """On the node: its runtime classes and the handlers that they mean."""
 

@@ -102,6 +102,8 @@ class NodeStatusReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     """The mode of signatures, whose count and which index is in force; empty where nobody looks at them."""
     shutdown: str = ""
     """What becomes of the pods when the machine goes down."""
+    policy: str = ""
+    """Which policy is in force, in a few words; empty where nobody could give one."""
     problems: tuple[Problem, ...] = ()
 
 

@@ -49,9 +49,18 @@ def test_node_row() -> None:
     labels = {"node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/a": ""}
     assert nodes.node_cells(node(labels=labels), NOW).texts == (
         *("node1", "Ready", "a,control-plane", "3d4h", "v1.36.0"),
-        *("192.0.2.10", "<none>", "Debian GNU/Linux 12", "6.1.0", "containerd://1.6.20", "crun,runc", "<none>"),
+        *(
+            "192.0.2.10",
+            "<none>",
+            "Debian GNU/Linux 12",
+            "6.1.0",
+            "containerd://1.6.20",
+            "crun,runc",
+            "<none>",
+            "<none>",
+        ),
     )
-    assert len(nodes.COLUMNS) == 12
+    assert len(nodes.COLUMNS) == 13
 
 
 def test_a_mended_and_degraded_node_says_so() -> None:
@@ -88,8 +97,7 @@ def test_bare_node() -> None:
         "<none>",
         "<none>",
         *["<unknown>"] * 3,
-        "<none>",
-        "<none>",
+        *["<none>"] * 3,
     )
 
 

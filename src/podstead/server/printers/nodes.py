@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podstead.k8s import core_v1 as v1
-from podstead.k8s.labels import MENDS
+from podstead.k8s.labels import MENDS, POLICY
 from podstead.server.ages import age_since
 from podstead.server.tables import NONE, Cells, Column, Printer
 
@@ -19,6 +19,7 @@ COLUMNS = (
     Column("Kernel-Version", priority=1, description="Version of the kernel"),
     Column("Container-Runtime", priority=1, description="Container runtime and its version"),
     Column("Runtime-Handlers", priority=1, description="What a runtime class can name"),
+    Column("Policy", priority=1, description="What may run here by the node's own policy"),
     Column("Mends", priority=1, description="What is done only because this machine needs it"),
 )
 ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -70,6 +71,7 @@ def node_cells(node: v1.Node, now: float) -> Cells:
             (info.kernel_version if info else "") or UNKNOWN,
             (info.container_runtime_version if info else "") or UNKNOWN,
             _handlers(node),
+            meta.annotations.get(POLICY, NONE),
             meta.annotations.get(MENDS, NONE),
         )
     )

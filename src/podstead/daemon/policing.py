@@ -1,0 +1,123 @@
+"""The node's policy in the running agent: its file, its judge, and what is told of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from podstead.agent.policy_gate import PolicyGate, Surroundings
+from podstead.config import SignatureMode
+from podstead.judging.judges import FileJudges
+from podstead.judging.keeper import PolicyKeeper
+from podstead.judging.process import JudgingProcess
+from podstead.server.port import Problem
+from podstead.sources.guarded import GuardFault, read_guarded
+from podstead.state.trust import mode_in_force
+from podstead.threads import PathThreads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from podstead.agent.table import PodTable
+    from podstead.clock import Clock
+    from podstead.daemon.ground import Ground
+    from podstead.state.allowances import Allowance
+
+MOST_BYTES = 1 << 20
+"""As a manifest."""
+LOOK_SECONDS = 2.0
+"""One stat of the policy's file: an edit of it should not wait for the next look at the directory."""
+SOON_SECONDS = 30 * 86_400.0
+"""So long before its end an exemption is told of: time enough to renew what a review has to renew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policing:
+    """The gate, and what it stands on."""
+
+    gate: PolicyGate
+    keeper: PolicyKeeper
+    judges: FileJudges
+    clock: Clock
+
+    async def run(self, changed: Callable[[], object]) -> None:
+        """Call `changed` whenever the policy's file has, for ever; ends the child that judges when it ends."""
+        try:
+            while True:
+                await self.clock.sleep(LOOK_SECONDS)
+                if await self.keeper.changed():
+                    changed()
+        finally:
+            await self.judges.close()
+
+    def shown(self) -> str:
+        """Return which policy is in force, in a few words."""
+        by, now = self.gate.by, self.clock.now().wall
+        if by is None:
+            return "not read yet"
+        if by.policy is None:
+            return "nothing new is admitted" if by.closed else NONE
+        name = f" {by.policy.name}" if by.policy.name else ""
+        parts = [f"{by.shown}{name}: {by.policy.standard}"]
+        if count := len(by.policy.exemptions):
+            parts.append(f"{count} exemption{'' if count == 1 else 's'}")
+        if count := len(by.policy.rules):
+            parts.append(f"{count} rule{'' if count == 1 else 's'}")
+        ends = sorted((one.until, one.name) for one in by.policy.exemptions if now < one.until < now + SOON_SECONDS)
+        parts += [f"{name} ends on {_day(until)}" for until, name in ends[:3]]
+        return ", ".join(parts)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the policy, and which exemptions have ended under what runs."""
+        if (by := self.gate.by) is not None and by.problem:
+            yield Problem(
+                reason=str(by.trouble), message=by.problem, advice=f"podstead policy check {self.keeper.path}"
+            )
+        for exemption, files in self.gate.ended(self.clock.now().wall):
+            if files:
+                text = (
+                    f"exemption {exemption.name} ended on {exemption.until_text}: what {', '.join(files)} holds runs on,"
+                    " and other content of it is refused"
+                )
+                yield Problem(reason="ExemptionEnded", message=text, advice=f"podstead policy check {self.keeper.path}")
+
+
+NONE = "none: self-protection only"
+
+
+def build_policing(ground: Ground, table: Callable[[], PodTable]) -> Policing | None:
+    """Return what judges by the node's policy; None where the settings know no place for one."""
+    security = ground.settings.security
+    if security.policy is None:
+        return None
+    process = JudgingProcess()
+    read = partial(_read, lenient=security.allow_insecure)
+    keeper = PolicyKeeper(security.policy, read, process, required=security.policy_required)
+    judges = FileJudges(process, PathThreads())
+    around = Surroundings(
+        node=ground.settings.node.name,
+        clock=ground.clock,
+        enforced=lambda: mode_in_force(security.signature_mode, ground.stores.trust.record)[0] is SignatureMode.ENFORCE,
+        allowed=partial(_allowed, ground),
+    )
+    gate = PolicyGate(keeper, judges, table, around, ground.auditor)
+    return Policing(gate=gate, keeper=keeper, judges=judges, clock=ground.clock)
+
+
+def _allowed(ground: Ground, digest: str) -> Allowance | None:
+    return ground.stores.trust.allowances.for_digest(digest, ground.clock.now())
+
+
+def _read(path: Path, *, lenient: bool) -> bytes:
+    """Return the policy's bytes. Raises OSError, and ValueError where others than root could have written them."""
+    try:
+        return read_guarded(path, MOST_BYTES, lenient=lenient)
+    except GuardFault as fault:
+        raise ValueError(f"cannot be used: {fault}") from None
+
+
+def _day(until: float) -> str:
+    return datetime.fromtimestamp(until - 1, UTC).date().isoformat()

@@ -1,0 +1,132 @@
+"""The policy in force: read from its file when that changes, the last good one kept when a new one cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from podstead.judging.process import ChildFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from podstead.judging.process import JudgingProcess
+    from podstead.manifest.reading import Message
+    from podstead.policy.values import Policy
+
+DIGITS = 12
+"""Of a policy's digest, as people see it."""
+
+
+class PolicyTrouble(StrEnum):
+    """Why the file is not what is judged by."""
+
+    MISSING = "PolicyMissing"
+    DAMAGED = "PolicyDamaged"
+    UNTRUSTED = "PolicyUntrusted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """What is judged by. `policy` None: there is none, and with `closed` nothing new is admitted until there is.
+
+    `trouble` and `problem` say what is wrong with the file while an earlier content of it is in force, or none.
+    """
+
+    policy: Policy | None = None
+    data: bytes = b""
+    digest: str = ""
+    closed: bool = False
+    trouble: PolicyTrouble | None = None
+    problem: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The digest as people see it."""
+        return f"sha256:{self.digest[:DIGITS]}"
+
+
+class PolicyKeeper:
+    """Keeps the policy of one file. `read` returns its bytes, and raises OSError or ValueError with a sentence.
+
+    `required`: the file was named, so its lack closes the node to new content; else no file is no policy.
+    """
+
+    def __init__(self, path: Path, read: Callable[[Path], bytes], process: JudgingProcess, *, required: bool) -> None:
+        self.path = path
+        self._read = read
+        self._process = process
+        self._required = required
+        self._seen: tuple[int, ...] | None = ()
+        """What the file looked like when it was read last; None: it was not there, empty: never."""
+        self.in_force = InForce()
+
+    async def changed(self) -> bool:
+        """Return whether the file is another than the one that was read last."""
+        return await asyncio.to_thread(_stamp, self.path) != self._seen
+
+    async def current(self) -> InForce:
+        """Return what is judged by now."""
+        stamp = await asyncio.to_thread(_stamp, self.path)
+        if stamp != self._seen:
+            self._seen = stamp
+            self.in_force = await self._taken()
+        return self.in_force
+
+    async def _taken(self) -> InForce:
+        from podstead.policy.read import read_policy  # noqa: PLC0415 - a node without a policy does without
+
+        try:
+            data = await asyncio.to_thread(self._read, self.path)
+        except FileNotFoundError:
+            return self._kept_without_file()
+        except OSError as error:
+            return self._kept(PolicyTrouble.DAMAGED, f"cannot be read: {error.strerror or error}")
+        except ValueError as error:
+            return self._kept(PolicyTrouble.UNTRUSTED, str(error))
+        reading = read_policy(data)
+        if reading.policy is None:
+            return self._kept(PolicyTrouble.DAMAGED, _first(reading.messages))
+        if reading.policy.rules:
+            try:
+                faults = await self._process.faults(data)
+            except ChildFailure as failure:
+                self._seen = ()  # it may go better at the next look
+                return self._kept(PolicyTrouble.DAMAGED, f"its rules cannot be used: reading them {failure}")
+            if faults.refused:
+                return self._kept(PolicyTrouble.DAMAGED, _first(faults.told()))
+        return InForce(policy=reading.policy, data=data, digest=hashlib.sha256(data).hexdigest())
+
+    def _kept_without_file(self) -> InForce:
+        if self.in_force.policy is None and not self._required:
+            return InForce()
+        return self._kept(PolicyTrouble.MISSING, "is not there any more" if self.in_force.policy else "is not there")
+
+    def _kept(self, trouble: PolicyTrouble, why: str) -> InForce:
+        """Return the last good policy, or what closes the node to new content, with what is wrong."""
+        last = self.in_force
+        text = f"the policy file {self.path} {why}"
+        if last.policy is None:
+            return InForce(closed=True, trouble=trouble, problem=f"{text}: nothing new is admitted until it is mended")
+        kept = f"the policy that was read before ({last.shown}) stays in force"
+        return InForce(
+            policy=last.policy, data=last.data, digest=last.digest, trouble=trouble, problem=f"{text}: {kept}"
+        )
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _first(messages: tuple[Message, ...]) -> str:
+    """Return the first error of a policy file, to follow its path."""
+    found = next((m for m in messages if m.severity == "error"), None)
+    return f"cannot be used: {found.placed if found is not None else 'it has faults'}"
