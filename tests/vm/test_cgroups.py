@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.manifests import OBEYING, container_status, is_running, manifest
+from tests.support.vm.node import MANIFESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,19 +99,20 @@ def started_with(node: GuestNode, options: str) -> Iterator[None]:
     try:
         restart_with(node, options)
         yield
-    finally:
         node.clear()
+    finally:
         node.machine.put(OPTIONS, usual)
         restart(node)
 
 
 def restart_with(node: GuestNode, options: str) -> None:
-    node.machine.put(OPTIONS, f'PODSTEAD_OPTS="{options}"\n')
+    node.machine.put(OPTIONS, f'PODSTEAD_OPTS="--pod-manifest-path={MANIFESTS} {options}"\n')
     restart(node)
 
 
 def restart(node: GuestNode) -> None:
-    node.machine.do("systemctl restart podstead.service", seconds=RESTART_SECONDS)
+    command = "systemctl restart podstead.service || { journalctl -u podstead -o cat --no-pager -n 20; false; }"
+    node.machine.do(command, seconds=RESTART_SECONDS)
     node.wait_ready()
 
 
