@@ -174,6 +174,7 @@ def test_an_image_is_there_before_the_old_container_stops(agent: AgentUnderTest)
     agent.import_image(archive)
     archive.unlink()
     after = agent.wait_pod("web", lambda p: revision(p) != revision(before) and is_running(p), 15)
+    agent.wait("the new container runs", lambda: agent.container_id("web") != old)
 
     assert agent.exec("web", "cat", "/other") == "other\n"
     assert container_status(after)["restartCount"] == 0
