@@ -42,7 +42,7 @@ async def revoked(node: SigningNode) -> None:
     await node.until("the key is revoked", lambda: withdrawn(before))
 
 
-@pytest.mark.attack("untrusted-key")
+@pytest.mark.attack("untrusted-key", "rolled-back-pod")
 async def test_by_hand_nothing_comes_back_whose_key_was_revoked(signing: SigningNode) -> None:
     node = signing
     node.deliver("db.yaml", manifest("db"))
@@ -62,7 +62,7 @@ async def test_by_hand_nothing_comes_back_whose_key_was_revoked(signing: Signing
     assert (node.alive("web"), node.alive("db")) == ([fourth], [db])
 
 
-@pytest.mark.attack("replay")
+@pytest.mark.attack("replay", "rolled-back-pod")
 async def test_by_hand_nothing_comes_back_from_below_the_floor(signing: SigningNode) -> None:
     node = signing
     texts = await indexed(node, **{"web.yaml": manifest("web")})
@@ -84,7 +84,7 @@ async def test_by_hand_nothing_comes_back_from_below_the_floor(signing: SigningN
     assert node.serving("db")
 
 
-@pytest.mark.attack("untrusted-key")
+@pytest.mark.attack("untrusted-key", "rolled-back-pod")
 async def test_a_failed_update_does_not_bring_back_what_a_revoked_key_signed(signing: SigningNode) -> None:
     node = signing
     Health(node, IMAGE)

@@ -138,6 +138,7 @@ def litter(directory: Path) -> None:
         os.close(os.open(directory / f"z{number:06}.yaml", os.O_CREAT | os.O_WRONLY, 0o644))
 
 
+@pytest.mark.attack("yaml-bomb", "flood")
 def test_floods_cost_no_probe_and_no_good_edit(resting_agent: AgentUnderTest) -> None:
     agent = resting_agent
     litter(agent.manifests)

@@ -39,6 +39,7 @@ def reason(data: bytes, limits: Limits = HUGE) -> str:
         (b"\t", "InvalidYAML"),
     ],
 )
+@pytest.mark.attack("yaml-bomb")
 def test_hostile_patterns_end_quickly_with_a_verdict(pattern: bytes, expected: str, size: int) -> None:
     begun = time.perf_counter()
     assert reason(pattern * (size // len(pattern))) == expected
@@ -70,6 +71,7 @@ def test_the_size_limit() -> None:
     assert reason(b"a" * 100, Limits(max_bytes=100)) == "NotAPod"
 
 
+@pytest.mark.attack("yaml-bomb")
 def test_an_alias_bomb() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     for name, before in zip("bcdefgh", "abcdefg", strict=True):
@@ -77,6 +79,7 @@ def test_an_alias_bomb() -> None:
     assert reason("\n".join(lines).encode()) == "TooComplex"
 
 
+@pytest.mark.attack("yaml-bomb")
 def test_nesting_hidden_behind_aliases() -> None:
     lines = ["- &a0 [x]"] + [f"- &a{n} {'[' * 30}*a{n - 1}{']' * 30}" for n in range(1, 50)]
     assert reason("\n".join(lines).encode()) == "TooDeep"

@@ -91,6 +91,26 @@ def test_a_toleration_that_is_there_is_not_added_again() -> None:
     assert len(found.pod.spec.tolerations) == 1
 
 
+@pytest.mark.attack("homoglyph")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metadata.name", "m\u0443sql"),  # a Cyrillic letter
+        ("metadata.name", "mysql\u200b"),  # a blank of no width
+        ("metadata.name", "\uff4dysql"),  # a full-width m
+        ("metadata.namespace", "k\u03c5be-system"),  # a Greek letter
+        ("metadata.namespace", "kube\u2010system"),  # a hyphen that is none
+    ],
+)
+def test_a_name_that_only_looks_like_anothers_is_refused(field: str, value: str) -> None:
+    named = field == "metadata.name"
+    text = manifest(name=f"'{value}'") if named else manifest(metadata=f"namespace: '{value}'\n")
+    reading = read(text)
+    assert reading.reason == "InvalidManifest"
+    assert field in [message.field for message in reading.messages]
+
+
+@pytest.mark.attack("mirror-annotation")
 def test_a_mirror_pod_is_refused() -> None:
     reading = read(manifest(metadata="annotations: {kubernetes.io/config.mirror: abc}\n"))
     assert reading.reason == "InvalidManifest"

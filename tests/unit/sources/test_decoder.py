@@ -101,6 +101,7 @@ async def test_a_large_file_is_decoded_in_a_child() -> None:
     assert str(reading.pods[0].key) == "default/web-node1"
 
 
+@pytest.mark.attack("yaml-bomb")
 @pytest.mark.parametrize("text", [b"[", b"- ", b"{a: "])
 async def test_bombs_are_refused_while_the_loop_runs_on(text: bytes) -> None:
     where = replace(WHERE, max_file_bytes=16 << 20)

@@ -50,6 +50,7 @@ def left(moment: Instant, allowances: Allowances = ONE) -> float:
         (at(10, -1.8e9, "two"), 0),  # 1970
     ],
 )
+@pytest.mark.attack("prolonged-allowance")
 def test_the_earlier_of_two_clocks_ends_it(moment: Instant, seconds: float) -> None:
     assert left(moment) == seconds
 
@@ -64,7 +65,7 @@ step = st.tuples(
 )
 
 
-@pytest.mark.attack("clock-back")
+@pytest.mark.attack("clock-back", "prolonged-allowance")
 @given(st.lists(step, max_size=30))
 def test_no_clock_and_no_reboot_prolong_it(steps: list[tuple[str, float, float]]) -> None:
     """However often somebody boots the machine and sets its clock: the time in which it counted is never more than was given.
