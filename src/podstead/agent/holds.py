@@ -27,7 +27,8 @@ class Holds:
     """Judges each pod whenever it is planned, and tells once of each that is held or let go.
 
     `withdrawn` says why the key that stands for a content counts no more, `expired` why nothing of it starts again after its
-    index has ended; both empty where that is not so, as on a node without signatures.
+    index has ended; both empty where that is not so, as on a node without signatures. `enforced`: what nobody stands for is refused
+    here, so that the end of root's leave says anything.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Holds:
         self._auditor = auditor
         self.withdrawn: Callable[[Provenance], str] = lambda _: ""
         self.expired: Callable[[Provenance], str] = lambda _: ""
+        self.enforced: Callable[[], bool] = lambda: False
 
     def of(self, revision: Revision | None) -> Held | None:
         """Return why nothing of a revision is started again; None: it is."""
@@ -54,7 +56,7 @@ class Holds:
         return None
 
     def _allowed(self, provenance: Provenance) -> Held | None:
-        if self._allowances().for_digest(provenance.digest, self._clock.now()) is not None:
+        if not self.enforced() or self._allowances().for_digest(provenance.digest, self._clock.now()) is not None:
             return None
         text = "what root allowed (podstead allow) has ended: sign the manifest, or allow it again"
         return Held(reason=ALLOWANCE_ENDED, message=text)

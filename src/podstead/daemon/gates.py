@@ -105,8 +105,9 @@ def build_holds(ground: Ground, gates: NodeGates) -> Holds:
     """Return what says which pods are not started again."""
     trust = ground.stores.trust
     holds = Holds(lambda: trust.allowed(ground.clock.now()), ground.clock, ground.recorder, ground.auditor)
-    if gates.signatures is not None:
-        holds.withdrawn, holds.expired = gates.signatures.withdrawn, gates.signatures.expired
+    if (signatures := gates.signatures) is not None:
+        holds.withdrawn, holds.expired = signatures.withdrawn, signatures.expired
+        holds.enforced = lambda: signatures.mode is SignatureMode.ENFORCE
     return holds
 
 

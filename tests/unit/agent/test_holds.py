@@ -50,7 +50,9 @@ def session(provenance: Provenance | None) -> PodSession:
 
 
 def holds(told: Told, allowances: Allowances | None = None) -> Holds:
-    return Holds(lambda: allowances or Allowances(), told, told, told)
+    made = Holds(lambda: allowances or Allowances(), told, told, told)
+    made.enforced = lambda: True
+    return made
 
 
 @pytest.mark.parametrize("provenance", [None, UNSIGNED, SIGNED])
@@ -97,3 +99,9 @@ def test_what_root_allowed_is_held_when_that_has_ended() -> None:
     assert held is not None
     assert (held.reason, told.events[0][0]) == ("AllowanceEnded", "Held")
     assert holds(told, None).of(one.revision(RevisionID("r1"))) is not None
+
+
+def test_where_nobody_has_to_sign_the_end_of_roots_leave_holds_nothing() -> None:
+    """Signatures were turned off since: the same content would be taken as it is."""
+    told = Told()
+    assert Holds(Allowances, told, told, told).of(session(ALLOWED).revision(RevisionID("r1"))) is None
