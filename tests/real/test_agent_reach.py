@@ -109,6 +109,9 @@ def test_no_path_leads_to_the_agents_house(agent: AgentUnderTest) -> None:
         names = {path.name for path in agent.manifests.iterdir()}
         assert names == {"db.yaml", *(f"{name}.yaml" for name in attempts)}
     finally:
+        for name in attempts:  # or what is tried again would be made where the link was
+            (agent.manifests / f"{name}.yaml").unlink(missing_ok=True)
+        agent.wait("only the database is left", lambda: list(agent.pods()) == [agent.full_name("db")], 30)
         subprocess.run(["umount", str(outside / "alias")], check=True)
         (outside / "alias").rmdir()
         (outside / "link").unlink()
