@@ -268,7 +268,8 @@ def _board_problems(board: Board) -> Iterator[Problem]:
     """Yield what is wrong with a directory and its files."""
     place = board.place
     if board.degraded:
-        advice = "mount or restore the directory, or: podstead accept-directory"
+        mended = "; run: " in board.degraded  # the sentence has the command itself, and accepting would change nothing
+        advice = "" if mended else "mount or restore the directory, or: podstead accept-directory"
         yield Problem(reason=place.degraded, message=board.degraded, advice=advice)
     if board.problem:
         yield Problem(reason="StateNotWritable", message=board.problem, advice="free disk space")
