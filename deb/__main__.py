@@ -20,7 +20,7 @@ from podstead import __version__
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPTS = PROJECT / "deb" / "maintainer"
-BUILD_SECONDS = 300
+BUILD_SECONDS = 900
 
 
 def build(output: Path, version: str, epoch: int, cache: Path) -> Path:
