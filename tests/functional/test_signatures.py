@@ -14,7 +14,7 @@ from podstead.config import SecuritySettings, SignatureMode, SourceSettings, Url
 from podstead.errors import OperatorError, PodsteadError
 from podstead.reconcile import inputs
 from podstead.signing.index import INDEX_FILE, Expiry, Index, entry_of, write_index
-from podstead.signing.provenance import INDEX, POLICY, TRUST
+from podstead.signing.provenance import INDEX, TRUST
 from podstead.state.provenance import Warrant
 from podstead.state.trust import initialised
 from podstead.store import files
@@ -44,6 +44,7 @@ class SigningNode(SimulatedNode):
         super().__init__(root, runtime)
         self.signers = root / "allowed_signers"
         self.revoked = root / "revoked_keys"
+        self.policy = root / "policy.yaml"
         self.objects = root / "objects"
         self.objects.mkdir(mode=0o700)
         self.trust("ops")
@@ -54,7 +55,9 @@ class SigningNode(SimulatedNode):
 
     def mode(self, mode: SignatureMode) -> None:
         """Configure a mode for the next start."""
-        security = SecuritySettings(signature_mode=mode, allowed_signers=self.signers, revoked_keys=self.revoked)
+        security = SecuritySettings(
+            signature_mode=mode, allowed_signers=self.signers, revoked_keys=self.revoked, policy=self.policy
+        )
         self.settings = replace(self.settings, security=security)
 
     def trust(self, *names: str, by: str = "") -> None:
@@ -96,6 +99,7 @@ class SigningNode(SimulatedNode):
         floor: int = 0,
         objects: Mapping[str, str] | None = None,
         more: Mapping[str, Mapping[str, bytes]] | None = None,
+        policy: bytes | None = None,
     ) -> None:
         """Put the signed index of a set there."""
         now = int(self.ground.clock.now().wall)
@@ -111,6 +115,7 @@ class SigningNode(SimulatedNode):
             floor=floor,
             files={name: entry_of(text.encode()) for name, text in texts.items()},
             objects={name: entry_of(text.encode()) for name, text in (objects or {}).items()},
+            policy=None if policy is None else entry_of(policy),
             **others,
         )
         data = write_index(made)
@@ -478,14 +483,26 @@ async def test_a_seccomp_profile_that_is_not_the_signed_one_starts_nothing(node:
     await node.running_pod("db", 30.0)
 
 
-async def test_a_policy_comes_into_force_by_a_signature_for_policies_alone(node: SigningNode) -> None:
-    judged, policy = node.parts.signatures, b"kind: Policy\n"
-    assert judged is not None
+async def test_only_the_policy_that_the_index_lists_comes_into_force(node: SigningNode) -> None:
+    signed_one = b"apiVersion: podstead.io/v1\nkind: NodePolicy\npodSecurity: {level: privileged}\n"
+    policing, texts = node.parts.gates.policing, {"db.yaml": manifest("db")}
+    assert policing is not None
+    node.put("db.yaml", texts["db.yaml"].encode())
+    node.index(1, texts, policy=signed_one)
+    await node.floor(1)
+    await node.judged("db.yaml", "Rejected", "PolicyViolation")  # the index lists a policy, and there is none
 
-    assert await judged.judge_policy(policy, signed(policy, namespace=POLICY)) == ""
-    assert "nobody signed this policy" in await judged.judge_policy(policy, None)
-    assert "podstead.io/policy" in await judged.judge_policy(policy, signed(policy))
-    assert "does not match" in await judged.judge_policy(policy + b"#", signed(policy, namespace=POLICY))
+    SigningNode._replace(node.policy, signed_one)
+    db = await node.running_pod("db", 30.0)
+
+    SigningNode._replace(node.policy, signed_one + b"# changed on the node\n")
+    await node.until("it is said", lambda: "the signed index lists" in (policing.keeper.in_force.problem or ""), 30.0)
+    assert policing.keeper.in_force.data == signed_one
+    assert node.alive("db") == [db]
+
+    node.index(2, texts, policy=node.policy.read_bytes())
+    await node.until("it is taken", lambda: policing.keeper.in_force.data == node.policy.read_bytes(), 30.0)
+    assert node.alive("db") == [db]
 
 
 async def test_the_node_says_how_it_goes_by_signatures(node: SigningNode) -> None:

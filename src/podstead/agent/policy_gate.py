@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from podstead.state.sources import ManifestFile, SourceSnapshot
 
 POLICY_VIOLATION = "PolicyViolation"
+AGAIN_SECONDS = 300.0
+"""How soon a file is judged again whose judge gave no answer: a busy machine may have time by then, and a bomb costs seconds."""
 _ANSWERING = frozenset({Warrant.SIGNATURE, Warrant.INDEX})
 """Warrants for which a signer stands; what root allowed for a while is judged by that."""
 
@@ -110,7 +112,8 @@ class PolicyGate:
         self._table = table
         self._around = around
         self._auditor = auditor
-        self._answers: dict[_Key, Answer] = {}
+        self._answers: dict[_Key, tuple[Answer, float]] = {}
+        """What was answered, and when on the boot clock."""
         self._told: tuple[str, str] = ("", "")
         self.by: InForce | None = None
         """What the last look was judged by; None before the first."""
@@ -135,10 +138,7 @@ class PolicyGate:
             if admitted and not lent:
                 continue
             question, key = await self._question(file, reading, by)
-            if (answer := known.get(key)) is None:
-                answer = await self._judges.judge(by, question)
-                self._record(file, answer)
-            self._answers[key] = answer
+            answer = await self._answer(by, file, question, key, known)
             look.leaning[file.name] = answer.lifted
             allowance = self._around.allowed(file.digest)
             if answer.refused and (allowance is not None or (admitted and lent)):
@@ -149,6 +149,18 @@ class PolicyGate:
                 if lent and file.provenance is None:
                     look.marks[file.name] = UNSIGNED  # the policy admits it by now: it needs root's word no more
         return judged
+
+    async def _answer(
+        self, by: InForce, file: ManifestFile, question: Question, key: _Key, known: Mapping[_Key, tuple[Answer, float]]
+    ) -> Answer:
+        """Return what was answered before, or ask where nothing was."""
+        now = self._around.clock.now().boot
+        answer, at = known.get(key, (None, now))
+        if answer is None or (answer.unsure and now - at >= AGAIN_SECONDS):
+            answer, at = await self._judges.judge(by, question), now
+            self._record(file, answer)
+        self._answers[key] = (answer, at)
+        return answer
 
     def aside(self) -> PolicyGate:
         """Return a judge of single contents beside the looks, whether they were admitted before or not."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.gates import OPEN
@@ -20,7 +20,7 @@ from podstead.state.fold import fold
 from podstead.state.reports import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from podstead.agent.gates import Gates
     from podstead.agent.incarnations import Incarnations
@@ -80,7 +80,7 @@ class SyncLoop:
         self._asked_at: float | None = None
         """Since when there is something to do, on the boot clock; None while it rests."""
         self._outside = False
-        """Whether the pass under way waits for the disk."""
+        """Whether the pass under way waits for the disk, or for who judges files: each file has its deadline there."""
         self._waiting = False
         """Whether some pod waits for room, or a write for another try."""
         self.looked = False
@@ -132,24 +132,34 @@ class SyncLoop:
             self._waiting = await self._pass(group)
             self._asked_at = self._clock.now().boot if self._again.is_set() else None
 
+    @contextmanager
+    def _waiting_for_others(self) -> Iterator[None]:
+        """Let what is waited for here not count as a standstill of our own."""
+        self._outside = True
+        try:
+            yield
+        finally:
+            self._outside, self._asked_at = False, self._clock.now().boot
+
     async def _pass(self, group: asyncio.TaskGroup) -> bool:
         """Work through the latest look; returns whether something waits for another try."""
         snapshot = self._snapshot
         problem = None
         if snapshot is not None:
-            snapshot, readings = await self._reader.read(await self._gates.verifier.verify(snapshot), group)
-            readings = await self._gates.judge.judge(snapshot, readings)
+            with self._waiting_for_others():
+                snapshot = await self._gates.verifier.verify(snapshot)
+            snapshot, readings = await self._reader.read(snapshot, group)
+            with self._waiting_for_others():
+                readings = await self._gates.judge.judge(snapshot, readings)
             snapshot = self._gates.mark(snapshot)
             unsettled = self._reader.unsettled(snapshot)
             folded = fold(self._table.records(), snapshot, readings, unsettled)
-            self._outside = True
             try:
-                await self._incarnations.apply(folded, {file.name: file for file in snapshot.files})
+                with self._waiting_for_others():
+                    await self._incarnations.apply(folded, {file.name: file for file in snapshot.files})
             except PodsteadError as error:
                 problem = f"nothing new can be admitted: {error}"
                 log.error("%s", problem)  # noqa: TRY400 - the sentence says it all
-            finally:
-                self._outside = False
             if any(v.verdict is Verdict.PENDING and v.name in unsettled for v in folded.verdicts):
                 self._reader.look_again_later()
             self._board.show(snapshot, folded.verdicts, problem)

@@ -157,6 +157,7 @@ class ForeignWatch:
             except NotFoundFault:
                 continue
             except PodsteadError as error:
+                self._seen = None  # it is tried again at the next look, whether anything changes or not
                 log.warning("cannot stop %s %s: %s", one.kind, one.id, error)
             else:
                 self._ground.recorder.node_event("ForeignStopped", f"stopped {one.sentence}", warning=True)

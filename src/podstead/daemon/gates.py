@@ -92,6 +92,8 @@ def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     from podstead.trust.contents import Kind  # noqa: PLC0415
 
     signatures = build_signatures(ground, table)
+    if policing is not None:
+        policing.keeper.listed = signatures.listed_policy
     manifests = replace(gates, verifier=signatures.gate(Kind.MANIFEST))
     rollbacks = RollbackGate(aside)
     rollbacks.against = signatures.against

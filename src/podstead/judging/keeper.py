@@ -53,7 +53,8 @@ class InForce:
 class PolicyKeeper:
     """Keeps the policy of one file. `read` returns its bytes, and raises OSError or ValueError with a sentence.
 
-    `required`: the file was named, so its lack closes the node to new content; else no file is no policy.
+    `required`: the file was named, so its lack closes the node to new content; else no file is no policy, unless the signed index
+    lists one.
     """
 
     def __init__(self, path: Path, read: Callable[[Path], bytes], process: JudgingProcess, *, required: bool) -> None:
@@ -63,7 +64,11 @@ class PolicyKeeper:
         self._required = required
         self._seen: tuple[int, ...] | None = ()
         """What the file looked like when it was read last; None: it was not there, empty: never."""
+        self._under = ""
+        self._reading = asyncio.Lock()
         self.in_force = InForce()
+        self.listed: Callable[[], str] = lambda: ""
+        """The SHA-256 of the policy that the signed index in force lists; empty: it lists none, or nobody goes by one."""
 
     async def changed(self) -> bool:
         """Return whether the file is another than the one that was read last."""
@@ -71,11 +76,16 @@ class PolicyKeeper:
 
     async def current(self) -> InForce:
         """Return what is judged by now."""
-        stamp = await asyncio.to_thread(_stamp, self.path)
-        if stamp != self._seen:
-            self._seen = stamp
-            self.in_force = await self._taken()
-        return self.in_force
+        async with self._reading:  # nobody is told of the policy before while the one of now is being read
+            stamp, under = await asyncio.to_thread(_stamp, self.path), self.listed()
+            if (stamp, under) != (self._seen, self._under):
+                self._seen, self._under = stamp, under
+                try:
+                    self.in_force = await self._taken()
+                except BaseException:
+                    self._seen = ()  # it was not read to its end
+                    raise
+            return self.in_force
 
     async def _taken(self) -> InForce:
         from podstead.policy.read import read_policy  # noqa: PLC0415 - a node without a policy does without
@@ -88,7 +98,9 @@ class PolicyKeeper:
             return self._kept(PolicyTrouble.DAMAGED, f"cannot be read: {error.strerror or error}")
         except ValueError as error:
             return self._kept(PolicyTrouble.UNTRUSTED, str(error))
-        reading = read_policy(data)
+        if self._under not in ("", hashlib.sha256(data).hexdigest()):
+            return self._kept(PolicyTrouble.UNTRUSTED, "is another than the one that the signed index lists")
+        reading = await asyncio.to_thread(read_policy, data)
         if reading.policy is None:
             return self._kept(PolicyTrouble.DAMAGED, _first(reading.messages))
         if reading.policy.rules:
@@ -102,7 +114,7 @@ class PolicyKeeper:
         return InForce(policy=reading.policy, data=data, digest=hashlib.sha256(data).hexdigest())
 
     def _kept_without_file(self) -> InForce:
-        if self.in_force.policy is None and not self._required:
+        if self.in_force.policy is None and not self._required and not self._under:
             return InForce()
         return self._kept(PolicyTrouble.MISSING, "is not there any more" if self.in_force.policy else "is not there")
 

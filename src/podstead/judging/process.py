@@ -49,21 +49,20 @@ class JudgingProcess:
     async def ask(self, policy: bytes, question: Question) -> Answer:
         """Return what a policy says of a file; a child that cannot say so refuses it."""
         async with self._turn:
+            self._stay()
             try:
                 fresh = self._process is None or self._policy != policy
                 if fresh and (await self._start(policy)).refused:
                     return refusal("the policy's rules cannot be used: podstead policy check shows why")
                 found = await self._exchange(framed(question), self._seconds)
             except ChildFailure as failure:
-                return refusal(f"the policy's rules did not come to a verdict: judging the file {failure}")
+                return refusal(f"the policy's rules did not come to a verdict: judging the file {failure}", unsure=True)
             self._sleep_later()
             return found
 
     async def close(self) -> None:
         """End the child."""
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+        self._stay()
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -107,10 +106,15 @@ class JudgingProcess:
             await self.close()
             raise
 
-    def _sleep_later(self) -> None:
-        """End the child when nothing is asked of it for a while."""
+    def _stay(self) -> None:
+        """Let the child not end for want of questions while it is asked one."""
         if self._idle is not None:
             self._idle.cancel()
+            self._idle = None
+
+    def _sleep_later(self) -> None:
+        """End the child when nothing is asked of it for a while."""
+        self._stay()
         process = self._process
 
         def sleep() -> None:

@@ -49,12 +49,16 @@ class WireMessage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What the policy says of the file. `lifted` are the exemptions that it needs, `notes` are for the audit log."""
+    """What the policy says of the file. `lifted` are the exemptions that it needs, `notes` are for the audit log.
+
+    `unsure`: nothing was found out, and at another time there may be an answer.
+    """
 
     refused: bool
     messages: tuple[WireMessage, ...] = ()
     lifted: tuple[str, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
+    unsure: bool = False
 
     def told(self) -> tuple[Message, ...]:
         """Return the messages as the verdict has them."""
@@ -64,9 +68,9 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
-def refusal(sentence: str) -> Answer:
+def refusal(sentence: str, *, unsure: bool = False) -> Answer:
     """Return the answer about a file that could not be judged: what is not known to be allowed is not."""
-    return Answer(refused=True, messages=(WireMessage(0, 0, "", Severity.ERROR, sentence),))
+    return Answer(refused=True, messages=(WireMessage(0, 0, "", Severity.ERROR, sentence),), unsure=unsure)
 
 
 def framed(message: msgspec.Struct | bytes) -> bytes:

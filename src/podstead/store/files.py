@@ -225,16 +225,32 @@ def set_aside(path: Path, wall: float) -> Path:
 
     It stays under its own name where the file system refuses even that. `wall` is Unix seconds.
     """
+    target = _aside(path, wall)
+    try:
+        path.rename(target)
+    except OSError:
+        return path
+    return target
+
+
+def link_aside(path: Path, wall: float) -> Path:
+    """Do as `set_aside`, and let the file keep its own name too: for one whose lack would say something else."""
+    target = _aside(path, wall)
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        return path
+    return target
+
+
+def _aside(path: Path, wall: float) -> Path:
+    """Return the name that a corrupt file is set aside under."""
     stamp = datetime.fromtimestamp(wall, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
     target = path.with_name(f"{path.name}.{stamp}.corrupt")
     number = 1
     while target.exists():
         number += 1
         target = path.with_name(f"{path.name}.{stamp}.{number}.corrupt")
-    try:
-        path.rename(target)
-    except OSError:
-        return path
     return target
 
 

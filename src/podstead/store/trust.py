@@ -143,8 +143,10 @@ class TrustStore:
             self.record = EMPTY if data is None else _record(SCHEMA.decode(data))
         except CorruptError as error:
             self.record = LOST
-            corrupt.append(self._set_aside(self._record, str(error)))
-            files.write(self._record, SCHEMA.encode(_stored(LOST)))  # the next start knows as well that it was lost
+            # In this order: without a record a start that follows a crash between the two would trust as on a new node.
+            kept_at = files.link_aside(self._record, self._wall())
+            corrupt.append(CorruptFile(path=self._record, kept_at=kept_at, reason=str(error)))
+            files.write(self._record, SCHEMA.encode(_stored(LOST)))
         self.signers = files.read(self._signers) if self.record.signers else None
         if self.signers is not None and sha256(self.signers).hexdigest() != self.record.signers:
             self.signers = None

@@ -7,12 +7,15 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from podstead.agent.gates import OPEN, Gates, OpenJudge
 from podstead.agent.syncloop import SyncLoop
 from podstead.clock import Instant
 from podstead.state.sources import SourceSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+    from podstead.manifest.reading import Reading
 
 
 @dataclass(slots=True)
@@ -52,9 +55,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(world: World) -> AsyncIterator[SyncLoop]:
+async def running(world: World, gates: Gates = OPEN) -> AsyncIterator[SyncLoop]:
     fake = cast("Any", world)
-    sync = SyncLoop(world, fake, fake, fake, fake, fake, world)
+    sync = SyncLoop(world, fake, fake, fake, fake, fake, world, gates)
     task = asyncio.ensure_future(sync.run())
     try:
         yield sync
@@ -73,6 +76,24 @@ async def test_a_slow_disk_is_no_standstill_and_rest_is_none() -> None:
         await world.shown.wait()
         await asyncio.sleep(0)
         assert sync.standstill(world.at + 3600) == 0.0
+
+
+async def test_judges_that_take_their_time_are_no_standstill() -> None:
+    world = World()
+    world.written.set()
+    judging, judged = asyncio.Event(), asyncio.Event()
+
+    class Slow(OpenJudge):
+        async def judge(self, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
+            judging.set()
+            await judged.wait()
+            return await super().judge(snapshot, readings)
+
+    async with running(world, Gates(verifier=OPEN.verifier, judge=Slow())) as sync, asyncio.timeout(5):
+        await judging.wait()
+        assert sync.standstill(world.at + 3600) == 0.0
+        judged.set()
+        await world.shown.wait()
 
 
 async def test_work_that_nobody_takes_up_is_a_standstill() -> None:

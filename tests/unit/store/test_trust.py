@@ -5,11 +5,15 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import pytest
+
 from podstead.clock import Instant
 from podstead.config import SignatureMode
 from podstead.signing.index import IndexMark
 from podstead.state.allowances import Allowances
 from podstead.state.trust import EMPTY, LOST, Lowering, TrustRecord
+from podstead.store import files
+from podstead.store.files import StoreError
 from podstead.store.trust import TrustStore
 
 if TYPE_CHECKING:
@@ -60,6 +64,23 @@ async def test_a_record_that_cannot_be_read_is_as_strict_as_there_is_and_stays_s
     ]
     again, corrupt = await loaded(tmp_path)
     assert (again.record, corrupt) == (LOST, [])
+
+
+async def test_a_crash_while_a_damaged_record_is_set_aside_does_not_make_it_a_new_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store(tmp_path).put(RECORD, SIGNERS)
+    (tmp_path / "trust" / "record.json").write_bytes(b"{}")
+    with monkeypatch.context() as full:
+        full.setattr(files, "write", no_space)
+        with pytest.raises(StoreError):
+            await loaded(tmp_path)
+
+    assert (await loaded(tmp_path))[0].record == LOST
+
+
+def no_space(path: Path, _data: bytes) -> None:
+    raise StoreError("write", path, "No space left on device")
 
 
 async def test_signers_that_are_not_those_of_the_record_do_not_count(tmp_path: Path) -> None:
