@@ -52,6 +52,10 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     seal: str = ""
 
 
+_LINE = msgspec.json.Decoder(_Line)
+"""Made at the import: threads in which msgspec meets a type for the first time at once crash the process."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """A record as it was read. Acts and facts are texts here: a log outlives the version that wrote it."""
@@ -131,7 +135,7 @@ def read_record(line: bytes) -> Record:
     if len(line) > MAX_LINE_BYTES:
         raise RecordError(f"longer than {MAX_LINE_BYTES} bytes")
     try:
-        found = msgspec.json.decode(line, type=_Line)
+        found = _LINE.decode(line)
         wall = datetime.fromisoformat(found.time).timestamp()
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError):
         raise RecordError("not a record") from None

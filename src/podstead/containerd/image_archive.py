@@ -107,6 +107,11 @@ class _Config(_Platform, kw_only=True):
     rootfs: _RootFS = msgspec.field(default_factory=_RootFS)
 
 
+for _kind in (_Config, _Descriptor, _Index, _Manifest, _Typed, tuple[_DockerEntry, ...]):
+    # Archives are read in threads, and threads in which msgspec meets a type for the first time at once crash the process.
+    msgspec.json.Decoder(_kind)
+
+
 def read_archive(path: Path) -> tuple[ArchivedImage, ...]:
     """Return the images of an archive that this machine can run; at least one.
 

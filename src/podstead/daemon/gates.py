@@ -17,7 +17,7 @@ from podstead.state.trust import mode_in_force
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from podstead.agent.gates import Verifier
+    from podstead.agent.gates import Judge, Verifier
     from podstead.agent.quarantine import Quarantine
     from podstead.agent.signatures import Signatures
     from podstead.agent.table import PodTable
@@ -81,10 +81,12 @@ def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     policing = build_policing(ground, table)
     protection = SelfProtection(named(ground.settings))
     gates = replace(OPEN, judge=InTurn(protection))
-    aside = gates.judge
+    # A judge of its own: one remembers what the last look held, and a single content would make it forget that.
+    beside = SelfProtection(named(ground.settings))
+    aside: Judge = beside
     if policing is not None:
         gates = replace(OPEN, judge=InTurn(protection, policing.gate), mark=policing.gate.mark)
-        aside = InTurn(protection, policing.gate.aside())
+        aside = InTurn(beside, policing.gate.aside())
     if not looks_at_signatures(ground):
         return NodeGates(manifests=gates, rollbacks=RollbackGate(aside), policing=policing)
     # Not at the top: the cryptographic library is 10 MiB that only a node which looks at signatures needs.

@@ -42,6 +42,10 @@ class Schema(Generic[T]):
     version: int = 1
     migrations: Mapping[int, Callable[[Document], Document]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Let msgspec learn the type now, at the import: threads that meet it for the first time at once crash the process."""
+        msgspec.json.Decoder(self.type)
+
     def encode(self, value: T) -> bytes:
         """Return the file's bytes: one JSON object, indented for people, with its schema number first."""
         document: Document = {"schema": self.version, **msgspec.to_builtins(value)}

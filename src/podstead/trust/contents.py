@@ -33,6 +33,10 @@ class Kind(StrEnum):
     POLICY = "policy"
 
 
+_LASTING = frozenset({Warrant.SIGNATURE, Warrant.INDEX})
+"""Warrants that doubt leaves standing: what nobody signed had none, and root's word (`allowed`) ends in its time, doubt or not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """One content: what it is, its name in the index, its SHA-256 in hexadecimal digits and its length in bytes.
@@ -72,7 +76,7 @@ def rule(content: Content, standing: Standing, question: Question) -> Ruling:
     if isinstance(found, Provenance):
         return Ruling(provenance=found)
     before = question.admitted.get(content.digest)
-    if before is not None and before.warrant is not Warrant.NOTHING and _excused(found, before, standing, question):
+    if before is not None and before.warrant in _LASTING and _excused(found, before, standing, question):
         return Ruling(provenance=before, objection=found)
     return Ruling(objection=found)
 

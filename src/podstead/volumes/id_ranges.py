@@ -46,6 +46,10 @@ class _Kept(msgspec.Struct, frozen=True, rename={"uids": "uidMappings", "gids": 
     gids: tuple[_Mapping, ...]
 
 
+_KEPT = msgspec.json.Decoder(_Kept)
+"""Made at the import: threads in which msgspec meets a type for the first time at once crash the process."""
+
+
 class IdRanges:
     """Gives out ranges. Two instances of a machine begin their search at different places, and so rarely share any."""
 
@@ -86,7 +90,7 @@ class IdRanges:
 
 def _read(path: Path) -> int | VolumeTrouble:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Kept).uids[0].host_id
+        return _KEPT.decode(path.read_bytes()).uids[0].host_id
     except (msgspec.MsgspecError, IndexError):
         return VolumeTrouble(message=f"cannot tell the pod's ids, {path} is damaged: remove the pod and bring it back")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -324,6 +325,24 @@ def test_an_index_that_has_expired_refuses_what_is_new_only() -> None:
     assert known.data == WEB
     assert "expired" in known.warnings[0]
     assert (new.data, new.trouble, new.reason) == (None, FileTrouble.REFUSED, "IndexExpired")
+
+
+@pytest.mark.attack("freeze", "prolonged-allowance")
+def test_doubt_prolongs_nothing_that_root_allowed_for_a_while() -> None:
+    place = in_set()
+    past, digest = under(place), sha256(OTHER).hexdigest()
+    place.files["other.yaml"] = OTHER
+    ended: dict[str, Any] = {
+        "past": past,
+        "admitted": {digest: Provenance(warrant=Warrant.ALLOWED, digest=digest)},
+    }
+    doubtful = Place({"other.yaml": OTHER})
+
+    found = after_waiting(doubtful, "other.yaml", **(ended | {"past": Past(indexed=True)}))
+    without_signers = after_waiting(place, "other.yaml", **ended, signers=Signers(trouble="it is gone"))
+
+    assert (found.data, found.trouble, found.reason) == (None, FileTrouble.REFUSED, "IndexMissing")
+    assert (without_signers.data, without_signers.reason) == (None, "SignersMissing")
 
 
 def test_an_index_whose_expiry_is_hard_excuses_nothing() -> None:
