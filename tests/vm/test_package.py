@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.vm.conftest import MakeMachine
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -y -q"
-APT_SECONDS = 400.0
+APT_SECONDS = 900.0
 """An emulated processor compiles the libraries for half a minute."""
 PLACE = "/root"
 """Of the packages: /tmp is in memory since Debian 13, and this machine reboots."""
