@@ -61,9 +61,9 @@ async def test_history(shell: Shell, node: Node) -> None:
     result = await shell("history", "web")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        "REVISION   STATE       ADMITTED   EFFECTIVE   FILE     OWNER",
-        "r2         Effective   14h        14h         <none>   <none>",
-        "r1         <none>      14h        14h         <none>   <none>",
+        "REVISION   STATE       ADMITTED   EFFECTIVE   FILE     OWNER    SIGNER",
+        "r2         Effective   14h        14h         <none>   <none>   <none>",
+        "r1         <none>      14h        14h         <none>   <none>   <none>",
     ]
     node.operations.reports[KEY] = report(rollback="revision r2 was rolled back")
     assert (await shell("history", "web")).err == "revision r2 was rolled back\n"
