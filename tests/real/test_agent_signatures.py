@@ -223,7 +223,8 @@ def test_a_signed_set_stands_against_whoever_has_no_key(operator: Operator) -> N
     operator.refused("web.yaml", "ListedFileMissing")
     agent.remove("db.yaml")
     operator.refused("db.yaml", "ListedFileMissing")
-    assert {"IndexMissing", "ListedFileMissing"} <= set(agent.problems())
+    alarms = {"IndexMissing", "ListedFileMissing"}
+    agent.wait("the node says so", lambda: alarms <= set(agent.problems()), 20)
     assert process_of(agent, "db") == db
     assert is_running(agent.pod("web"))
 
