@@ -41,6 +41,7 @@ class SimulatedAgent:
         self.reports: list[FileReport] = []
         self.objects: list[LocalObjectReport] = []
         self.objects_directory = ""
+        self.root = ""
         self.problems: tuple[Problem, ...] = ()
         self.ready = True
         self.held: dict[str, ImageReport] = {}
@@ -63,6 +64,7 @@ class SimulatedAgent:
             node="node1",
             version="0.1.0",
             instance="1a2b3c4d",
+            root=self.root,
             directory="/etc/manifests",
             objects=self.objects_directory,
             ready=self.ready,

@@ -114,7 +114,8 @@ class Signatures:
             found.append(Finding(reason="SignatureModeHeld", message=keeper.mode_note))
         if keeper.mode is SignatureMode.OFF:
             return tuple(found)
-        return (*found, *self.standing.findings, *(one for s in self._sources.values() for one in s.findings))
+        told = (*found, *self.standing.findings, *(one for s in self._sources.values() for one in s.findings))
+        return tuple(dict.fromkeys(told))  # both directories stand under one index, and say the same of it
 
     def gate(self, kind: Kind) -> Verifier:
         """Return the gate of one directory."""

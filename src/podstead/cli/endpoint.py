@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.cli.options import UsageError
 from podstead.config import SOCKET_ENV, Paths, paths_for
 
 if TYPE_CHECKING:
@@ -23,6 +24,26 @@ class Endpoint:
 
     socket: Path
     paths: Paths | None
+
+
+def root_of(endpoint: Endpoint) -> Path:
+    """Return the root directory of the agent meant; where only its socket was named, it is asked.
+
+    Raises UsageError when nobody tells: --root-dir does without an agent.
+    """
+    if endpoint.paths is not None:
+        return endpoint.paths.root
+    from podstead.cli.answers import decode
+    from podstead.cli.client import OWN, AgentClient, AgentUnreachableError
+    from podstead.server.port import NodeStatusReport
+
+    try:
+        root = decode(AgentClient(endpoint.socket).get(f"{OWN}/status"), NodeStatusReport).root
+    except AgentUnreachableError:
+        root = ""
+    if not root:
+        raise UsageError(f"no agent at {endpoint.socket} says where its root directory is: give --root-dir")
+    return Path(root)
 
 
 def own_endpoint() -> Endpoint:

@@ -168,4 +168,5 @@ def _counted(index: Index) -> str:
         **{table.replace("_", " "): len(getattr(index, table)) for table in _TABLES},
     }
     counts["policy"] = int(index.policy is not None)
-    return ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "an empty set"
+    told = (f"{number} {name if number > 1 else name.removesuffix('s')}" for name, number in counts.items() if number)
+    return ", ".join(told) or "an empty set"

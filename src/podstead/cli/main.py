@@ -44,11 +44,23 @@ class Entry:
         return command
 
 
+OTHER_WORDS = {
+    "events": "get events",
+    "files": "get files",
+    "images": "image list",
+    "node": "describe node",
+    "nodes": "get nodes",
+    "pods": "get pods",
+    "ps": "get pods",
+    "top": "status",
+}
+"""What is typed for a command that has another name here."""
+
 COMMANDS = (
     Entry(name="run", module="run", summary="run the agent: keep the static pods of a directory running"),
     Entry(name="status", module="status", summary="show this node on one screen, and what to type next"),
     Entry(name="get", module="get", summary="show pods, nodes, events, namespaces, files, ConfigMaps or Secrets"),
-    Entry(name="describe", module="describe", summary="show everything about a pod or the node"),
+    Entry(name="describe", module="describe", summary="show everything about a pod, a file or the node"),
     Entry(name="logs", module="logs", summary="print the log of a container"),
     Entry(name="exec", module="exec", summary="run a command in a container"),
     Entry(name="apply", module="apply", summary="check manifests and put them into the manifest directory"),
@@ -171,7 +183,7 @@ def entry_named(word: str) -> Entry:
     for entry in COMMANDS:
         if entry.name == word:
             return entry
-    near = nearest(word, [entry.name for entry in COMMANDS])
+    near = OTHER_WORDS.get(word) or nearest(word, [entry.name for entry in COMMANDS])
     hint = f"did you mean 'podstead {near}'?" if near else "see 'podstead help'"
     raise UsageError(f"unknown command {printable(word)!r}: {hint}")
 

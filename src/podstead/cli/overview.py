@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.allowances import SHOWN_DIGITS, time_left
 from podstead.cli.outline import Outline
 from podstead.cli.times import local_time
-from podstead.k8s.readiness import is_ready
+from podstead.k8s.readiness import held, is_ready
 from podstead.k8s.text import printable
 from podstead.manifest.reading import foremost
 from podstead.server.port import FileReport, NodeStatusReport, RuntimeReport
@@ -18,12 +19,15 @@ from podstead.server.port import FileReport, NodeStatusReport, RuntimeReport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from podstead.cli.allowances import Allowance
     from podstead.k8s import core_v1 as v1
 
 INSTANCE_DIGITS = 8
 _OWN_COMMAND = re.compile(r"(?:^|(?<=or: ))podstead ")
 OWN_PREFIX = "podstead.io/"
 """Our own conditions begin with it; each that is False has something to say."""
+REJECTED = "ManifestsRejected"
+"""The node's problem that says only what the verdicts say."""
 SHOWN = 10
 """Of pods, files and problems no more are listed: it is one screen."""
 
@@ -37,19 +41,32 @@ class Status(NodeStatusReport, frozen=True, kw_only=True, rename="camel"):
     pods_ready: int = 0
 
 
-def overview(status: Status, files: Sequence[FileReport], pods: Sequence[v1.Pod], flags: str = "") -> list[str]:
+def overview(
+    status: Status,
+    files: Sequence[FileReport],
+    pods: Sequence[v1.Pod],
+    flags: str = "",
+    allowances: Sequence[Allowance] = (),
+) -> list[str]:
     """Return the screen. `flags` are those that name this agent; what to type next needs them as well."""
     refused = [report for report in files if report.verdict == "Rejected"]
+    if not refused:  # problems are gathered every few seconds, files are asked for now
+        status = msgspec.structs.replace(status, problems=tuple(p for p in status.problems if p.reason != REJECTED))
     waiting = [(pod, why) for pod in pods if (why := why_not_ready(pod))]
     lines = list(_facts(status).lines())
     lines += _section("Not ready", [f"{_key(pod)}: {why}" for pod, why in waiting])
     lines += _section("Files that are not run", [_file(report) for report in refused])
+    lines += _section("Let through for a while", [_allowance(one) for one in allowances if one.left])
     lines += _section("Worth knowing", list(_remarks(pods)))
     lines += _section("Wrong", [f"{problem.reason}: {problem.message}" for problem in status.problems])
     advice: Iterable[str] = dict.fromkeys(_advice(status, refused, [pod for pod, _ in waiting]))
     if flags:
         advice = (_OWN_COMMAND.sub(lambda _: f"podstead {flags} ", text) for text in advice)
     return [*lines, *_section("Next", list(advice))]
+
+
+def _allowance(one: Allowance) -> str:
+    return f"{one.file}: {time_left(one.left)} more: {one.reason} (podstead allow end {one.digest[:SHOWN_DIGITS]})"
 
 
 def why_not_ready(pod: v1.Pod) -> str:
@@ -82,8 +99,10 @@ def why_not_ready(pod: v1.Pod) -> str:
 
 
 def _remarks(pods: Sequence[v1.Pod]) -> Iterator[str]:
-    """Yield what our own conditions say: edits that wait or went back, configuration newer than the pod."""
+    """Yield what our own conditions say: held pods, edits that wait or went back, configuration newer than the pod."""
     for pod in pods:
+        if why := held(pod):
+            yield f"{_key(pod)}: held, so what ends of it is not started again: {why.reason}: {why.message}"
         for condition in pod.status.conditions if pod.status else ():
             if condition.type.startswith(OWN_PREFIX) and condition.status == "False":
                 yield f"{_key(pod)}: {condition.message or condition.reason}"

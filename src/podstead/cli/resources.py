@@ -38,11 +38,27 @@ SECRETS = Resource(name="secrets", singular="secret", short=(), namespaced=True,
 RESOURCES = (PODS, NODES, EVENTS, NAMESPACES, FILES, CONFIG_MAPS, SECRETS)
 
 
+ELSEWHERE = {
+    "allowances": "podstead allow list",
+    "foreign": "podstead status, where ForeignInRuntime names what the agent did not make",
+    "images": "podstead image list",
+    "index": "podstead trust",
+    "keys": "podstead keys",
+    "policy": "podstead describe node",
+    "quarantine": "podstead quarantine list",
+    "revisions": "podstead history POD",
+    "signers": "podstead keys",
+}
+"""What is asked for as if it were a resource, and which command shows it."""
+
+
 def resource_named(word: str) -> Resource:
     """Return the resource of this name, singular or short name; raises UsageError."""
     names = {name: resource for resource in RESOURCES for name in (resource.name, resource.singular, *resource.short)}
     found = names.get(word.lower())
     if found is None:
+        if elsewhere := ELSEWHERE.get(word.lower()):
+            raise UsageError(f"{word.lower()} is not a resource: see {elsewhere}")
         near = nearest(word, names)
         known = ", ".join(resource.name for resource in RESOURCES)
         raise UsageError(

@@ -94,7 +94,7 @@ def judge_place(place: SeenPlace, node_name: str, around: Surroundings) -> Judge
                 path=entry.path,
                 state=state,
                 pod=name,
-                level=level_of(pod) if pod is not None else "",
+                level=level_of(pod) if pod is not None and pod.spec.containers else "",
                 mode=entry.mode,
                 owner=entry.owner,
                 digest=entry.digest,

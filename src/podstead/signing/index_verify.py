@@ -95,8 +95,8 @@ def version_fault(mark: IndexMark, *, last: IndexMark | None, floor: int | None)
     """Return why an index of this version comes too late; None: it does not."""
     if last is None and floor is None:
         text = (
-            "no version of an index is on record here, so this one may be any old one; say which is the lowest that counts:"
-            f" podstead trust init --floor {mark.version}"
+            f"no version of an index is on record here, so this one, version {mark.version}, may be any old one; say which is the"
+            " lowest that counts, from your own records: podstead trust init --floor N"
         )
         return IndexFault.NO_RECORD, text
     if last is not None and mark.version < last.version:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from podstead.admission.shutdown import NODE_STOPS, TERMINATED
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.containers import is_sidecar, standing_containers
+from podstead.k8s.readiness import HELD
 from podstead.state.records import RollbackReason
 from podstead.status.phase import TERMINAL
 from podstead.status.times import rfc3339
@@ -26,8 +27,6 @@ PROGRESSING_CONDITION = "podstead.io/Progressing"
 FOLLOWS_FILE_CONDITION = "podstead.io/FollowsFile"
 """False while an earlier revision runs than the file says; absent otherwise."""
 
-HELD_CONDITION = "podstead.io/Held"
-"""True while what runs runs on and nothing of the pod is started again; absent otherwise."""
 CONFIGURATION_CONDITION = "podstead.io/ConfigurationCurrent"
 """False while a container runs with an older configuration than there is now; absent otherwise."""
 
@@ -82,7 +81,7 @@ def pod_conditions(
             )
         )
     if (held := desired.held) is not None:
-        out.append(Condition(type=HELD_CONDITION, status=True, reason=held.reason, message=held.message))
+        out.append(Condition(type=HELD, status=True, reason=held.reason, message=held.message))
     return (*out, *_configuration_condition(newer), *_update_conditions(desired.record))
 
 

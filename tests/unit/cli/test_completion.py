@@ -125,6 +125,7 @@ async def test_names_come_from_the_agent(quiet_border: Shell) -> None:
     assert await names(shell, "get", "pods", *MYSQL, "my") == ["mysql"]
     assert await names(shell, "get", *MYSQL, "pod/m") == ["pod/mysql"]
     assert await names(shell, "describe", "node", "") == ["node1"]
+    assert await names(shell, "describe", "file", "m") == ["mysql.yaml"]
     assert await names(shell, "delete", *MYSQL, "mysql", "") == []
     assert "kube-system" in await names(shell, "get", "pods", "-n", "kube")
     assert await names(shell, "get", "pods", "--namespace=kube") == ["--namespace=kube-system"]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.allowances import Allowance
 from podstead.cli.describe_container import probe_text
+from podstead.cli.describe_file import describe_file
 from podstead.cli.describe_pod import describe_pod
 from podstead.cli.overview import Status, overview, why_not_ready
 from podstead.k8s import core_v1 as v1
@@ -152,6 +154,94 @@ async def test_describe_all_pods_and_a_missing_one(shell: Shell) -> None:
     assert missing.code == 1
     assert "add -n kube-system" in missing.err
     assert (await shell("describe", "events")).code == 2
+
+
+async def test_describe_a_file_that_is_refused(shell: Shell) -> None:
+    fill(shell.node)
+    result = await shell("describe", "file", "/etc/manifests/bad.yaml")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[:4] == [
+        "Name:      bad.yaml",
+        "Path:      /etc/manifests/bad.yaml",
+        "Verdict:   Rejected (NotAPod)",
+        "Messages:  error: 2:7: kind: a Deployment stands here",
+    ]
+    assert after(result.out, "Writer:") == "nobody was seen"
+    assert [after(result.out, key) for key in ("Revision:", "Running:", "Pods:")] == ["<none>"] * 3
+    missing = await shell("describe", "file", "none.yaml")
+    assert (missing.code, "none.yaml" in missing.err) == (1, True)
+    every = await shell("describe", "files")
+    assert [line.split()[1] for line in every.out.splitlines() if line.startswith("Name:")] == [
+        "bad.yaml",
+        "mysql.yaml",
+    ]
+
+
+def test_a_described_file_says_whose_word_its_pods_run_on() -> None:
+    report = FileReport(
+        path="/m/web.yaml",
+        verdict="Rejected",
+        reason="DigestMismatch",
+        pods=("default/web-node1", "default/gone-node1"),
+        running="r1",
+        writer="written by root with vi (pid 7)",
+    )
+    text = "\n".join(describe_file(report, (held_pod(),)).lines())
+    assert after(text, "Writer:") == "written by root with vi (pid 7)"
+    assert text.splitlines()[-4:] == [
+        "  Pod                 Phase      Signed By        Held",
+        "  ---                 -----      ---------        ----",
+        "  default/web-node1   Running    ops@example.com  KeyRevoked",
+        "  default/gone-node1  not there",
+    ]
+
+
+def held_pod() -> v1.Pod:
+    why = v1.PodCondition(type="podstead.io/Held", status="True", reason="KeyRevoked", message="sign it again")
+    return v1.Pod(
+        metadata=v1.ObjectMeta(
+            name="web-node1", namespace="default", annotations={"podstead.io/signed-by": "ops@example.com"}
+        ),
+        spec=v1.PodSpec(containers=()),
+        status=v1.PodStatus(phase="Running", conditions=(why, v1.PodCondition(type="Ready", status="True"))),
+    )
+
+
+def test_status_tells_of_held_pods_and_of_what_root_let_through() -> None:
+    digest = "ed721306257a8000" * 4
+    allowed = Allowance(digest=digest, file="a.yaml", reason="incident 1", since="2026-11-23T15:53:10Z", left=3700)
+    ended = Allowance(digest=digest, file="b.yaml", reason="incident 2", since="2026-11-23T15:53:10Z", left=0)
+    lines = overview(Status(node="node1", version="1", instance="i"), (), (held_pod(),), "", (allowed, ended))
+    at = lines.index("Let through for a while:")
+    assert lines[at : at + 5] == [
+        "Let through for a while:",
+        "  a.yaml: 1h01m more: incident 1 (podstead allow end ed721306257a)",
+        "",
+        "Worth knowing:",
+        "  default/web-node1: held, so what ends of it is not started again: KeyRevoked: sign it again",
+    ]
+
+
+def test_status_does_not_contradict_the_verdicts() -> None:
+    stale = Problem(
+        reason="ManifestsRejected", message="of the manifest files 1 is rejected", advice="podstead get files"
+    )
+    status = Status(node="node1", version="1", instance="i", directory="/m", problems=(stale,))
+    good = FileReport(path="/m/a.yaml", verdict="Accepted")
+    assert "Wrong:" not in overview(status, (good,), ())
+    bad = FileReport(path="/m/a.yaml", verdict="Rejected", reason="NotAPod")
+    assert "  ManifestsRejected: of the manifest files 1 is rejected" in overview(status, (bad,), ())
+
+
+async def test_what_is_typed_under_another_name_leads_to_the_command(shell: Shell) -> None:
+    for words, hint in (
+        (("events",), "did you mean 'podstead get events'?"),
+        (("get", "foreign"), "see podstead status, where ForeignInRuntime"),
+        (("get", "quarantine"), "see podstead quarantine list"),
+        (("describe", "signers"), "see podstead keys"),
+    ):
+        result = await shell(*words)
+        assert (result.code, hint in result.err) == (2, True), words
 
 
 async def test_describe_node(shell: Shell) -> None:
@@ -309,6 +399,8 @@ async def test_hostile_text_is_escaped_everywhere(shell: Shell) -> None:
         ("get", "files", "-ojson"),
         ("describe", "pod", "-A"),
         ("describe", "node"),
+        ("describe", "file"),
+        ("describe", "file", HOSTILE),
         ("status",),
         ("get", "pod", HOSTILE),
         ("get", HOSTILE),
@@ -329,6 +421,7 @@ async def test_the_password_shows_only_where_the_whole_object_is_asked_for(shell
         ("get", "files", "-ojson"),
         ("describe", "pod", "-A"),
         ("describe", "node"),
+        ("describe", "file"),
         ("status",),
         ("status", "-ojson"),
         ("version",),

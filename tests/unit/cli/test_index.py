@@ -56,7 +56,7 @@ def verify(local: LocalShell, directory: Path, *words: str, node: str = "db-1") 
 def test_a_set_is_signed_and_verified(local: LocalShell, directory: Path) -> None:
     said = sign(local, directory)
     assert "podstead.index: version 1 for db-1, until " in said
-    assert "1 manifests; signed with ED25519 SHA256:" in said
+    assert "1 manifest; signed with ED25519 SHA256:" in said
     index = read_index((directory / "podstead.index").read_bytes())
     assert (index.nodes, index.version, index.expiry) == (("db-1",), 1, Expiry.SOFT)
     assert index.expires - index.issued == 90 * 86_400

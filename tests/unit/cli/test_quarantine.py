@@ -12,7 +12,7 @@ from podstead.sources.quarantine import Quarantined, cell_of, take
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.cli.conftest import LocalShell
+    from tests.unit.cli.conftest import LocalShell, Shell
 
 HOSTILE = "a\x1b[2J.yaml"
 
@@ -65,3 +65,13 @@ def test_what_cannot_be_meant(local: LocalShell, tmp_path: Path) -> None:
         result = local("quarantine", *words, flag)
         assert (result.code, said in result.err) == (2, True)
     assert "--root-dir" in local("--socket=/x", "quarantine").err
+
+
+async def test_an_agent_says_where_its_root_is(shell: Shell, tmp_path: Path) -> None:
+    shell.node.agent.root = str(tmp_path)
+    what = put_away(tmp_path)
+    assert what.id in (await shell("quarantine")).out
+    (tmp_path / "audit").mkdir()
+    assert f"there is no record in {tmp_path}/audit" in (await shell("audit", "verify")).err
+    shell.node.agent.root = ""
+    assert "give --root-dir" in (await shell("audit")).err

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.allowances import SHOWN_DIGITS, Allowances, time_left
 from podstead.cli.answers import decode
 from podstead.cli.client import OWN, segment
 from podstead.cli.command import Command
@@ -26,20 +27,6 @@ if TYPE_CHECKING:
     from podstead.daemon.trusting import TrustDesk
 
 HEADER = ("FILE", "SHA-256", "LEFT", "SINCE", "REASON")
-SHOWN = 12
-"""So many digits of a digest are shown; `end` takes as many as tell it from the others."""
-
-
-class _Allowance(msgspec.Struct):
-    digest: str
-    file: str
-    reason: str
-    since: str
-    left: int
-
-
-class _Allowances(msgspec.Struct):
-    items: list[_Allowance]
 
 
 def run(given: Given, endpoint: Endpoint) -> int:
@@ -80,20 +67,13 @@ def _list(given: Given, endpoint: Endpoint) -> int:
     if form is not Format.TABLE:
         say_document(read_json(body), form)
         return 0
-    items = decode(body, _Allowances).items
+    items = decode(body, Allowances).items
     if not items:
         tell("nothing is allowed, and nothing has ended of late")
         return 0
-    rows = [(one.file, one.digest[:SHOWN], _left(one.left), one.since, one.reason) for one in items]
+    rows = [(one.file, one.digest[:SHOWN_DIGITS], time_left(one.left), one.since, one.reason) for one in items]
     say(aligned([HEADER, *([printable(cell) for cell in row] for row in rows)], []))
     return 0
-
-
-def _left(seconds: int) -> str:
-    if not seconds:
-        return "ended"
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds % 60:02}s"
 
 
 def _end(digest: str, endpoint: Endpoint) -> int:

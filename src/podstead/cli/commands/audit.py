@@ -18,6 +18,7 @@ from podstead.cli.auditing import HEADERS, document_of, row_of, verdict_lines
 from podstead.cli.command import Command
 from podstead.cli.documents import json_line
 from podstead.cli.durations import parse_duration
+from podstead.cli.endpoint import root_of
 from podstead.cli.options import Option, Takes, UsageError, nearest
 from podstead.cli.output import Format, format_of, output_option, say, tell
 from podstead.cli.tables import aligned
@@ -65,9 +66,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
 
 
 def _directory(endpoint: Endpoint) -> Path:
-    if endpoint.paths is None:
-        raise UsageError("say whose log: --root-dir DIR of the agent, as a socket does not tell it")
-    return endpoint.paths.audit
+    return paths_for(root_of(endpoint)).audit
 
 
 def _show(directory: Path, given: Given) -> int:

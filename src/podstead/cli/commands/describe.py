@@ -1,4 +1,4 @@
-"""`podstead describe`: everything about a pod or the node, its events last."""
+"""`podstead describe`: everything about a pod, a file or the node, its events last."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import msgspec
 from podstead.cli.answers import decode
 from podstead.cli.client import TABLE, AgentClient, ApiRefusedError
 from podstead.cli.command import NAMESPACE, Command
+from podstead.cli.describe_file import describe_file
 from podstead.cli.describe_node import describe_node
 from podstead.cli.describe_pod import describe_pod
 from podstead.cli.namespaces import DEFAULT_NAMESPACE, explain_missing
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say, tell
-from podstead.cli.resources import EVENTS, NODES, PODS, split_target
+from podstead.cli.resources import EVENTS, FILES, NODES, PODS, split_target
 from podstead.cli.tables import decode_table
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.text import printable
+from podstead.server.port import FileReport
 
 if TYPE_CHECKING:
     from podstead.cli.endpoint import Endpoint
@@ -33,18 +35,26 @@ class _Nodes(msgspec.Struct):
     items: list[v1.Node] = []
 
 
+class _Files(msgspec.Struct):
+    items: list[FileReport] = []
+
+
 def run(given: Given, endpoint: Endpoint) -> int:
     """Run the command."""
     if not given.words:
-        raise UsageError("write: podstead describe pod NAME, or podstead describe node")
+        raise UsageError("write: podstead describe pod NAME, describe file NAME, or describe node")
     resource, names = split_target(given.words)
     client = AgentClient(endpoint.socket)
     if resource is PODS:
         outlines = _pods(client, given, names)
     elif resource is NODES:
         outlines = _nodes(client, names)
+    elif resource is FILES:
+        outlines = _files(client, names)
     else:
-        raise UsageError(f"{resource.name} cannot be described: take pod or node, or 'podstead get {resource.name}'")
+        raise UsageError(
+            f"{resource.name} cannot be described: take pod, file or node, or 'podstead get {resource.name}'"
+        )
     for index, outline in enumerate(outlines):
         say([*([""] if index else []), *outline.lines()])
     return 0
@@ -92,6 +102,24 @@ def _nodes(client: AgentClient, names: tuple[str, ...]) -> list[Outline]:
     return outlines
 
 
+def _files(client: AgentClient, words: tuple[str, ...]) -> list[Outline]:
+    """Describe files of the manifest directory, each by its name or its path."""
+    names = [word.rpartition("/")[2] for word in words]
+    if names:
+        reports = [decode(client.get(FILES.path(name=name)), FileReport) for name in names]
+    else:
+        reports = decode(client.get(FILES.path()), _Files).items
+    if not reports:
+        tell("No resources found")
+    pods = decode(client.get(PODS.path()), _Pods).items if any(report.pods for report in reports) else []
+    outlines = []
+    for report in reports:
+        outline = describe_file(report, pods)
+        _add_events(client, outline, [("kind", "File"), ("name", report.path.rpartition("/")[2])])
+        outlines.append(outline)
+    return outlines
+
+
 def _add_events(client: AgentClient, outline: Outline, about: list[tuple[str, str]]) -> None:
     """Add the events about an object, the latest last; their ages are the server's, so its clock counts."""
     terms = ",".join(f"involvedObject.{field}={_escaped(value)}" for field, value in about)
@@ -117,11 +145,14 @@ def _escaped(value: str) -> str:
 
 
 COMMAND = Command(
-    usage="describe pod [NAME…] | node [NAME]",
-    summary="Show everything about pods or the node, events included.",
+    usage="describe pod [NAME…] | file [NAME…] | node [NAME]",
+    summary="Show everything about pods, files of the manifest directory or the node, events included.",
     run=run,
-    words=(("pod", "node"), Takes.NAME),
+    words=(("pod", "file", "node"), Takes.NAME),
     many=True,
     options=(NAMESPACE, Option(name="all-namespaces", short="A", help="all namespaces, where no name is given")),
-    notes="Values of environment variables, commands and arguments are never shown.",
+    notes=(
+        "Of a file: the verdict and every reason for it, who wrote it, and who signed what its pods run.\n"
+        "Values of environment variables, commands and arguments are never shown."
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command
@@ -34,6 +35,8 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
     if len(files) > 1:
         raise UsageError("'podstead keys' lists one file of allowed signers")
     name = files[0] if files else str(SecuritySettings().allowed_signers)
+    if not files and not Path(name).exists():
+        raise OperatorError(f"there is no {name}: name the file, as in podstead keys allowed_signers")
     form = format_of(given, Format.JSON, Format.YAML)
     try:
         signers = read_signers(read_content(name), None)

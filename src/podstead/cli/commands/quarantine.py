@@ -8,6 +8,7 @@ import msgspec
 
 from podstead.cli.command import Command
 from podstead.cli.documents import read_json
+from podstead.cli.endpoint import root_of
 from podstead.cli.options import Takes, UsageError, nearest
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
 from podstead.cli.tables import NONE, aligned
@@ -33,9 +34,7 @@ def run(given: Given, endpoint: Endpoint) -> int:
         near = nearest(what, ACTIONS)
         hint = f"did you mean {near}?" if near else f"take {', '.join(ACTIONS)}"
         raise UsageError(f"there is no 'quarantine {printable(what)}': {hint}")
-    if endpoint.paths is None:
-        raise UsageError("a socket does not say where its agent's root directory is: give --root-dir")
-    cell = cell_of(endpoint.paths.root)
+    cell = cell_of(root_of(endpoint))
     try:
         return action(given, cell, words)
     except QuarantineFault as fault:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead.cli.allowances import Allowances
 from podstead.cli.answers import decode
 from podstead.cli.client import OWN, AgentClient
 from podstead.cli.command import Command
@@ -40,9 +41,10 @@ def run(given: Given, endpoint: Endpoint) -> int:
         return 0
     files = decode(client.get(FILES.path()), _Files).items
     pods = decode(client.get(PODS.path()), _Pods).items
+    allowances = decode(client.get(f"{OWN}/allowances"), Allowances).items
     named = (("root-dir", given.value("root-dir")), ("socket", given.value("socket")))
     flags = " ".join(f"--{name} {shlex.quote(value)}" for name, value in named if value)
-    say(overview(decode(body, Status), files, pods, flags))
+    say(overview(decode(body, Status), files, pods, flags, allowances))
     return 0
 
 

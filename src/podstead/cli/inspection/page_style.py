@@ -55,7 +55,7 @@ code { font: .85em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wra
 .mend button:hover { color: var(--ink); border-color: var(--soft); }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 @media (max-width: 44rem) { body { padding: 1.5rem 1rem 3rem; } .tiles { gap: .4rem; } .tile { padding: .5rem .6rem; }
-  .tile b { font-size: 1.4rem; } table { min-width: 44rem; }
+  .tile b { font-size: 1.4rem; } table { min-width: 44rem; } td code { white-space: nowrap; }
   .finding { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
 @media print { :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --code: #f4f4f4;
   --link: #000; --critical: #8a0f31; --high: #9a3409; --medium: #6f4b00; --low: #24557a; --info: #444; --good: #175c32; }
