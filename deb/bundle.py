@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PYTHONS = ("3.11", "3.12", "3.13")
-"""Debian 12 has 3.11, Debian 13 has 3.13; 3.12 lies between them in the range that the package depends on."""
+PYTHONS = ("3.11", "3.13")
+"""Debian 12 has 3.11, Debian 13 has 3.13."""
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
 """Debian's architectures as wheels call them."""
 GLIBC = ("manylinux_2_36", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
@@ -27,10 +27,8 @@ GLIBC = ("manylinux_2_36", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 LEAST_GLIBC = "2.28"
 """What the wheels that are taken need at most; a test looks at their symbols' versions."""
 DOWNLOAD_SECONDS = 300
-LEFT_OUT = re.compile(
-    r"(\.(c|h|pyx|pxd|pyi)|/py\.typed|/_testcapi\.[^/]*)$|^cel_expr_python/ext/ext_(proto|encoders)\."
-)
-"""What no running program reads; of CEL's extensions two that no rule can use."""
+LEFT_OUT = re.compile(r"(\.(c|h|pyx|pxd|pyi)|/py\.typed|/_testcapi\.[^/]*)$|^cel_expr_python/ext/")
+"""What no running program reads; CEL's extensions are in its engine, and each of these modules is the engine again."""
 
 
 class BuildError(Exception):
@@ -72,8 +70,16 @@ def fetch(lock: Path, cache: Path, architecture: str) -> list[Path]:
     names = {
         re.sub(r"[-_.]+", "_", name).lower() for name in re.findall(r"^([\w.-]+)==", lock.read_text(), re.MULTILINE)
     }
-    wheels = sorted(path for path in cache.glob("*.whl") if path.name.split("-")[0].lower() in names)
+    wheels = sorted(
+        path for path in cache.glob("*.whl") if path.name.split("-")[0].lower() in names and _is_for_ours(path)
+    )
     return [path for path in wheels if f"=={path.name.split('-')[1]} " in lock.read_text()]
+
+
+def _is_for_ours(wheel: Path) -> bool:
+    """Return whether a wheel is for one of our versions of Python: the cache may hold those of an earlier choice."""
+    python, abi = wheel.stem.split("-")[-3:-1]
+    return abi in {"none", "abi3"} or python in {f"cp{version.replace('.', '')}" for version in PYTHONS}
 
 
 def _run(command: list[str]) -> str:

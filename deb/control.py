@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 DEPENDS = (
     f"python3 (>= {PYTHONS[0]})",
+    "python3 (<< 3.12) | python3 (>= 3.13)",
     f"python3 (<< {PYTHONS[-1].split('.')[0]}.{int(PYTHONS[-1].split('.')[1]) + 1})",
     f"libc6 (>= {LEAST_GLIBC})",
     "containerd | containerd.io | cri-o",
@@ -21,7 +22,7 @@ DEPENDS = (
     "iptables",
     "mount",
 )
-"""The programs are those that `podstead.containerd.locate` looks for; a test compares the two."""
+"""Python 3.12 is in no Debian, and none of the bundled libraries is for it. The programs are those that `podstead.containerd.locate` looks for; a test compares the two."""
 RECOMMENDS = ("ca-certificates", "systemd")
 """Registries are asked by TLS; and without systemd something else must start the agent."""
 SUGGESTS = ("bash-completion", "nfs-common")

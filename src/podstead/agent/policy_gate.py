@@ -86,6 +86,18 @@ class _Look:
     marks: dict[str, Provenance] = field(default_factory=dict)
 
 
+class Tell(Protocol):
+    """Records an event about the node."""
+
+    def __call__(self, reason: str, message: str, /, *, warning: bool = False) -> None:
+        """Record one."""
+        ...
+
+
+def _untold(reason: str, message: str, /, *, warning: bool = False) -> None:
+    """Take an event that nobody waits for."""
+
+
 class _Silence:
     """Notes nothing: what is asked beside the looks is noted by who asks."""
 
@@ -118,6 +130,8 @@ class PolicyGate:
         self.by: InForce | None = None
         """What the last look was judged by; None before the first."""
         self._look = _Look()
+        self.tell: Tell = _untold
+        """Called with what the node's operator has to hear of the policy."""
         self._everything = False
         """Whether what was admitted before is judged as well."""
 
@@ -127,7 +141,7 @@ class PolicyGate:
         self._note(by)
         self._look = look = _Look(leaning={n: needed for n, needed in self._look.leaning.items() if n in readings})
         self._answers, known = {}, self._answers
-        if by.policy is None and not by.closed:
+        if not self.judges:
             return readings
         judged = dict(readings)
         for file in snapshot.files:
@@ -161,6 +175,11 @@ class PolicyGate:
             self._record(file, answer)
         self._answers[key] = (answer, at)
         return answer
+
+    @property
+    def judges(self) -> bool:
+        """Whether anything can be refused here."""
+        return self.by is not None and (self.by.policy is not None or self.by.closed)
 
     def aside(self) -> PolicyGate:
         """Return a judge of single contents beside the looks, whether they were admitted before or not."""
@@ -254,6 +273,7 @@ class PolicyGate:
         if by.problem or by.digest or before[0]:
             facts = {Fact.DIGEST: by.digest} if by.digest else {}
             self._auditor.note(AuditEntry(act=Act.POLICY, subject="policy", reason=reason, message=text, facts=facts))
+            self.tell(reason, text, warning=bool(by.problem))
 
     def ended(self, now: float) -> Iterator[tuple[Exemption, tuple[str, ...]]]:
         """Yield the exemptions that have ended, with the files that needed them."""

@@ -16,10 +16,10 @@ from podstead.config import SignatureMode
 from podstead.errors import PodsteadError
 from podstead.signing.index import INDEX_FILE, Expiry, timestamp
 from podstead.signing.index_verify import IndexFault
-from podstead.signing.provenance import INDEX
+from podstead.signing.provenance import INDEX, POLICY
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.provenance import Warrant
-from podstead.trust.contents import Content, Kind, listed, rule
+from podstead.trust.contents import Content, Kind, Ruling, listed, rule
 from podstead.trust.evidence import INDEX_SIGNATURE, examine, pairs
 from podstead.trust.look import judge
 from podstead.trust.rules import Finding
@@ -241,6 +241,34 @@ class Signatures:
         self._told = found
 
     # What else is asked of trust
+
+    async def ruling(self, content: Content, data: bytes, signature: bytes | None) -> Ruling:
+        """Return whether one content counts that stands in neither directory: a policy, a profile."""
+        question = self._question(self._sources[Kind.MANIFEST])
+        evidence = dict(self._evidence)
+        if signature is not None:
+            evidence[content.pair] = await asyncio.to_thread(examine, data, signature, content.namespace, ())
+        return rule(content, self.standing, question.with_evidence(evidence))
+
+    async def judge_policy(self, data: bytes, signature: bytes | None) -> str:
+        """Return why a policy file may not come into force, with what to do; empty: it may.
+
+        In enforce it stands in the index, or somebody has signed it for `podstead.io/policy`.
+        """
+        if not self._read:
+            await self.begin()
+        content = Content(
+            kind=Kind.POLICY,
+            name="policy",
+            digest=sha256(data).hexdigest(),
+            size=len(data),
+            signature="" if signature is None else sha256(signature).hexdigest(),
+            namespace=POLICY,
+        )
+        found = await self.ruling(content, data, signature)
+        if self._keeper.mode is not SignatureMode.ENFORCE or found.provenance is not None or found.objection is None:
+            return ""
+        return found.objection.sentence
 
     def listed_policy(self) -> str:
         """Return the SHA-256 of the only policy that may come into force: the index lists it; empty: it lists none."""

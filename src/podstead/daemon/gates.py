@@ -10,9 +10,10 @@ from podstead.agent.holds import Holds
 from podstead.agent.rollback_gate import RollbackGate
 from podstead.agent.self_protection import SelfProtection
 from podstead.config import SignatureMode
-from podstead.daemon.policing import build_policing
+from podstead.daemon.policing import SignedPolicy, build_policing
 from podstead.daemon.self_protection import named
 from podstead.state.trust import mode_in_force
+from podstead.store.kept_trust import KeptTrustStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -96,6 +97,7 @@ def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     signatures = build_signatures(ground, table)
     if policing is not None:
         policing.keeper.listed = signatures.listed_policy
+        policing.keeper.trust = SignedPolicy(signatures, KeptTrustStore(ground.settings.paths.state))
     manifests = replace(gates, verifier=signatures.gate(Kind.MANIFEST))
     rollbacks = RollbackGate(aside)
     rollbacks.against = signatures.against
@@ -111,7 +113,13 @@ def build_holds(ground: Ground, gates: NodeGates) -> Holds:
     holds = Holds(lambda: trust.allowed(ground.clock.now()), ground.clock, ground.recorder, ground.auditor)
     if (signatures := gates.signatures) is not None:
         holds.withdrawn, holds.expired = signatures.withdrawn, signatures.expired
-        holds.enforced = lambda: signatures.mode is SignatureMode.ENFORCE
+    policing = gates.policing
+
+    def enforced() -> bool:
+        by_signature = signatures is not None and signatures.mode is SignatureMode.ENFORCE
+        return by_signature or (policing is not None and policing.gate.judges)
+
+    holds.enforced = enforced
     return holds
 
 

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from podstead.agent.signatures import Signatures
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
     from podstead.daemon.ground import Ground
     from podstead.state.allowances import Allowance
+    from podstead.store.kept_trust import KeptTrustStore
 
 MOST_BYTES = 1 << 20
 """As a manifest."""
@@ -85,6 +87,34 @@ class Policing:
                 yield Problem(reason="ExemptionEnded", message=text, advice=f"podstead policy check {self.keeper.path}")
 
 
+class SignedPolicy:
+    """Who stands for a policy on a node that looks at signatures, and what was in force here while they were enforced.
+
+    Fills in `judging.keeper.Trust`. Where root has lowered the mode nothing is kept, and what was kept does not count.
+    """
+
+    def __init__(self, signatures: Signatures, store: KeptTrustStore) -> None:
+        self._signatures = signatures
+        self._store = store
+
+    async def objection(self, data: bytes, signature: bytes | None) -> str:
+        """Return why a policy may not come into force, with what to do; empty: it may."""
+        return await self._signatures.judge_policy(data, signature)
+
+    async def kept(self) -> bytes | None:
+        """Return the policy that was in force last. Raises StoreError."""
+        return await self._store.policy() if self._enforced else None
+
+    async def keep(self, data: bytes) -> None:
+        """Write a policy down, once. Raises StoreError."""
+        if self._enforced and data != await self._store.policy():
+            await self._store.put_policy(data)
+
+    @property
+    def _enforced(self) -> bool:
+        return self._signatures.mode is SignatureMode.ENFORCE
+
+
 NONE = "none: self-protection only"
 
 
@@ -104,6 +134,7 @@ def build_policing(ground: Ground, table: Callable[[], PodTable]) -> Policing | 
         allowed=partial(_allowed, ground),
     )
     gate = PolicyGate(keeper, judges, table, around, ground.auditor)
+    gate.tell = ground.recorder.node_event
     return Policing(gate=gate, keeper=keeper, judges=judges, clock=ground.clock)
 
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-I", "-m", "podstead.judging.child")
 ANSWER_SECONDS = 5.0
-"""For one file: a usual one takes 5 ms, 1 MiB of it a second, and a rule that takes longer is a bomb."""
+"""For one file: a usual one takes 2 ms, 1 MiB of it a second, and a rule that takes longer is a bomb."""
 START_SECONDS = 20.0
 """For the child to load what it needs: 0.2 s on an idle machine."""
 IDLE_SECONDS = 60.0
-"""A set of files is written within a minute; the child's 60 MiB are not kept for the next one."""
+"""A set of files is written within a minute; the child's 32 MiB are not kept for the next one."""
 
 
 class ChildFailure(Exception):

@@ -1,6 +1,6 @@
-"""What trust goes by when its files are taken away: the index in force and the keys that were revoked.
+"""What trust goes by when its files are taken away: the index in force, the keys that were revoked, the node's policy.
 
-Class A (foundation 21), `STATE/trust/index`, `index.sig` and `revoked_keys`. The index counts as the one in force only where
+Class A (foundation 21), `STATE/trust/index`, `index.sig`, `revoked_keys` and `policy.yaml`. The index counts as the one in force only where
 its digest is the one on record, so what is written here before the record names nothing until then.
 """
 
@@ -33,6 +33,7 @@ class KeptTrustStore:
         directory = state / DIRECTORY
         self._index, self._signature = directory / "index", directory / "index.sig"
         self._revoked = directory / "revoked_keys"
+        self._policy = directory / "policy.yaml"
 
     async def load(self) -> KeptTrust:
         """Return what was kept.
@@ -67,3 +68,19 @@ class KeptTrustStore:
             StoreError: they could not be written.
         """
         await asyncio.to_thread(files.write_many, (files.Write(path=self._revoked, data=revoked),))
+
+    async def policy(self) -> bytes | None:
+        """Return the policy that was in force last while signatures were enforced; None: there was none.
+
+        Raises:
+            StoreError: it is there and cannot be read.
+        """
+        return await asyncio.to_thread(files.read, self._policy)
+
+    async def put_policy(self, policy: bytes) -> None:
+        """Keep a policy.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        await asyncio.to_thread(files.write_many, (files.Write(path=self._policy, data=policy),))

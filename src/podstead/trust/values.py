@@ -91,6 +91,10 @@ class Question:
     waiting: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     frozen: str = ""
 
+    def with_evidence(self, evidence: Mapping[Pair, Evidence]) -> Question:
+        """Return the same question with other signatures examined."""
+        return replace(self, evidence=evidence)
+
     def since(self, name: str) -> float:
         """Return since when a name is incomplete: now, unless it was before."""
         return self.waiting.get(name, self.now.boot)

@@ -57,6 +57,19 @@ def test_the_example_needs_each_of_its_entries(entry: str, control: str) -> None
     assert controls(judge(ARTICLE, example(without=entry), BY_DBA)) == {control}
 
 
+def test_the_example_needs_its_override_of_the_level() -> None:
+    text = EXAMPLE.partition("kind: NodePolicy\n")[2]
+    other = text.replace("    - pods: [kube-system/mysql]\n", "    - pods: [kube-system/other]\n", 1)
+    assert other != text
+    assert controls(judge(ARTICLE, policy(other), BY_DBA)) == {
+        "Capabilities",
+        "Privilege Escalation",
+        "Running as Non-root",
+        "Seccomp",
+        "Volume Types",
+    }
+
+
 @pytest.mark.attack("borrowed-name")
 @pytest.mark.parametrize(
     ("change", "control"),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARIABLES = ("object", "oldObject", "request", "variables")
+_LIBRARIES = ("bindings", "math", "optional", "strings", "two-var-comprehensions")
+"""By their names as the engine itself knows them: the modules of `cel_expr_python.ext` each hold the whole engine again."""
 MOST_CHARACTERS = 16 << 10
 """Of one expression; the longest of the catalogue of common policies has 2,000."""
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
@@ -60,23 +62,19 @@ class Program:
 
 
 class Engine:
-    """Compiles and evaluates. Loading the library takes 20 ms and 23 MiB."""
+    """Compiles and evaluates. Loading the library takes 20 ms and 10 MiB."""
 
     def __init__(self) -> None:
         try:
-            from cel_expr_python import cel  # noqa: PLC0415 - 23 MiB, for policies with rules alone
-            from cel_expr_python.ext import ext_bindings, ext_math, ext_optional, ext_strings  # noqa: PLC0415
+            from cel_expr_python import cel  # noqa: PLC0415 - 10 MiB, for policies with rules alone
         except ImportError as error:
             text = "the policy has rules, and cel-expr-python, which evaluates them, is not installed"
             raise MissingEngineError(text) from error
-        extensions = [
-            ext_strings.ExtStrings(),
-            ext_optional.ExtOptional(),
-            ext_bindings.ExtBindings(),
-            ext_math.ExtMath(),
-            cel.CelExtension("kubernetes", list(_declared(cel))),
-        ]
-        self._env = cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN), extensions=extensions)
+        self._env = cel.NewEnv(
+            config=cel.NewEnvConfigFromYaml("extensions:\n" + "".join(f"- name: {name}\n" for name in _LIBRARIES)),
+            variables=dict.fromkeys(VARIABLES, cel.Type.DYN),
+            extensions=[cel.CelExtension("kubernetes", list(_declared(cel)))],
+        )
 
     def compile(self, text: str, gives: Gives) -> Program:
         """Return the expression, ready to be evaluated. Raises CelError with its first fault."""
