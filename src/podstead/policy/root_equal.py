@@ -36,6 +36,14 @@ CAPABILITIES = {
 SOCKETS = (
     "/run/docker.sock",
     "/run/containerd/containerd.sock",
+    "/run/containerd/containerd.sock.ttrpc",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/cri-dockerd.sock",
+    "/run/buildkit/buildkitd.sock",
+    "/run/libvirt",
+    "/run/snapd.socket",
+    "/var/lib/lxd/unix.socket",
+    "/var/snap/lxd/common/lxd/unix.socket",
     "/run/crio/crio.sock",
     "/run/podman/podman.sock",
     "/run/podstead",
@@ -45,7 +53,9 @@ SOCKETS = (
 """Whoever may speak to one of these makes containers or units; a mount that only reads is enough for that."""
 RUNS_AS_ROOT = (
     *("/bin", "/boot", "/etc", "/lib", "/lib64", "/opt/cni", "/root", "/sbin", "/usr"),
-    *("/var/lib/containerd", "/var/lib/docker", "/var/lib/kubelet", "/var/lib/podstead", "/var/spool/cron"),
+    *("/run/containerd", "/run/crio", "/run/runc", "/run/systemd", "/run/udev"),
+    *("/var/lib/cloud", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/dpkg", "/var/lib/kubelet"),
+    *("/var/lib/podstead", "/var/lib/rancher", "/var/lib/rpm", "/var/lib/snapd", "/var/lib/systemd", "/var/spool/cron"),
 )
 """Directories whose files root runs or obeys: to write one is to be root."""
 KERNEL = ("/proc", "/sys")
