@@ -232,6 +232,12 @@ ATTACKS = (
         outcome="stopped at its bound, and refused",
     ),
     Attack(
+        id="mount-option",
+        attack="write an option of mount(8) in the place of a volume's server",
+        adversary=_P,
+        outcome="refused; nothing that a manifest says is ever an option",
+    ),
+    Attack(
         id="prolonged-allowance",
         attack="prolong a break-glass by the clock, a restart or another content",
         adversary=_R,

@@ -200,7 +200,8 @@ def _group(gid: int | None) -> list[str]:
 
 
 def _mount(fs_type: str, source: str, path: Path, options: Sequence[str]) -> None:
-    _run(["mount", "-t", fs_type, "-o", ",".join(options), source, str(path)])
+    # A manifest writes the source: what begins with a dash would be an option, by which anything can be mounted.
+    _run(["mount", "-t", fs_type, "-o", ",".join(options), "--", source, str(path)])
 
 
 def _run(command: list[str], descriptors: Sequence[int] = ()) -> None:

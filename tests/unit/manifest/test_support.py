@@ -105,6 +105,23 @@ def test_volumes_that_are_made_are_accepted(source: str) -> None:
     assert (reading.reason, told(reading)) == ("", [])
 
 
+@pytest.mark.attack("mount-option")
+@pytest.mark.parametrize("server", ["-T/data/x", "--options=bind", "/etc", "a b", "a,b", "a\\n"])
+def test_an_nfs_server_is_a_name_or_an_address(server: str) -> None:
+    source = f'nfs: {{server: "{server}", path: /fstab}}'
+    mounts = "volumeMounts: [{name: v, mountPath: /v}]\n"
+    reading = read(manifest(container=mounts, spec=f"volumes: [{{name: v, {source}}}]\n"))
+    assert [m.field for m in reading.messages] == ["spec.volumes[0].nfs.server"]
+    assert reading.reason == "InvalidManifest"
+
+
+@pytest.mark.parametrize("server", ["files_1.example", "10.0.0.1", "::1", "fe80::1%eth0", "[2001:db8::1]"])
+def test_every_name_and_address_of_a_server_is_accepted(server: str) -> None:
+    source = f'nfs: {{server: "{server}", path: /export}}'
+    mounts = "volumeMounts: [{name: v, mountPath: /v}]\n"
+    assert read(manifest(container=mounts, spec=f"volumes: [{{name: v, {source}}}]\n")).reason == ""
+
+
 def test_what_could_never_come_true_is_refused_with_its_reason() -> None:
     reading = read(manifest(spec="readinessGates: [{conditionType: a/b}]\n"))
     assert reading.reason == "Unsupported"

@@ -8,7 +8,7 @@ import pytest
 
 from podstead.k8s import core_v1 as v1
 from podstead.state.runtime import Mount
-from podstead.volumes import mountinfo
+from podstead.volumes import mounter, mountinfo
 from podstead.volumes.mounter import SystemMounter
 from podstead.volumes.mountinfo import MountPoint
 from podstead.volumes.mounts import ContainerFiles, Prepared, SubPaths, mounts_for
@@ -155,3 +155,19 @@ def test_a_path_lies_on_the_deepest_mount() -> None:
 def test_a_loop_of_links_lies_on_some_mount(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert SystemMounter().is_shared(tmp_path / "loop") == SystemMounter().is_shared(tmp_path)
+
+
+@pytest.mark.attack("mount-option")
+def test_a_server_is_never_an_option_of_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    for name in ("mount", "mount.nfs"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}\n')
+        program.chmod(0o755)
+    monkeypatch.setattr(mounter, "HELPER_PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    SystemMounter().mount_nfs(tmp_path / "v", "-T/data/x:/fstab", read_only=False)
+
+    words = told.read_text().splitlines()
+    assert words[words.index("--") + 1 :] == ["-T/data/x:/fstab", str(tmp_path / "v")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
@@ -28,6 +29,8 @@ MEDIA = ("", "Memory", "HugePages")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 EMPTY_DIR_MODE_MAX = 0o1777
 """The sticky bit too, as of /tmp."""
+_NFS_SERVER = re.compile(r"[A-Za-z0-9_:\[][A-Za-z0-9_.:%\]-]*")
+"""A name or an address. Narrower than Kubernetes, where mount(8) may be given a server that begins with a dash: an option."""
 
 
 def validate_volumes(pod: v1.Pod, found: Findings) -> None:
@@ -63,6 +66,9 @@ def _validate_source(volume: v1.Volume, path: str, pod: v1.Pod, found: Findings)
     if volume.nfs is not None:
         if not volume.nfs.server:
             found.required(f"{path}.nfs.server", "expected the name or the address of the server")
+        elif _NFS_SERVER.fullmatch(volume.nfs.server) is None:
+            text = f"got {quoted(volume.nfs.server)}, must be the name or the address of the server"
+            found.invalid(f"{path}.nfs.server", text)
         if not volume.nfs.path.startswith("/"):
             found.invalid(f"{path}.nfs.path", f"got {quoted(volume.nfs.path)}, must be absolute")
 
