@@ -54,8 +54,9 @@ SOCKETS = (
 RUNS_AS_ROOT = (
     *("/bin", "/boot", "/etc", "/lib", "/lib64", "/opt/cni", "/root", "/sbin", "/usr"),
     *("/run/containerd", "/run/crio", "/run/runc", "/run/systemd", "/run/udev"),
-    *("/var/lib/cloud", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/dpkg", "/var/lib/kubelet"),
-    *("/var/lib/podstead", "/var/lib/rancher", "/var/lib/rpm", "/var/lib/snapd", "/var/lib/systemd", "/var/spool/cron"),
+    *("/var/lib/cloud", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker", "/var/lib/dpkg"),
+    *("/var/lib/kubelet", "/var/lib/podstead", "/var/lib/rancher", "/var/lib/rpm", "/var/lib/snapd"),
+    *("/var/lib/systemd", "/var/spool/cron"),
 )
 """Directories whose files root runs or obeys: to write one is to be root."""
 KERNEL = ("/proc", "/sys")
