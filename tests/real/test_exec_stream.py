@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.daemon.auditing import SpokenAudit
 from podstead.daemon.trusting import TrustDesk
 from podstead.server.access import local_door
 from podstead.server.api import build_api, build_http
@@ -30,6 +29,7 @@ from tests.simulators.api_agent import FixedClock, SimulatedAgent
 from tests.simulators.api_operations import SimulatedOperations
 from tests.support.api import CountingVersions, pod
 from tests.support.pods import running_pod
+from tests.support.unheard import Unheard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -103,7 +103,7 @@ async def door_to(node: PrivateNode, agent: Callable[[CRIClient, ContainerID], E
             store = ObjectStore(CountingVersions())  # type: ignore[arg-type]  # counts like the real one
             store.put(PODS, pod("busy-node1"))
             trust = TrustStore(directory / "state", wall=lambda: 0.0)
-            desk = TrustDesk(trust, FixedClock(), SpokenAudit())
+            desk = TrustDesk(trust, FixedClock(), Unheard())
             api = build_api(
                 agent(runtime, running.container), SimulatedOperations(), desk, store, FixedClock(), "node1"
             )

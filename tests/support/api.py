@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import h11
 import msgspec
 
-from podstead.daemon.auditing import SpokenAudit
 from podstead.daemon.trusting import TrustDesk
 from podstead.k8s import core_v1 as v1
 from podstead.server.api import build_api, build_http
@@ -20,6 +19,7 @@ from podstead.store.objects import ObjectStore
 from podstead.store.trust import TrustStore
 from tests.simulators.api_agent import FixedClock, SimulatedAgent
 from tests.simulators.api_operations import SimulatedOperations
+from tests.support.unheard import Unheard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,7 +139,7 @@ async def serving(directory: Path, limits: Limits | None = None) -> AsyncIterato
     listener.listen()
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
     trust = TrustStore(directory / "state", wall=lambda: FixedClock().now().wall)
-    desk = TrustDesk(trust, FixedClock(), SpokenAudit())
+    desk = TrustDesk(trust, FixedClock(), Unheard())
     api = build_api(agent, operations, desk, store, FixedClock(), "node1")
     node = Node(agent=agent, operations=operations, store=store, path=path, api=api, trust=trust)
     task = asyncio.get_running_loop().create_task(build_http(api, limits).serve(listener, lambda _: node.caller))

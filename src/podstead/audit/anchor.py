@@ -89,7 +89,9 @@ class AnchorFile:
     def _append(self, text: str) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
         try:
-            os.write(descriptor, text.encode())
+            left = memoryview(text.encode())
+            while left:
+                left = left[os.write(descriptor, left) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

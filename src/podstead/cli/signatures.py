@@ -13,6 +13,9 @@ from podstead.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from podstead.signing.revocation import Revoked
+    from podstead.signing.signers import Signer
+
 SUFFIX = ".sig"
 """A signature lies beside its file, with this behind the name."""
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
@@ -29,6 +32,30 @@ def read_content(word: str) -> bytes:
     if len(data) > MAX_CONTENT_BYTES:
         raise OperatorError(f"cannot read {word}: it is larger than {MAX_CONTENT_BYTES} bytes")
     return data
+
+
+def read_allowed_signers(word: str) -> tuple[Signer, ...]:
+    """Return the signers of a file. Raises OperatorError."""
+    from podstead.signing.signers import read_signers
+    from podstead.signing.wire import MalformedError
+
+    try:
+        return read_signers(read_content(word), None)
+    except MalformedError as error:
+        raise OperatorError(f"cannot use the signers of {word}: {error}") from None
+
+
+def read_revoked_keys(word: str | None) -> Revoked:
+    """Return the keys that a file revokes, none where no file is named. Raises OperatorError."""
+    from podstead.signing.revocation import NOTHING, read_revoked
+    from podstead.signing.wire import MalformedError
+
+    if not word:
+        return NOTHING
+    try:
+        return read_revoked(read_content(word))
+    except MalformedError as error:
+        raise OperatorError(f"cannot use the revoked keys of {word}: {error}") from None
 
 
 def replace_files(files: Mapping[Path, bytes]) -> None:

@@ -15,7 +15,6 @@ from podstead.audit.log import AuditLog
 from podstead.audit.records import cleaned
 from podstead.audit.writer import LogWriter, Noted
 from podstead.errors import OperatorError
-from podstead.k8s.text import printable
 from podstead.manifest.reading import foremost
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.reports import Verdict
@@ -51,20 +50,6 @@ NANOSECONDS = 1_000_000_000
 def build_audit(settings: Settings, clock: Clock) -> AuditLog:
     """Return the audit log of an agent with its sinks; nothing is written yet."""
     return AuditLog(settings.paths.audit, clock, tuple(_sinks(settings, clock)), version=__version__)
-
-
-class SpokenAudit:
-    """Says each entry in the process's own log: for commands that act while no agent runs."""
-
-    def note(self, entry: AuditEntry) -> None:
-        """Log one entry in one line."""
-        facts = " ".join(f"{name}={value}" for name, value in entry.facts.items())
-        words = (entry.act, entry.subject, entry.reason, entry.message, facts)
-        log.log(
-            logging.WARNING if entry.is_alarm else logging.INFO,
-            "%s",
-            printable(" ".join(word for word in words if word)),
-        )
 
 
 class _Kept:

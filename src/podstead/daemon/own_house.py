@@ -18,7 +18,7 @@ from podstead.errors import OperatorError
 from podstead.server.port import Problem
 from podstead.sources.guarded import GuardFault, guard_faults, read_guarded
 from podstead.state.audit import Act, AuditEntry
-from podstead.systemd.units import AGENT_UNIT, OPTIONS_FILE
+from podstead.systemd.units import AGENT_UNIT, OPTIONS_FILE, UNIT_DIRECTORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +36,6 @@ CHECK_SECONDS = 20.0
 """As often as the directory is looked at (kubelet: fileCheckFrequency)."""
 MOST_BYTES = 1 << 20
 """Of a configuration file, for its digest. Ours has one KiB."""
-UNIT_DIRECTORIES = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")))
-"""Where systemd finds units and their drop-ins (systemd.unit(5))."""
 ABSENT, UNREADABLE = "absent", "unreadable"
 
 

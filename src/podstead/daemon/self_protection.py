@@ -15,6 +15,7 @@ import msgspec
 
 import podstead
 from podstead.cri.transport import socket_path
+from podstead.systemd.units import AGENT_UNIT, CONTAINERD_UNIT, UNIT_DIRECTORIES
 from podstead.volumes.protection import Protected, resolved
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ SHARED_DIRECTORIES = frozenset(
     Path("/", name) for name in ("", "etc", "home", "opt", "root", "run", "srv", "tmp", "usr", "var")
 )
 """Directories of everybody: a secret file that lies in one of them is protected by itself, not with its directory."""
-UNIT_DIRECTORIES = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")))
-UNITS = ("podstead.service", "podstead-containerd.service")
 
 
 def protected(settings: Settings) -> tuple[Protected, ...]:
@@ -85,7 +84,7 @@ def _programs() -> Iterator[Protected]:
     for path in sorted({*libraries, Path(sys.executable), Path(sys.prefix) / "pyvenv.cfg"}):
         yield Protected(path=path, noun="the agent's program", readable=True)
     for directory in UNIT_DIRECTORIES:
-        for unit in UNITS:
+        for unit in (AGENT_UNIT, CONTAINERD_UNIT):
             yield Protected(path=directory / unit, noun="the agent's unit", readable=True)
             yield Protected(path=directory / f"{unit}.d", noun="the agent's unit", readable=True)
 

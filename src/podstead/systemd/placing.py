@@ -111,11 +111,6 @@ class Placing:
         else:
             self._save()
 
-    def unedited(self, path: Path) -> bool:
-        """Return whether a file is as it was put, or not there."""
-        found = self._digest(path)
-        return found is None or found == self._known.files.get(str(path))
-
     def _take_directory(self, path: Path) -> Iterator[Placed]:
         if self.dry:
             return

@@ -18,6 +18,8 @@ AGENT_UNIT = "podstead.service"
 CONTAINERD_UNIT = "podstead-containerd.service"
 OPTIONS_FILE = Path("/etc/podstead/podstead.conf")
 MANIFESTS = Path("/etc/podstead/manifests")
+UNIT_DIRECTORIES = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")))
+"""Where systemd finds units and their drop-ins (systemd.unit(5))."""
 DEFAULT_OPTIONS = (f"--pod-manifest-path={MANIFESTS}",)
 # What means itself in a unit: no blank, quote, backslash, `$` or `%` (systemd.service(5), COMMAND LINES).
 _PLAIN_PATH = re.compile(r"/[\w@/.+:,~-]+", re.ASCII)

@@ -12,7 +12,6 @@ import pytest
 
 from podstead.clock import SystemClock
 from podstead.config import SecuritySettings, SignatureMode, paths_for
-from podstead.daemon.auditing import SpokenAudit
 from podstead.daemon.trusting import TrustDesk
 from podstead.errors import OperatorError
 from podstead.signing.index import IndexMark
@@ -22,6 +21,7 @@ from podstead.state.trust import TrustRecord
 from podstead.store.instance import lock_root
 from podstead.store.kept_trust import KeptTrustStore
 from podstead.store.trust import TrustStore
+from tests.support.unheard import Unheard
 from tests.unit.signing.indexes import SOFT, STRANGER
 from tests.unit.signing.ssh import make_key
 
@@ -100,7 +100,7 @@ async def test_a_desk_with_settings_says_what_holds_and_replaces_the_configured_
     store = TrustStore(tmp_path / "state", wall=lambda: 0.0)
     settings = SecuritySettings(signature_mode=SignatureMode.OFF, allowed_signers=tmp_path / "allowed_signers")
     changes: list[int] = []
-    desk = TrustDesk(store, SystemClock(), SpokenAudit(), settings, lambda: changes.append(1))
+    desk = TrustDesk(store, SystemClock(), Unheard(), settings, lambda: changes.append(1))
     await store.put(TrustRecord(mode=SignatureMode.ENFORCE, signers=sha256(OLD).hexdigest()), OLD)
     report = desk.trust()
     assert (report.mode, report.configured) == ("enforce", "off")
@@ -126,7 +126,7 @@ async def test_a_revoked_key_names_no_successors(tmp_path: Path, where: str) -> 
     else:
         settings.revoked_keys.write_bytes(b"x")
     await store.put(TrustRecord(signers=sha256(OLD).hexdigest()), OLD)
-    desk = TrustDesk(store, SystemClock(), SpokenAudit(), settings)
+    desk = TrustDesk(store, SystemClock(), Unheard(), settings)
     with pytest.raises(OperatorError, match=r"is revoked|cannot tell which keys are revoked"):
         await desk.rotate_signers(NEW, signed(NEW))
     assert (store.signers, settings.allowed_signers.exists()) == (OLD, False)

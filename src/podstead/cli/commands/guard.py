@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command
+from podstead.cli.configuration import POLICY
 from podstead.cli.durations import parse_duration
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document
@@ -128,10 +129,9 @@ def _with_policy(settings: GuardSettings, path: Path) -> GuardSettings:
 
 
 def _policy_path(given: Given) -> Path | None:
-    usual = Path("/etc/podstead/policy.yaml")
     if named := given.value("policy"):
         return Path(named).absolute()
-    return usual if usual.exists() else None
+    return POLICY if POLICY.exists() else None
 
 
 def _path(given: Given, name: str, usual: Path) -> Path:

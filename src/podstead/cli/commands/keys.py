@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.command import Command
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
-from podstead.cli.signatures import read_content
+from podstead.cli.signatures import read_allowed_signers, read_revoked_keys
 from podstead.cli.tables import aligned
 from podstead.clock import SystemClock
 from podstead.config import SecuritySettings
@@ -28,9 +28,6 @@ ANY = "<any>"
 
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; no agent is asked
     """Run the command: 0, also for keys that count no more. Raises OperatorError."""
-    from podstead.signing.signers import read_signers
-    from podstead.signing.wire import MalformedError
-
     files = (*given.words, *(given.rest or ()))
     if len(files) > 1:
         raise UsageError("'podstead keys' lists one file of allowed signers")
@@ -38,11 +35,8 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
     if not files and not Path(name).exists():
         raise OperatorError(f"there is no {name}: name the file, as in podstead keys allowed_signers")
     form = format_of(given, Format.JSON, Format.YAML)
-    try:
-        signers = read_signers(read_content(name), None)
-    except MalformedError as error:
-        raise OperatorError(f"cannot use the signers of {name}: {error}") from None
-    documents = [_document(one, _revoked(given), SystemClock().now().wall) for one in signers]
+    signers, revoked = read_allowed_signers(name), read_revoked_keys(given.value("revoked"))
+    documents = [_document(one, revoked, SystemClock().now().wall) for one in signers]
     if form is not Format.TABLE:
         say_document([*documents], form)
         return 0
@@ -77,18 +71,6 @@ def _valid(signer: Signer) -> str:
     begins = f"from {timestamp(signer.valid_after)}" if signer.valid_after is not None else ""
     ends = f"until {timestamp(signer.valid_before)}" if signer.valid_before is not None else ""
     return " ".join(filter(None, (begins, ends))) or "always"
-
-
-def _revoked(given: Given) -> Revoked:
-    from podstead.signing.revocation import NOTHING, read_revoked
-    from podstead.signing.wire import MalformedError
-
-    if not (name := given.value("revoked")):
-        return NOTHING
-    try:
-        return read_revoked(read_content(name))
-    except MalformedError as error:
-        raise OperatorError(f"cannot use the revoked keys of {name}: {error}") from None
 
 
 COMMAND = Command(

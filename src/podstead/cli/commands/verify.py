@@ -10,9 +10,8 @@ from podstead.cli.command import Command
 from podstead.cli.index_options import VERIFY_OPTIONS
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document
-from podstead.cli.signatures import SUFFIX, read_content
+from podstead.cli.signatures import SUFFIX, read_allowed_signers, read_content, read_revoked_keys
 from podstead.clock import SystemClock
-from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 
 if TYPE_CHECKING:
@@ -93,23 +92,11 @@ def _document(word: str, found: Signed | Invalid | None) -> dict[str, Json]:
 def _trust(given: Given) -> Trust:
     """Return whom to trust. Raises UsageError and OperatorError: doubt about it is not to be verified with."""
     from podstead.signing.provenance import Trust
-    from podstead.signing.revocation import NOTHING, read_revoked
-    from podstead.signing.signers import read_signers
-    from podstead.signing.wire import MalformedError
 
     name = given.value("allowed-signers")
     if not name:
         raise UsageError("say whom to trust: --allowed-signers FILE, in the format of ssh-keygen(1)")
-    try:
-        signers = read_signers(read_content(name), None)
-    except MalformedError as error:
-        raise OperatorError(f"cannot use the signers of {name}: {error}") from None
-    revoked = NOTHING
-    if gone := given.value("revoked"):
-        try:
-            revoked = read_revoked(read_content(gone))
-        except MalformedError as error:
-            raise OperatorError(f"cannot use the revoked keys of {gone}: {error}") from None
+    signers, revoked = read_allowed_signers(name), read_revoked_keys(given.value("revoked"))
     return Trust(signers=signers, now=_moment(given), revoked=revoked)
 
 
