@@ -23,6 +23,7 @@ from bench.compose import ready_compose
 from bench.dockerd import unpacked_docker
 from bench.floor import Floor
 from bench.gates import measure_gates
+from bench.judging import measure_judging
 from bench.kubelet import running_kubelet
 from bench.load import Load
 from bench.pods import BenchError
@@ -118,6 +119,7 @@ async def measure(runtime: str, options: argparse.Namespace, root: Path) -> Resu
             await rows.burst(node)
         if "gates" in options.rows:
             measure_gates(results)
+            await measure_judging(results, root)
         if "load" in options.rows:
             await Load(node, (floor, agent), results, out).run(effort.load)
     return results

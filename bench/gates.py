@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -37,11 +38,10 @@ YEAR = 365 * 86_400
 
 def measure_gates(results: Results) -> None:
     """Add the rows of the group `gates`."""
-    texts = {f"pod-{number}.yaml": _manifest(number) for number in range(MANIFESTS)}
     for key, by_index in (("verify-signature", False), ("verify-index", True)):
         private = _key()
         signer = Signer(line=1, principals="ops@example.com", key=private.public)
-        snapshot = _snapshot(texts, private, by_index=by_index)
+        snapshot = _signed(texts(), private, by_index=by_index)
         for _ in range(ROUNDS):
             found: dict[Pair, Evidence] = {}
             results.add(f"{key}-cold", PODSTEAD, _pass(snapshot, signer, found))
@@ -69,6 +69,11 @@ def _pass(snapshot: SourceSnapshot, signer: Signer, evidence: dict[Pair, Evidenc
     return taken
 
 
+def texts() -> Mapping[str, bytes]:
+    """Return the manifests of a set."""
+    return {f"pod-{number}.yaml": _manifest(number) for number in range(MANIFESTS)}
+
+
 def _manifest(number: int) -> bytes:
     """Return a manifest of the length that those of databases have: 2 KiB."""
     environment = [{"name": f"SETTING_{item}", "value": "x" * 40} for item in range(24)]
@@ -84,7 +89,7 @@ def _key() -> PrivateKey:
     return read_private(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
 
 
-def _snapshot(texts: Mapping[str, bytes], key: PrivateKey, *, by_index: bool) -> SourceSnapshot:
+def _signed(texts: Mapping[str, bytes], key: PrivateKey, *, by_index: bool) -> SourceSnapshot:
     companions = {}
     if by_index:
         entries = {name: entry_of(data) for name, data in texts.items()}
@@ -96,8 +101,12 @@ def _snapshot(texts: Mapping[str, bytes], key: PrivateKey, *, by_index: bool) ->
         for name, data in texts.items():
             signature = signature_file(key.public, key.sign, data, namespace=MANIFEST)
             companions[f"{name}.sig"] = _file(f"{name}.sig", signature)
-    files = tuple(_file(name, data) for name, data in texts.items())
-    return SourceSnapshot(path="/m", files=files, certain=True, companions=companions)
+    return replace(snapshot_of(texts), companions=companions)
+
+
+def snapshot_of(texts: Mapping[str, bytes]) -> SourceSnapshot:
+    """Return the look at a directory that holds these files."""
+    return SourceSnapshot(path="/m", files=tuple(_file(name, data) for name, data in texts.items()), certain=True)
 
 
 def _file(name: str, data: bytes) -> ManifestFile:

@@ -72,6 +72,12 @@ ROWS = (
     Row(key="verify-signature-cached", group="gates", title="verify a manifest by its signature, unchanged", most=5),
     Row(key="verify-index-cold", group="gates", title="verify a manifest by the index of 100, first time", most=5),
     Row(key="verify-index-cached", group="gates", title="verify a manifest by the index of 100, unchanged", most=5),
+    Row(key="policy-plain-cold", group="gates", title="judge a manifest by a policy without rules, first time", most=5),
+    Row(
+        key="policy-plain-cached", group="gates", title="judge a manifest by a policy without rules, unchanged", most=5
+    ),
+    Row(key="policy-rules-cold", group="gates", title="judge a manifest by the example's rules, first time", most=5),
+    Row(key="policy-rules-cached", group="gates", title="judge a manifest by the example's rules, unchanged", most=5),
 )
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))
 

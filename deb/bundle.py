@@ -27,8 +27,9 @@ GLIBC = ("manylinux_2_36", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 LEAST_GLIBC = "2.28"
 """What the wheels that are taken need at most; a test looks at their symbols' versions."""
 DOWNLOAD_SECONDS = 300
-LEFT_OUT = re.compile(r"(\.(c|h|pyx|pxd|pyi)|/py\.typed|/_testcapi\.[^/]*)$|^cel_expr_python/ext/")
-"""What no running program reads; CEL's extensions are in its engine, and each of these modules is the engine again."""
+LEFT_OUT = re.compile(r"(\.(c|h|pyx|pxd|pyi)|/py\.typed|/_testcapi\.[^/]*)$|^(cel_expr_python/ext|bazel-project)/")
+"""What no running program reads; CEL's extensions are in its engine, each of these modules is the engine again, and its wheel
+holds the sources of its build."""
 
 
 class BuildError(Exception):
