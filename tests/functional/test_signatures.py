@@ -391,6 +391,9 @@ async def test_after_expiry_and_a_restart_what_ran_counts_on_and_nothing_new_doe
     found = await node.judged("db.yaml", "Accepted")
     assert "expired" in found.messages[0].message
     assert node.alive("db") == [db]
+    signatures_now = node.parts.signatures
+    assert signatures_now is not None
+    assert signatures_now.summary.startswith("enforce, 1 allowed signer, index 2 expired at ")
 
 
 @pytest.mark.attack("full-disk")

@@ -321,7 +321,8 @@ class Signatures:
         index, known = self.standing.index, self.signers
         parts = [str(self._keeper.mode), f"{known} allowed signer{'' if known == 1 else 's'}"]
         if index is not None:
-            parts.append(f"index {index.version} until {timestamp(index.expires)}")
+            ended = self._clock.now().wall >= index.expires
+            parts.append(f"index {index.version} {'expired at' if ended else 'until'} {timestamp(index.expires)}")
         elif self.standing.due:
             parts.append("no index in force")
         return ", ".join(parts)

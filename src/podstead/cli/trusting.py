@@ -43,7 +43,9 @@ def carry_out(
     """
     try:
         return asked(AgentClient(endpoint.socket))
-    except AgentUnreachableError:
+    except AgentUnreachableError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise  # the socket is root's, and so is the state: the sentence says so
         if endpoint.paths is None or not (changes or (endpoint.paths.state / "trust").is_dir()):
             raise
     return asyncio.run(_by_hand(endpoint.paths, by_hand))

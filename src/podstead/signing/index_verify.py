@@ -100,7 +100,7 @@ def version_fault(mark: IndexMark, *, last: IndexMark | None, floor: int | None)
         )
         return IndexFault.NO_RECORD, text
     if last is not None and mark.version < last.version:
-        text = f"the index has version {mark.version}, and {last.version} was accepted already: sign the set again"
+        text = f"the index has version {mark.version}, and {last.version} was accepted already"
         return IndexFault.OLDER, text
     if last is not None and mark.version == last.version and mark.digest != last.digest:
         text = f"another index of version {mark.version} was accepted already: sign the set again with a higher one"
@@ -116,5 +116,5 @@ def time_fault(index: Index, now: float) -> tuple[IndexFault, str] | None:
         text = f"the index was issued at {timestamp(index.issued)}, which is still to come by this node's clock"
         return IndexFault.NOT_YET, text
     if now >= index.expires:
-        return IndexFault.EXPIRED, f"the index expired at {timestamp(index.expires)}: sign the set again"
+        return IndexFault.EXPIRED, f"the index expired at {timestamp(index.expires)}"
     return None

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podstead.cli.client import AgentUnreachableError
+from podstead.cli.endpoint import Endpoint
+from podstead.cli.trusting import carry_out
 from podstead.clock import SystemClock
 from podstead.config import SecuritySettings, SignatureMode, paths_for
 from podstead.daemon.trusting import TrustDesk
@@ -28,6 +31,7 @@ from tests.unit.signing.ssh import make_key
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from podstead.cli.client import AgentClient
     from tests.unit.cli.conftest import LocalShell, Shell
 
 OLD = f"ops {SOFT.public.text}\n".encode()
@@ -206,3 +210,19 @@ def test_signers_rotate_without_an_agent(local: LocalShell, tmp_path: Path, shor
 def test_wrong_words_are_explained(local: LocalShell, words: tuple[str, ...], said: str) -> None:
     done = local(*words)
     assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_who_may_not_reach_the_agent_is_told_so_and_nothing_is_done_by_hand(tmp_path: Path) -> None:
+    paths = paths_for(tmp_path)
+    endpoint = Endpoint(socket=paths.socket, paths=paths)
+
+    def refused(client: AgentClient) -> None:
+        error = PermissionError(13, "Permission denied")
+        raise client.unreachable(error) from error
+
+    async def by_hand(desk: TrustDesk) -> None:
+        raise AssertionError(f"{desk} was made")
+
+    with pytest.raises(AgentUnreachableError, match="run this as root"):
+        carry_out(endpoint, refused, by_hand)
+    assert not list(tmp_path.iterdir())

@@ -47,7 +47,7 @@ def test_an_older_set_is_refused() -> None:
     found = judged(FULL, last=later)
     assert isinstance(found, RefusedIndex)
     assert (found.fault, found.index, found.mark) == (IndexFault.OLDER, FULL, MARK)
-    assert found.message == "the index has version 7, and 8 was accepted already: sign the set again"
+    assert found.message == "the index has version 7, and 8 was accepted already"
     assert fault(judged(FULL, last=IndexMark(version=7, digest="0" * 64))) == IndexFault.FORKED
     assert fault(judged(FULL, floor=8)) == IndexFault.BELOW_FLOOR
     assert fault(judged(FULL, last=None, floor=None)) == IndexFault.NO_RECORD
