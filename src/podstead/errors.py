@@ -9,6 +9,10 @@ from __future__ import annotations
 
 SELF_PROTECTION = "SelfProtection"
 """The reason of what would let a pod reach the agent's own house: said as such wherever it comes up."""
+POLICY_VIOLATION = "PolicyViolation"
+"""The reason of what the node's policy forbids, of a file as of a start."""
+FORBIDDEN = frozenset({SELF_PROTECTION, POLICY_VIOLATION})
+"""Reasons that stand for themselves: no step's failure is told in their place."""
 
 
 class PodsteadError(Exception):

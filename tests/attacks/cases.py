@@ -167,9 +167,9 @@ ATTACKS = (
     ),
     Attack(
         id="swapped-host-path",
-        attack="swap a hostPath for a link to the manifest directory once it was admitted",
+        attack="swap a hostPath for a link, to the manifest directory or anywhere, once it was admitted",
         adversary=_C,
-        outcome="what was checked is what is mounted",
+        outcome="what was checked is what is mounted; what leads elsewhere at the next start is judged again",
     ),
     Attack(
         id="borrowed-name",

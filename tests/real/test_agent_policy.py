@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,4 +132,32 @@ def test_a_stricter_policy_and_the_example_stop_nothing(agent: AgentUnderTest) -
     agent.write("web.yaml", manifest("web", namespace="default", hostNetwork=False, container=image))
     agent.wait("the rules judge", lambda: "give a memory limit" in refused(agent, "web.yaml"), 20)
     agent.remove("web.yaml")
+    write(agent, POLICY)
+
+
+@pytest.mark.attack("swapped-host-path")
+def test_a_path_that_its_container_leads_elsewhere_is_not_mounted_there(agent: AgentUnderTest, tmp_path: Path) -> None:
+    """A container replaces a directory below its own writable mount by a link, and ends: its next start would follow it."""
+    shared, elsewhere = tmp_path / "shared", tmp_path / "elsewhere"
+    (shared / "sub").mkdir(parents=True)
+    elsewhere.mkdir()
+    write(agent, f"{HEAD}hostPaths: [{{prefix: {shared}}}]\n")
+    volumes = [
+        {"name": "all", "hostPath": {"path": str(shared)}},
+        {"name": "part", "hostPath": {"path": str(shared / "sub")}},
+    ]
+    mounts = [{"name": "all", "mountPath": "/all"}, {"name": "part", "mountPath": "/part"}]
+    agent.write("led.yaml", manifest("led", hostNetwork=False, container={"volumeMounts": mounts}, volumes=volumes))
+    agent.wait_running("led", 20)
+    agent.exec("led", "sh", "-c", f"rmdir /all/sub && ln -s {elsewhere} /all/sub")
+    os.kill(agent.pid_of(agent.container_id("led")), signal.SIGKILL)
+
+    agent.wait("it is refused", lambda: agent.events("PolicyViolation", "led"), 30)
+    assert f"it leads to {elsewhere} now" in agent.events("PolicyViolation", "led")[-1]["message"]
+    assert list(elsewhere.iterdir()) == []
+
+    (shared / "sub").unlink()
+    (shared / "sub").mkdir()
+    agent.wait_running("led", 60)
+    agent.remove("led.yaml")
     write(agent, POLICY)

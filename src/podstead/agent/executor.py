@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from podstead.errors import SELF_PROTECTION, PodsteadError, RuntimeFault
+from podstead.errors import FORBIDDEN, PodsteadError, RuntimeFault
 from podstead.reconcile.actions import (
     Conclude,
     FallBack,
@@ -77,8 +77,8 @@ class Executor:
         try:
             return await self._run(step, session)
         except PodsteadError as fault:
-            named = isinstance(fault, RuntimeFault) and fault.reason == SELF_PROTECTION
-            reason = SELF_PROTECTION if named else FAILURE_EVENTS.get(type(step), "FailedSync")
+            told = fault.reason if isinstance(fault, RuntimeFault) and fault.reason in FORBIDDEN else ""
+            reason = told or FAILURE_EVENTS.get(type(step), "FailedSync")
             self._recorder.event(session.key, session.uid, reason, str(fault), warning=True)
             raise
 

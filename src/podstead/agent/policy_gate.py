@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.errors import POLICY_VIOLATION
 from podstead.judging.wire import Question
 from podstead.manifest.reading import Message, Severity
 from podstead.state.audit import Act, AuditEntry, Fact
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from podstead.state.allowances import Allowance
     from podstead.state.sources import ManifestFile, SourceSnapshot
 
-POLICY_VIOLATION = "PolicyViolation"
 AGAIN_SECONDS = 300.0
 """How soon a file is judged again whose judge gave no answer: a busy machine may have time by then, and a bomb costs seconds."""
 _ANSWERING = frozenset({Warrant.SIGNATURE, Warrant.INDEX})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from podstead.cli.checked import Checked, Unreadable
 from podstead.cli.checking_objects import CheckedObjects, judge_objects, remarks
 from podstead.cli.checking_security import judge_security
+from podstead.errors import POLICY_VIOLATION
 from podstead.manifest.armour import Limits
 from podstead.manifest.as_kubelet import MAX_BYTES, explain
 from podstead.manifest.read import read_manifest
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 LIMITS = Limits()
 STDIN = "-"
-POLICY_VIOLATION = "PolicyViolation"
 STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 """Where a shell puts what it pipes: the only things beside plain files that are read."""
 

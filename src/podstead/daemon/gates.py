@@ -17,6 +17,7 @@ from podstead.store.kept_trust import KeptTrustStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from podstead.agent.gates import Judge, Verifier
     from podstead.agent.quarantine import Quarantine
@@ -55,6 +56,10 @@ class NodeGates:
     def host_file_fault(self, path: str, digest: str) -> str:
         """Return why a file of the node is not what was signed; empty: it is, or nobody asks."""
         return "" if self.signatures is None else self.signatures.host_file_fault(path, digest)
+
+    def moved(self, path: str, real: Path, writable: bool) -> str:
+        """Return why a path of the node that leads elsewhere than at first may not be mounted; empty: it may. Blocks."""
+        return "" if self.policing is None else self.policing.moved(path, real, writable)
 
     def followed_by(self, *loops: Callable[[], object]) -> Callable[[], None]:
         """Let these loops go round again when what stands for their files has changed; returns what tells them."""

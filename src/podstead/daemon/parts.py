@@ -130,7 +130,7 @@ def build_parts(ground: Ground) -> Parts:
     memory, gates = ProbeMemory(stores.history), build_gates(ground, lambda: table)
     prober = _prober(ground, lambda: table, memory)
     configured = build_configuration(ground, lambda: table, gates)
-    volumes = pod_volumes(ground, configured.present)
+    volumes = pod_volumes(ground, configured.present, gates.moved)
     upkeep = build_upkeep(ground, lambda: table, pleg, volumes)
     puller = _puller(ground, upkeep.needs.ledger)
     executor = _executor(ground, puller, volumes, pleg, configured, upkeep, gates.rollbacks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -11,20 +12,25 @@ from podstead.agent.policy_gate import PolicyGate, Surroundings
 from podstead.config import SignatureMode
 from podstead.judging.judges import FileJudges
 from podstead.judging.keeper import PolicyKeeper
+from podstead.judging.paths import resolve
 from podstead.judging.process import JudgingProcess
+from podstead.policy.host_paths import moved_fault
+from podstead.policy.pod_security.levels import Level
+from podstead.policy.violation import cleaned
 from podstead.server.port import Problem
 from podstead.sources.guarded import GuardFault, read_guarded
 from podstead.state.trust import mode_in_force
 from podstead.threads import PathThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from podstead.agent.signatures import Signatures
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
     from podstead.daemon.ground import Ground
+    from podstead.policy.values import HostPathRule, PathFacts
     from podstead.state.allowances import Allowance
     from podstead.store.kept_trust import KeptTrustStore
 
@@ -44,6 +50,8 @@ class Policing:
     keeper: PolicyKeeper
     judges: FileJudges
     clock: Clock
+    enforced: Callable[[], bool]
+    """Whether signatures are."""
 
     async def run(self, changed: Callable[[], object]) -> None:
         """Call `changed` whenever the policy's file has, for ever; ends the child that judges when it ends."""
@@ -54,6 +62,24 @@ class Policing:
                     changed()
         finally:
             await self.judges.close()
+
+    def moved(self, path: str, real: Path, writable: bool) -> str:
+        """Return why a path of the node that leads elsewhere than at first may not be mounted; empty: it may. Blocks.
+
+        Called from threads. A policy that says nothing about paths has nothing against it, but where signatures are enforced:
+        there writable places of the system equal root.
+        """
+        by = self.gate.by
+        if by is None:
+            return f"leads to {real} now, and led elsewhere before; the policy has not been read yet"
+        if by.policy is None:
+            return ""
+        rules = by.policy.host_paths
+        restricts = rules is not None or by.policy.standard.level is not Level.PRIVILEGED or bool(by.policy.overrides)
+        if not restricts and not self.enforced():
+            return ""
+        rules = rules or ()
+        return moved_fault(rules, cleaned(path), _led(path, rules), writable=writable)
 
     def shown(self) -> str:
         """Return which policy is in force, in a few words."""
@@ -135,7 +161,16 @@ def build_policing(ground: Ground, table: Callable[[], PodTable]) -> Policing | 
     )
     gate = PolicyGate(keeper, judges, table, around, ground.auditor)
     gate.tell = ground.recorder.node_event
-    return Policing(gate=gate, keeper=keeper, judges=judges, clock=ground.clock)
+    return Policing(gate=gate, keeper=keeper, judges=judges, clock=ground.clock, enforced=around.enforced)
+
+
+def _led(path: str, rules: Iterable[HostPathRule]) -> dict[str, PathFacts]:
+    """Return where a path and the listed directories lead; what cannot be looked at is left out."""
+    facts = {}
+    for one in (cleaned(path), *(rule.prefix for rule in rules)):
+        with contextlib.suppress(OSError):
+            facts[one] = resolve(one)
+    return facts
 
 
 def _allowed(ground: Ground, digest: str) -> Allowance | None:

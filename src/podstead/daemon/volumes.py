@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.objects import ObjectLookup
+    from podstead.volumes.leads import Moved
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ TIDIES_PER_LOOK = 20
 """How often that is done before directories of forgotten pods are looked for again: those appear at starts only."""
 
 
-def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
-    """Return what makes the pods' volumes."""
+def pod_volumes(ground: Ground, objects: ObjectLookup, moved: Moved) -> PodVolumes:
+    """Return what makes the pods' volumes; `moved` is asked about paths of the node that lead elsewhere than at first."""
     node = VolumeNode(
         sources=ContentSources(
             objects=objects,
@@ -46,6 +47,7 @@ def pod_volumes(ground: Ground, objects: ObjectLookup) -> PodVolumes:
             directory=str(ground.settings.objects.path) if ground.settings.objects is not None else "",
         ),
         protected=protected(ground.settings),
+        moved=moved,
         memory_bytes=ground.machine.memory_bytes,
     )
     return PodVolumes(ground.settings.paths, SystemMounter(), node)

@@ -52,6 +52,19 @@ def prefix_breaches(
                 yield Breach(control=PREFIXES, field=mount, problem=problem, value=path)
 
 
+def moved_fault(rules: tuple[HostPathRule, ...], path: str, paths: Mapping[str, PathFacts], *, writable: bool) -> str:
+    """Return why a path that leads elsewhere than at its first start may not be mounted, in a clause after `it`; empty: it may.
+
+    Only a listed directory that covers the new place admits it: what a level or an exemption admitted was the place before.
+    """
+    known = [rule for rule in rules if path in paths and rule.prefix in paths]
+    covering = [rule for rule in known if covers(rule.prefix, path, paths)]
+    if any(not (rule.read_only and writable) for rule in covering):
+        return ""
+    there = f"to {paths[path].real} " if path in paths else ""
+    return f"leads {there}now, and led elsewhere when the policy admitted it: name that place in the manifest, or undo the link"
+
+
 def covers(prefix: str, path: str, paths: Mapping[str, PathFacts]) -> bool:
     """Return whether a path lies below a directory, as the node has both; by their names where nothing is known of one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.errors import SELF_PROTECTION
+from podstead.errors import FORBIDDEN
 from podstead.k8s.volumes import keeps_up
 from podstead.reconcile.actions import PodActions, PrepareVolumes, Waiting
 from podstead.reconcile.images import image_needs
@@ -45,7 +45,7 @@ def plan_readiness(
 
 def _behind(stuck: Waiting | None) -> Waiting:
     """Return what a container waits for whose pod is stuck: what the kubelet says, unless a word of ours says more."""
-    if stuck is None or stuck.reason == SELF_PROTECTION:
+    if stuck is None or stuck.reason in FORBIDDEN:
         return stuck or Waiting(reason="ContainerCreating")
     return Waiting(reason="ContainerCreating", message=stuck.message)
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.errors import SELF_PROTECTION
+from podstead.errors import POLICY_VIOLATION, SELF_PROTECTION
 from podstead.k8s.volumes import shows_content
-from podstead.volumes import grafts, hostpath, layout, subpaths
+from podstead.volumes import grafts, hostpath, layout, leads, subpaths
 from podstead.volumes.mounts import SubPaths
 from podstead.volumes.protection import Protection, Reach, ReachError
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from podstead.config import Paths
     from podstead.identity import PodUID
@@ -38,11 +38,12 @@ HOST_TO_CONTAINER = "HostToContainer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountBinder:
-    """One start of a container. `protected` is what no pod may reach."""
+    """One start of a container. `protected` is what no pod may reach; `moved` is asked about paths that lead elsewhere."""
 
     paths: Paths
     mounter: Mounter
     protected: Sequence[Protected]
+    moved: leads.Moved
     container: v1.Container
     pod: v1.Pod
     uid: PodUID
@@ -72,6 +73,8 @@ class MountBinder:
                         bound[index] = place
             except ReachError as error:
                 return self._trouble(mount, f": it {error}: choose another path", SELF_PROTECTION)
+            except leads.MovedError as error:
+                return self._trouble(mount, f": it {error}", POLICY_VIOLATION)
             except (subpaths.SubPathError, OSError) as error:
                 why = hostpath.reason_of(error) if isinstance(error, OSError) else str(error)
                 return self._trouble(mount, f": {why}", CONFIG_ERROR)
@@ -103,6 +106,7 @@ class MountBinder:
         """
         found, _ = hostpath.opened(source, make=True, protection=protection)
         try:
+            self._compare(source.path, found, writable=not mount.read_only)
             if part:
                 root, found = found, -1
                 try:
@@ -133,6 +137,12 @@ class MountBinder:
         finally:
             if found >= 0:
                 os.close(found)
+
+    def _compare(self, path: str, found: int, *, writable: bool) -> None:
+        """Raise MovedError where a path leads elsewhere than at first, and the policy would not have it there."""
+        real = Path(f"/proc/self/fd/{found}").readlink()
+        kept = layout.leads(self.paths, self.uid)
+        leads.check(kept, path, real, writable=writable, moved=self.moved)
 
 
 def release(paths: Paths, uid: PodUID, container: str, mounter: Mounter) -> None:

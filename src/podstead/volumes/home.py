@@ -82,6 +82,7 @@ class PodVolumes:
             paths=self._paths,
             mounter=self._mounter,
             protected=self._node.protected,
+            moved=self._node.moved,
             container=container,
             pod=pod,
             uid=uid,

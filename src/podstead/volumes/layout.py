@@ -77,6 +77,11 @@ def host_paths(paths: Paths, uid: PodUID) -> Path:
     return pod_directory(paths, uid) / HOST_PATHS
 
 
+def leads(paths: Paths, uid: PodUID) -> Path:
+    """Return the file that remembers where the pod's paths of the node led."""
+    return pod_directory(paths, uid) / "host-paths.json"
+
+
 def etc_hosts(paths: Paths, uid: PodUID) -> Path:
     """Return the hosts file that the pod's containers mount."""
     return pod_directory(paths, uid) / "etc-hosts"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from podstead.k8s.containers import all_containers
 from podstead.k8s.volumes import shows_content, used_volumes
 from podstead.volumes import abilities, content, emptydir, hostpath, layout, nfs
+from podstead.volumes.leads import Moved, unjudged
 from podstead.volumes.mounts import Prepared
 from podstead.volumes.protection import Protection
 from podstead.volumes.trouble import Ready, VolumeTrouble
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 class VolumeNode:
     """What volumes need to know of the node.
 
-    `protected` is what no pod may reach (the manifest directory, the agent's root, its sockets). `memory_bytes` bounds
-    volumes in memory, 0: unbounded.
+    `protected` is what no pod may reach (the manifest directory, the agent's root, its sockets). `moved` is asked about a
+    path of the node that leads elsewhere than at its first start. `memory_bytes` bounds volumes in memory, 0: unbounded.
     """
 
     sources: ContentSources
     protected: tuple[Protected, ...] = ()
+    moved: Moved = unjudged
     memory_bytes: int = 0
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from podstead.policy.values import Origin, PathFacts, PathStep
+from podstead.policy.host_paths import moved_fault
+from podstead.policy.values import HostPathRule, Origin, PathFacts, PathStep
 from tests.unit.policy.pods import DIGEST, NOW, UNSIGNED, controls, judge, manifest, policy, signed
 
 ROOT = Path(__file__).parents[3]
@@ -298,6 +299,29 @@ def test_prefixes_are_compared_by_what_paths_lead_to(path: str, refused: bool) -
     by = policy("hostPaths: [{prefix: /opt/mysql}]\n")
     spec: dict[str, Any] = {"volumes": [{"name": "v", "hostPath": {"path": path}}]}
     assert judge(manifest(**spec), by, paths=PATHS).refused is refused
+
+
+@pytest.mark.attack("swapped-host-path")
+@pytest.mark.parametrize(
+    ("path", "read_only", "writable", "said"),
+    [
+        ("/srv/db", False, True, ""),
+        ("/opt/mysql/out", False, True, "leads to /etc now"),
+        ("/opt/mysql/mnt", False, True, "leads to /opt/mysql/mnt now"),
+        ("/srv/db", True, False, ""),
+        ("/srv/db", True, True, "leads to /opt/mysql/data now"),
+        ("/opt/mysql/unseen", False, True, "leads now"),
+    ],
+)
+def test_a_path_that_leads_elsewhere_needs_a_listed_directory(
+    path: str, read_only: bool, writable: bool, said: str
+) -> None:
+    """A level or an exemption admitted the place before; what cannot be looked at lies nowhere."""
+    rules = (HostPathRule(prefix="/opt/mysql", read_only=read_only),)
+    fault = moved_fault(rules, path, PATHS, writable=writable)
+    assert fault.startswith(said)
+    assert bool(fault) == bool(said)
+    assert moved_fault((), path, PATHS, writable=writable)
 
 
 def test_a_prefix_may_be_for_reading_alone() -> None:

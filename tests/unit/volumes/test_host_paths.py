@@ -13,11 +13,13 @@ import pytest
 from podstead.k8s import core_v1 as v1
 from podstead.volumes import layout
 from podstead.volumes.home import PodVolumes
+from podstead.volumes.making import VolumeNode
 from podstead.volumes.mountinfo import MountPoint
 from podstead.volumes.mounts import SubPaths
+from podstead.volumes.payload import ContentSources
 from podstead.volumes.protection import Protected, Protection, Reach, Veil, resolved
 from podstead.volumes.trouble import VolumeTrouble
-from tests.unit.volumes.world import UID, MountTable, host, mounting, prepared
+from tests.unit.volumes.world import UID, MountTable, Objects, host, mounting, prepared
 
 if TYPE_CHECKING:
     from podstead.config import Paths
@@ -74,6 +76,52 @@ async def test_a_path_that_is_exchanged_after_its_check_leads_nowhere(
     data.symlink_to(tmp_path / "manifests/new")
     assert "nothing" in (await home.bind_sub_paths(pod.spec.containers[0], pod, UID, ready, {})).message  # type: ignore[union-attr]  # it fails
     assert list((tmp_path / "manifests").iterdir()) == []
+
+
+@pytest.mark.attack("swapped-host-path")
+async def test_a_path_that_leads_elsewhere_than_at_first_is_asked_about(
+    paths: Paths, table: MountTable, objects: Objects, tmp_path: Path, data: Path
+) -> None:
+    """Over the agent's restart too; what leads where it led is asked of nobody."""
+    asked: list[tuple[str, Path, bool]] = []
+    answers = iter(["leads away", ""])
+
+    def moved(path: str, real: Path, writable: bool) -> str:
+        asked.append((path, real, writable))
+        return next(answers)
+
+    def volumes() -> PodVolumes:
+        return PodVolumes(paths, table, VolumeNode(sources=ContentSources(objects=objects), moved=moved))
+
+    pod, elsewhere = pod_at(data), tmp_path / "elsewhere"
+    for _ in range(2):
+        assert isinstance(await bound(volumes(), pod), SubPaths)
+    assert asked == []
+
+    elsewhere.mkdir()
+    data.rmdir()
+    data.symlink_to(elsewhere)
+    found = await bound(volumes(), pod)
+    assert isinstance(found, VolumeTrouble)
+    assert (found.reason, found.message) == (
+        "PolicyViolation",
+        "container c, volume h: cannot mount the host path: it leads away",
+    )
+    for _ in range(2):  # it was allowed to, and so it led there before
+        assert isinstance(await bound(volumes(), pod), SubPaths)
+    assert asked == [(str(data), elsewhere, True)] * 2
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", "\x00"])
+async def test_a_damaged_memory_of_where_paths_led_keeps_no_pod_from_starting(
+    home: PodVolumes, paths: Paths, data: Path, damage: str
+) -> None:
+    await bound(home, pod_at(data))
+    kept = layout.leads(paths, UID)
+    assert str(data) in kept.read_text()
+    kept.write_text(damage)
+    assert isinstance(await bound(home, pod_at(data)), SubPaths)
+    assert str(data) in kept.read_text()
 
 
 async def test_a_parent_is_shown_read_only_and_through_a_veil(home: PodVolumes, table: MountTable, data: Path) -> None:

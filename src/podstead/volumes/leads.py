@@ -1,0 +1,68 @@
+"""Where a pod's paths of the node led when they were mounted first, kept with the pod. Blocks.
+
+A policy judges a path with its manifest. A container that may write the directory above one can put a link in its place
+afterwards; at the next start the path leads elsewhere, and whoever judged it is asked about that. What leads where it
+led is asked of nobody: it was admitted, whatever the policy has become.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 1 << 20
+"""Paths of a pod's volumes; a manifest is no larger."""
+
+Moved = Callable[[str, Path, bool], str]
+"""Why a path that leads elsewhere than at first may not be mounted, in a clause after `it`; empty: it may. Asked with the
+path, with where it leads now, and whether somebody would write there."""
+
+
+class MovedError(OSError):
+    """A path leads where the policy would not have it; the text completes `it …`."""
+
+
+def unjudged(path: str, real: Path, writable: bool) -> str:  # noqa: ARG001
+    """Let every path lead where it likes: nobody has forbidden any."""
+    return ""
+
+
+def check(kept: Path, path: str, real: Path, *, writable: bool, moved: Moved) -> None:
+    """Remember where a path leads, or compare it with what is remembered in the file `kept`. Raises MovedError.
+
+    A file that cannot be read or written counts for nothing: it must not keep a pod from starting.
+    """
+    known = _read(kept)
+    if known.get(path) == str(real):
+        return
+    if path in known and (why := moved(path, real, writable)):
+        raise MovedError(why)
+    _write(kept, {**known, path: str(real)})
+
+
+def _read(kept: Path) -> dict[str, str]:
+    try:
+        with kept.open("rb") as file:
+            known = json.loads(file.read(MOST_BYTES))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.warning("cannot tell where paths of the node led before: %s: %s", kept, error)
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(kept: Path, known: dict[str, str]) -> None:
+    beside = kept.with_name(f".{kept.name}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(known, file)
+        beside.replace(kept)
+    except OSError as error:
+        log.warning("cannot remember where paths of the node lead: %s: %s", kept, error.strerror)
