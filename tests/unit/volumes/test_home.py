@@ -316,7 +316,7 @@ def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(MountError, match="mount did not answer within"):
         SystemMounter().mount_nfs(tmp_path / "n", "files.example:/x", read_only=True)
-    assert told.read_text() == f"-t nfs -o ro files.example:/x {tmp_path}/n\n"
+    assert told.read_text() == f"-t nfs -o ro -- files.example:/x {tmp_path}/n\n"
 
 
 # Paths that do not answer
