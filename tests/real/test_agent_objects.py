@@ -101,6 +101,7 @@ def test_a_change_restarts_who_uses_it_in_its_sandbox(agent: AgentUnderTest) -> 
 
     agent.give("all.yaml", secret(password="two") + "\n---\n" + config_map(mode="b"))
     agent.wait("one is another", lambda: before["using"] not in {c.id for c in agent.containers("two", running=True)})
+    agent.wait("the other one runs", lambda: agent.container_id("two", "using") != before["using"])
     pod = agent.wait_running("two")
     assert agent.exec("two", "sh", "-c", "echo $PASSWORD; ls /keep", container="using") == "two\nit\n"
     assert agent.container_id("two", "main") == before["main"]

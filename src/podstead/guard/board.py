@@ -64,6 +64,8 @@ class Board:
         """Whether the files are a kubelet's own: it runs whatever is there, so each change is an alarm."""
         self._told: dict[str, tuple[object, ...]] = {}
         self._first = True
+        self._found: set[str] = set()
+        """Files that were there at the first look and are not judged yet: their verdict is news of no change."""
         self._lasting: set[tuple[str, str]] = set()
         self.alarms: list[ShownAlarm] = []
 
@@ -73,11 +75,15 @@ class Board:
         """Tell what has become of files since the last time, and return all of them as they are shown."""
         listed = tuple(verdicts)
         shown = tuple(_shown(one, published.get(one.name)) for one in listed)
+        if self._first:
+            self._found = {one.name for one in shown}
         told: dict[str, tuple[object, ...]] = {}
         for verdict, one in zip(listed, shown, strict=True):
             told[one.name] = (one.verdict, one.reason, one.message, verdict.revisions, one.published)
             if self._told.get(one.name) != told[one.name]:
                 self._tell(one, now)
+            if one.verdict != Verdict.PENDING:
+                self._found.discard(one.name)
         for name in sorted(self._told.keys() - told.keys()) if self._watching else ():
             self.alarm("ManifestGone", f"{name} is gone", now)
         self._told, self._first = told, False
@@ -87,7 +93,7 @@ class Board:
         match one.verdict:
             case Verdict.ACCEPTED:
                 by = f" by {one.warrant}" if one.warrant else ""
-                if self._watching and not self._first:
+                if self._watching and one.name not in self._found:
                     self.alarm("ManifestChanged", f"{one.name} has new content, which is accepted{by}", now)
                 else:
                     log.info("%s: accepted%s", printable(one.name), by)
