@@ -35,13 +35,17 @@ def unjudged(path: str, real: Path, writable: bool) -> str:  # noqa: ARG001
 def check(kept: Path, path: str, real: Path, *, writable: bool, moved: Moved) -> None:
     """Remember where a path leads, or compare it with what is remembered in the file `kept`. Raises MovedError.
 
-    A file that cannot be read or written counts for nothing: it must not keep a pod from starting.
+    Another place that may be read is not remembered: it would be taken for one that may be written. A file that cannot
+    be read or written counts for nothing: it must not keep a pod from starting.
     """
     known = _read(kept)
     if known.get(path) == str(real):
         return
-    if path in known and (why := moved(path, real, writable)):
-        raise MovedError(why)
+    if path in known:
+        if why := moved(path, real, writable):
+            raise MovedError(why)
+        if not writable:
+            return
     _write(kept, {**known, path: str(real)})
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.k8s import core_v1 as v1
-from podstead.volumes import layout
+from podstead.volumes import layout, leads
 from podstead.volumes.home import PodVolumes
 from podstead.volumes.making import VolumeNode
 from podstead.volumes.mountinfo import MountPoint
@@ -110,6 +110,21 @@ async def test_a_path_that_leads_elsewhere_than_at_first_is_asked_about(
     for _ in range(2):  # it was allowed to, and so it led there before
         assert isinstance(await bound(volumes(), pod), SubPaths)
     assert asked == [(str(data), elsewhere, True)] * 2
+
+
+@pytest.mark.attack("swapped-host-path")
+def test_a_place_that_may_only_be_read_is_not_remembered_as_one_to_write(tmp_path: Path) -> None:
+    kept, path = tmp_path / "kept", "/srv/data"
+
+    def look(real: str, *, writable: bool) -> None:
+        leads.check(kept, path, Path(real), writable=writable, moved=lambda _, __, writes: "no" if writes else "")
+
+    look("/srv/data", writable=False)
+    look("/srv/data", writable=True)
+    look("/etc", writable=False)
+    with pytest.raises(leads.MovedError, match="no"):
+        look("/etc", writable=True)
+    look("/srv/data", writable=True)
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", "\x00"])
