@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead.cli.options import Option, Takes
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ SUFFIX = ".sig"
 """A signature lies beside its file, with this behind the name."""
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 STDIN = "-"
+REVOKED = Option(
+    name="revoked",
+    takes=Takes.FILE,
+    short="r",
+    value="FILE",
+    help="keys that count no more: a KRL, or lines of public keys",
+)
 
 
 def read_content(word: str) -> bytes:

@@ -9,7 +9,7 @@ CONFIG = b"kind: KubeletConfiguration\nstaticPodPath: pods\nreadOnlyPort: 0x10\n
 
 
 def launch(*arguments: str) -> Launch:
-    return Launch(origin="kubelet.service", program="/usr/bin/kubelet", arguments=arguments, directory="/work")
+    return Launch(origin="kubelet.service", program="/usr/bin/kubelet", arguments=arguments, directory="/srv/run")
 
 
 def values(*arguments: str, files: tuple[tuple[str, bytes | None], ...] = ()) -> dict[Name, str]:
@@ -46,7 +46,7 @@ def test_files_that_say_nothing_are_named() -> None:
 
 
 def test_a_relative_flag_counts_from_the_working_directory() -> None:
-    assert values("--pod-manifest-path=./m/", files=())[Name.STATIC_PATH] == "/work/m"
+    assert values("--pod-manifest-path=./m/", files=())[Name.STATIC_PATH] == "/srv/run/m"
 
 
 def test_programs() -> None:

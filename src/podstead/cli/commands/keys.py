@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.command import Command
-from podstead.cli.options import Option, Takes, UsageError
+from podstead.cli.options import Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document, tell
-from podstead.cli.signatures import read_allowed_signers, read_revoked_keys
+from podstead.cli.signatures import REVOKED, read_allowed_signers, read_revoked_keys
 from podstead.cli.tables import aligned
 from podstead.clock import SystemClock
 from podstead.config import SecuritySettings
@@ -79,13 +79,7 @@ COMMAND = Command(
     run=run,
     words=(Takes.FILE,),
     options=(
-        Option(
-            name="revoked",
-            takes=Takes.FILE,
-            short="r",
-            value="FILE",
-            help="keys that count no more: a KRL, or lines of public keys",
-        ),
+        REVOKED,
         output_option(Format.JSON, Format.YAML),
     ),
     notes="Without FILE: /etc/podstead/allowed_signers.",

@@ -10,7 +10,7 @@ from podstead.cli.command import Command
 from podstead.cli.index_options import VERIFY_OPTIONS
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document
-from podstead.cli.signatures import SUFFIX, read_allowed_signers, read_content, read_revoked_keys
+from podstead.cli.signatures import REVOKED, SUFFIX, read_allowed_signers, read_content, read_revoked_keys
 from podstead.clock import SystemClock
 from podstead.k8s.text import printable
 
@@ -123,13 +123,7 @@ COMMAND = Command(
             value="FILE",
             help="whom to trust, as ssh-keygen(1) describes it",
         ),
-        Option(
-            name="revoked",
-            takes=Takes.FILE,
-            short="r",
-            value="FILE",
-            help="keys that count no more: a KRL, or lines of public keys",
-        ),
+        REVOKED,
         Option(name="principal", short="I", value="NAME", help="count only signatures of this principal"),
         Option(
             name="signature",
