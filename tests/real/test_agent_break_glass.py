@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import SecuritySettings, SignatureMode
-from tests.real.test_agent_signatures import Operator, keygen, process_of
-from tests.support.agent import agent_at_rest
+from tests.real.test_agent_signatures import Operator, keygen, operator_of, process_of
 from tests.support.manifests import container_status, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from podstead.config import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 
@@ -34,24 +30,9 @@ DAY = 86_400.0
 def operator(agent_hosts: Hosts, tmp_path: Path) -> Iterator[Operator]:
     """An agent that enforces signatures of two keys, with a database that runs."""
 
-    def enforcing(settings: Settings) -> Settings:
-        root = settings.paths.root
-        security = SecuritySettings(
-            signature_mode=SignatureMode.ENFORCE,
-            allowed_signers=root / "allowed_signers",
-            revoked_keys=root / "revoked_keys",
-        )
-        return replace(settings, security=security)
-
-    with agent_at_rest(net_namespace=agent_hosts.node, changed=enforcing) as agent:
-        made = Operator(agent, tmp_path)
-        signers = agent.root / "allowed_signers"
-        signers.write_text(made.line("ops") + made.line("dev"))
-        signers.chmod(0o600)
-        agent.start()
-        agent.import_busybox()
+    with operator_of(agent_hosts, tmp_path) as made:
         made.sign("db.yaml", manifest("db"))
-        agent.wait_running("db", 30)
+        made.agent.wait_running("db", 30)
         yield made
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,9 @@ class Operator:
         return self.file(name)
 
 
-@pytest.fixture
-def operator(agent_hosts: Hosts, tmp_path: Path) -> Iterator[Operator]:
-    """An agent that enforces, whose operator has a key."""
+@contextmanager
+def operator_of(agent_hosts: Hosts, tmp_path: Path) -> Iterator[Operator]:
+    """Give the operator of an agent that enforces signatures of two keys."""
 
     def enforcing(settings: Settings) -> Settings:
         root = settings.paths.root
@@ -138,6 +139,13 @@ def operator(agent_hosts: Hosts, tmp_path: Path) -> Iterator[Operator]:
         signers.chmod(0o600)
         agent.start()
         agent.import_busybox()
+        yield made
+
+
+@pytest.fixture
+def operator(agent_hosts: Hosts, tmp_path: Path) -> Iterator[Operator]:
+    """An agent that enforces, whose operator has a key."""
+    with operator_of(agent_hosts, tmp_path) as made:
         yield made
 
 
