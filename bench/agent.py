@@ -16,7 +16,8 @@ from bench.pods import BenchError
 from bench.usage import children_of
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
-from podstead.config import ImageSettings, Paths, paths_for
+from podstead.config.images import ImageSettings
+from podstead.config.paths import Paths, paths_for
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect

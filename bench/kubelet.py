@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from bench.agent import remove_cgroup, remove_pods, tail
 from bench.pods import BenchError
 from bench.subjects import ManifestSubject
-from podstead.config import ImageSettings, paths_for
+from podstead.config.images import ImageSettings
+from podstead.config.paths import paths_for
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
 from podstead.network.conflist import pod_network, write_conflist

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from podstead.config import DEFAULT_ROOT, paths_for
+from podstead.config.paths import DEFAULT_ROOT, paths_for
 
 SOURCES = Path(__file__).parent / "mysql"
 MANIFEST = SOURCES / "static-mysql.yaml"

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 from podstead import __version__
 from podstead.clock import Instant
-from podstead.config import NodeSettings, Settings, paths_for
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.settings import Settings
 from podstead.daemon.keeping import ProbeMemory, RevisionFiles, StoreBooks
 from podstead.daemon.reporting import EventRecorder
 from podstead.daemon.stores import Stores

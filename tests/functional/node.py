@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING
 from podstead.cgroups.hierarchy import Hierarchies
 from podstead.cgroups.tree import CgroupTree
 from podstead.clock import SystemClock
-from podstead.config import NodeSettings, RuntimeSettings, Settings, SourceSettings, paths_for
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.runtime import RuntimeSettings
+from podstead.config.settings import Settings
+from podstead.config.sources import SourceSettings
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.client import CRIClient
 from podstead.cri.events import ExitSource

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import RuntimeClass
+from podstead.config.runtime import RuntimeClass
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.store.changes import EVENTS, NODES
 from tests.functional.manifests import manifest

@@ -10,7 +10,7 @@ import pytest
 
 from podstead.audit.reader import examine_log, last_checkpoint, read_log
 from podstead.audit.records import Record
-from podstead.config import RestartSettings
+from podstead.config.runtime import RestartSettings
 from tests.functional.manifests import IMAGE, OTHER_IMAGE, manifest
 from tests.simulators.cri_world import Program
 from tests.support.canary import CANARY, leaks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.config import ShutdownGroup
+from podstead.config.node import ShutdownGroup
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.k8s.annotations import START_AFTER
 from tests.functional.manifests import manifest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import EvictionSettings, Settings, UpkeepSettings
+from podstead.config.upkeep import EvictionSettings, UpkeepSettings
 from podstead.k8s.signals import Signal
 from podstead.store.changes import NODES, PODS, ChangeType
 from podstead.upkeep import pressure
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from podstead.config.settings import Settings
     from podstead.upkeep.ports import RunningPod
     from tests.simulators.cri_runtime import SimulatedRuntime
 

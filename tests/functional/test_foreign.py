@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import SecuritySettings
+from podstead.config.security import SecuritySettings
 from podstead.containerd.holdings import METADATA
 from podstead.containerd.private import PrivateContainerd
 from podstead.cri._pb import cri_pb2 as pb

@@ -8,14 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.agent import worker
-from podstead.config import (
-    EvictionSettings,
-    ImageGCSettings,
-    LogSettings,
-    RuntimeSettings,
-    SourceSettings,
-    UpkeepSettings,
-)
+from podstead.config.runtime import RuntimeSettings
+from podstead.config.sources import SourceSettings
+from podstead.config.upkeep import EvictionSettings, ImageGCSettings, LogSettings, UpkeepSettings
 from podstead.daemon import agent, housekeeping, runtime
 from podstead.reconcile.plan import compute_pod_actions
 from podstead.store import files

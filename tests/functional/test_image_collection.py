@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import ImageGCSettings, UpkeepSettings
+from podstead.config.upkeep import ImageGCSettings, UpkeepSettings
 from podstead.containerd.private import PrivateContainerd
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.k8s.signals import Signal

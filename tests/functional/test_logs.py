@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import LogSettings, UpkeepSettings
+from podstead.config.upkeep import LogSettings, UpkeepSettings
 from podstead.logs import rotation
 from podstead.logs.reader import LogQuery, read_log
 from podstead.upkeep import logs

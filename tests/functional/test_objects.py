@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.reconcile import inputs
 from podstead.status.conditions import CONFIGURATION_CONDITION
 from podstead.store import files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.agent import signatures
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.daemon import housekeeping, policing
 from podstead.signing.provenance import MANIFEST, POLICY
 from podstead.state.trust import lowered

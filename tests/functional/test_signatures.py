@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podstead.agent import signatures
-from podstead.config import SecuritySettings, SignatureMode, SourceSettings, UrlSettings
+from podstead.config.security import SecuritySettings, SignatureMode
+from podstead.config.sources import SourceSettings, UrlSettings
 from podstead.errors import OperatorError, PodsteadError
 from podstead.reconcile import inputs
 from podstead.signing.index import INDEX_FILE, Expiry, Index, entry_of, write_index

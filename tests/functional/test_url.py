@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import UrlSettings
+from podstead.config.sources import UrlSettings
 from tests.functional.manifests import IMAGE, OTHER_IMAGE, manifest
 from tests.functional.node import SimulatedNode
 from tests.simulators.manifest_server import Answer, ManifestServer

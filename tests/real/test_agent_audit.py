@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import AuditSettings
+from podstead.config.security import AuditSettings
 from tests.support.canary import CANARY, HOSTILE, leaks
 from tests.support.manifests import is_running, manifest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import UrlSettings
+from podstead.config.sources import UrlSettings
 from podstead.identity import ContainerID
 from tests.simulators.manifest_server import Answer, ManifestServer
 from tests.support.manifests import container_status, manifest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
 
 pytestmark = pytest.mark.real

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.state.observed import ContainerState
 from tests.support.manifests import OBEYING, container_status, is_running, manifest
 

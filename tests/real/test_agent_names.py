@@ -16,7 +16,7 @@ from tests.support.netns import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

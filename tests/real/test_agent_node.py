@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from podstead.config import RuntimeSettings
+from podstead.config.runtime import RuntimeSettings
 from podstead.cri import methods
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.daemon.halt import halt_instance

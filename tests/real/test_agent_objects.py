@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podstead.clock import SystemClock
-from podstead.config import Registry
+from podstead.config.images import Registry
 from podstead.containerd.oci_image import ImageFile
 from podstead.reconcile.inputs import PAUSE_SECONDS
 from tests.support.agent import agent_under_test, with_objects
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

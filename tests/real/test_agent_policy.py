@@ -17,7 +17,7 @@ from tests.support.manifests import container_status, manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

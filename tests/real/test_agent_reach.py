@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from podstead.config import SecuritySettings
+from podstead.config.security import SecuritySettings
 from podstead.containerd.oci_image import ImageFile
 from podstead.identity import PodKey, PodUID, RevisionID
 from podstead.k8s import core_v1 as v1
@@ -28,7 +28,7 @@ from tests.support.manifests import OBEYING, container_status, manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.cri.client import CRIClient
     from podstead.identity import ContainerID, SandboxID
     from tests.support.agent import AgentUnderTest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import RuntimeClass
+from podstead.config.runtime import RuntimeClass
 from podstead.containerd.mounts import mixed_cgroup2_mounts, read_mounts
 from podstead.cri.security import MASKED_PATHS, READONLY_PATHS
 from tests.support.agent import agent_at_rest
@@ -19,7 +19,7 @@ from tests.support.runtimes import chosen_oci
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

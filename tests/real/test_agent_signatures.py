@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import SecuritySettings, SignatureMode
+from podstead.config.security import SecuritySettings, SignatureMode
 from tests.support.agent import SOURCES, agent_at_rest
 from tests.support.manifests import container_status, is_running, manifest
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

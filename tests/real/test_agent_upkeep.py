@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import Amount, EvictionSettings, ImageGCSettings, LogSettings, Threshold, UpkeepSettings
+from podstead.config.upkeep import Amount, EvictionSettings, ImageGCSettings, LogSettings, Threshold, UpkeepSettings
 from podstead.containerd.oci_image import ImageFile
 from podstead.containerd.process import MAX_LOG_BYTES
 from podstead.k8s.signals import Signal
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.volumes.abilities import IMAGES_SINCE
 from podstead.volumes.mounter import SystemMounter
 from tests.support.agent import agent_under_test
@@ -22,7 +22,7 @@ from tests.support.manifests import OBEYING, container_status, manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.support.agent import AgentUnderTest
     from tests.support.netns import Hosts
 

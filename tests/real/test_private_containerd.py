@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import ImageSettings, paths_for
+from podstead.config.images import ImageSettings
+from podstead.config.paths import paths_for
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.mounts import read_mounts
 from podstead.containerd.oci_image import ImageFile

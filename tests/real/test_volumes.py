@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.agent.objects import LocalObjects
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
 from podstead.volumes.home import PodVolumes

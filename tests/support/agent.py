@@ -25,16 +25,12 @@ from uuid import uuid4
 
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
-from podstead.config import (
-    EvictionSettings,
-    NodeSettings,
-    RestartSettings,
-    RuntimeSettings,
-    Settings,
-    SourceSettings,
-    UpkeepSettings,
-    paths_for,
-)
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.runtime import RestartSettings, RuntimeSettings
+from podstead.config.settings import Settings
+from podstead.config.sources import SourceSettings
+from podstead.config.upkeep import EvictionSettings, UpkeepSettings
 from podstead.containerd.leftovers import shim_pids
 from tests.support.blocking_api import LocalAPI
 from tests.support.images import build_busybox_image

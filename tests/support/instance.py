@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
-from podstead.config import ImageSettings
+from podstead.config.images import ImageSettings
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.locate import find_programs
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
@@ -35,7 +35,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.cri.client import CRIClient
     from podstead.identity import SandboxID
     from podstead.state.observed import ObservedContainer, ObservedSandbox

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.tree import CgroupTree
-from podstead.config import ImageSettings, Paths, paths_for
+from podstead.config.images import ImageSettings
+from podstead.config.paths import Paths, paths_for
 from podstead.containerd.leftovers import shim_pids
 from podstead.containerd.locate import find_programs
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd, RunningContainerd

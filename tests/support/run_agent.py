@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from podstead.clock import Instant, SystemClock
-from podstead.config import Settings  # noqa: TC001 - msgspec resolves the annotation at run time
+from podstead.config.settings import Settings  # noqa: TC001 - msgspec resolves the annotation at run time
 from podstead.daemon import housekeeping, run
 from podstead.errors import OperatorError
 from tests.support.crash_points import CrashPoints

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from podstead.admission.pressure import Measured
     from podstead.clock import Instant
-    from podstead.config import Threshold
+    from podstead.config.upkeep import Threshold
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.state.records import Eviction

@@ -15,7 +15,7 @@ from podstead.k8s.signals import BYTES, PRESSURE, Pressure, Signal
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from podstead.config import Threshold
+    from podstead.config.upkeep import Threshold
 
 KIB = 1024
 _ORDER = tuple(Signal)

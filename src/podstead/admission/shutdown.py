@@ -15,7 +15,7 @@ from podstead.state.desired import Blocked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from podstead.config import ShutdownGroup
+    from podstead.config.node import ShutdownGroup
     from podstead.identity import PodKey
     from podstead.k8s import core_v1 as v1
 

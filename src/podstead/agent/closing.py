@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from podstead.agent.table import PodTable
     from podstead.agent.view import PodView
     from podstead.clock import Clock
-    from podstead.config import ShutdownGroup
+    from podstead.config.node import ShutdownGroup
     from podstead.identity import PodKey, PodUID
     from podstead.state.desired import Blocked
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from podstead.agent.ports import Recorder
     from podstead.agent.session import PodSession
     from podstead.agent.view import PodView
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.k8s.env_file import EnvFiles

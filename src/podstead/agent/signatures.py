@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.errors import PodsteadError
 from podstead.signing.index import INDEX_FILE, Expiry, timestamp
 from podstead.signing.index_verify import IndexFault

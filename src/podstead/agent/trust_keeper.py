@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from podstead.clock import Clock
-    from podstead.config import SignatureMode
+    from podstead.config.security import SignatureMode
     from podstead.signing.index import IndexMark
     from podstead.state.trust import TrustRecord
 

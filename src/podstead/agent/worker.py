@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.view import PodView
     from podstead.clock import Clock
-    from podstead.config import RestartSettings
+    from podstead.config.runtime import RestartSettings
     from podstead.identity import PodUID
     from podstead.reconcile.actions import PodActions, Step
     from podstead.state.observed import ObservedPod

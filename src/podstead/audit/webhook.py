@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from podstead.audit.checkpoint import Checkpoint
     from podstead.audit.writer import Written
     from podstead.clock import Clock
-    from podstead.config import WebhookSettings
+    from podstead.config.security import WebhookSettings
 
 MAX_WAITING = 500
 """Alerts that wait: half a MiB. Later ones are counted, as the first tell more."""

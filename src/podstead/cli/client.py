@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.errors import PodsteadError
 from podstead.k8s.text import printable
 

@@ -16,18 +16,13 @@ from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
 from podstead.cli.own_security import STOP, foreign_reason, mode_reason
 from podstead.cli.upkeep import flagged_upkeep, upkeep_settings
-from podstead.config import (
-    ImageSettings,
-    NodeSettings,
-    Paths,
-    RestartSettings,
-    RuntimeSettings,
-    SecuritySettings,
-    Settings,
-    SignatureMode,
-    SourceSettings,
-    paths_for,
-)
+from podstead.config.images import ImageSettings
+from podstead.config.node import NodeSettings
+from podstead.config.paths import Paths, paths_for
+from podstead.config.runtime import RestartSettings, RuntimeSettings
+from podstead.config.security import SecuritySettings, SignatureMode
+from podstead.config.settings import Settings
+from podstead.config.sources import SourceSettings
 from podstead.errors import OperatorError
 from podstead.k8s.names import dns1123_subdomain, label_value, qualified_name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cli.options import UsageError
-from podstead.config import SOCKET_ENV, Paths, paths_for
+from podstead.config.paths import SOCKET_ENV, Paths, paths_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,12 @@ from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.manifest_url import Headers, header_reason, url_reason
 from podstead.cli.shutdown_groups import shutdown_groups
 from podstead.cli.upkeep import NOTHING_GIVEN, UpkeepFields, read_upkeep
-from podstead.config import CRITICAL_LAST
+from podstead.config.node import CRITICAL_LAST
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import ShutdownGroup
+    from podstead.config.node import ShutdownGroup
 
 API_VERSION = "kubelet.config.k8s.io/v1beta1"
 KIND = "KubeletConfiguration"

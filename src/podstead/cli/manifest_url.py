@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from podstead.cli.options import UsageError
-from podstead.config import UrlSettings
+from podstead.config.sources import UrlSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from podstead.cli.command import GLOBAL_OPTIONS, Command
 from podstead.cli.main import COMMANDS, DEBUG_ENV
 from podstead.cli.reference import OWN_FILE
 from podstead.cli.run_flags import run_options
-from podstead.config import SOCKET_ENV
+from podstead.config.paths import SOCKET_ENV
 from podstead.systemd.units import MANIFESTS, OPTIONS_FILE, options_text
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from podstead.config import AuditSettings, WebhookSettings
+from podstead.config.security import AuditSettings, WebhookSettings
 
 if TYPE_CHECKING:
     from podstead.cli.config_reader import Section

@@ -10,7 +10,8 @@ from podstead.cli.checks import registry_host_reason
 from podstead.cli.config_reader import ConfigReader, Section
 from podstead.cli.own_security import NO_SECURITY, SecurityFields, read_security
 from podstead.cli.upkeep import LEAST_FILES, NOTHING_GIVEN, UpkeepFields, read_bytes
-from podstead.config import Registry, RuntimeClass
+from podstead.config.images import Registry
+from podstead.config.runtime import RuntimeClass
 from podstead.k8s import quantity
 from podstead.k8s.names import dns1123_subdomain
 from podstead.k8s.resources import CPU, MEMORY

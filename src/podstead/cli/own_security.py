@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from podstead.cli.own_audit import NO_SINKS, read_audit
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.cli.config_reader import Section
-    from podstead.config import AuditSettings
+    from podstead.config.security import AuditSettings
 
 SIGNATURE_MODES = tuple(mode.value for mode in SignatureMode)
 STOP = "stop"

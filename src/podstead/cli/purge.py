@@ -12,7 +12,7 @@ from podstead.volumes.mountinfo import below, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
 
 
 def purge(paths: Paths, others: Sequence[Path], root: Path, *, dry: bool) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.config import CRITICAL_LAST, ShutdownGroup
+from podstead.config.node import CRITICAL_LAST, ShutdownGroup
 from podstead.k8s.labels import SYSTEM_CRITICAL_PRIORITY
 
 if TYPE_CHECKING:

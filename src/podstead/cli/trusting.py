@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from podstead.cli.endpoint import Endpoint
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.daemon.trusting import TrustDesk
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from podstead.cli.durations import parse_duration
 from podstead.cli.options import UsageError
-from podstead.config import (
+from podstead.config.upkeep import (
     HARD_THRESHOLDS,
     Amount,
     EvictionSettings,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
 
 TASKS = "io.containerd.runtime.v2.task"
 METADATA = "io.containerd.metadata.v1.bolt/meta.db"

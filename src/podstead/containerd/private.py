@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from podstead.config import ImageSettings, Paths
+    from podstead.config.images import ImageSettings
+    from podstead.config.paths import Paths
     from podstead.containerd.image_import import ImageImporter
 
 READY_SECONDS = 30.0

@@ -12,14 +12,14 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from podstead.config import Registry
+from podstead.config.images import Registry
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
-    from podstead.config import ImageSettings
+    from podstead.config.images import ImageSettings
 
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$")
 _CAPABILITIES = '["pull", "resolve"]'

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.config import DEFAULT_RUN
+from podstead.config.paths import DEFAULT_RUN
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:

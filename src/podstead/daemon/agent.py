@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from podstead.agent.syncloop import SyncLoop
     from podstead.audit.log import AuditLog
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.daemon.departing import Departing
     from podstead.daemon.parts import Parts
     from podstead.daemon.runtime import RuntimeConnection

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from podstead.agent.table import PodTable
     from podstead.audit.log import Sink
     from podstead.clock import Clock
-    from podstead.config import Paths, Settings
+    from podstead.config.paths import Paths
+    from podstead.config.settings import Settings
     from podstead.daemon.ground import Ground
     from podstead.state.observed import ObservedContainer
     from podstead.state.reports import FileVerdict

@@ -9,7 +9,7 @@ from podstead.agent.gates import OPEN, Gates, InTurn
 from podstead.agent.holds import Holds
 from podstead.agent.rollback_gate import RollbackGate
 from podstead.agent.self_protection import SelfProtection
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.daemon.policing import SignedPolicy, build_policing
 from podstead.daemon.self_protection import named
 from podstead.state.trust import mode_in_force
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from podstead.agent.quarantine import Quarantine
     from podstead.agent.signatures import Signatures
     from podstead.agent.table import PodTable
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
     from podstead.daemon.ground import Ground
     from podstead.daemon.policing import Policing
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from podstead.audit.log import AuditLog
     from podstead.cgroups.tree import CgroupTree
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.daemon.node import Machine
     from podstead.daemon.node_state import NodeState
     from podstead.daemon.reporting import EventRecorder

@@ -13,7 +13,7 @@ from podstead.cgroups.hierarchy import read_hierarchies
 from podstead.cgroups.layout import both_roots
 from podstead.cgroups.tree import CgroupTree
 from podstead.clock import SystemClock
-from podstead.config import ImageSettings
+from podstead.config.images import ImageSettings
 from podstead.containerd import locate
 from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.cri.client import connect
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.cri.client import CRIClient
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from podstead.agent.pleg import Pleg
     from podstead.agent.session import PodSession
     from podstead.agent.table import PodTable
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.daemon.ground import Ground
     from podstead.daemon.runtime import RuntimeConnection
     from podstead.state.runtime import Image, RegistryAuth

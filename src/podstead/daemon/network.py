@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.network.conflist import PodNetwork
     from podstead.store.facts import FactStore
     from podstead.store.instance import Instance

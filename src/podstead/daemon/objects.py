@@ -9,7 +9,7 @@ from podstead.agent.inputs import PodInputs
 from podstead.agent.object_loop import ObjectLoop
 from podstead.agent.objects import LocalObjects
 from podstead.agent.signed_files import SignedFiles
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.daemon.auditing import FileActs
 from podstead.daemon.gates import watched
 from podstead.daemon.reporting import OBJECTS, Board

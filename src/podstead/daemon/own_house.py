@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.errors import OperatorError
 from podstead.server.port import Problem
 from podstead.sources.guarded import GuardFault, guard_faults, read_guarded
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from podstead.agent.object_loop import NodeRecorder
     from podstead.agent.ports import Auditor
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
 
 log = logging.getLogger(__name__)
 

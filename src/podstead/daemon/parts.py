@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from podstead.agent.session import PodSession
     from podstead.agent.signatures import Signatures
     from podstead.agent.syncloop import Source
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.daemon.departing import Departing
     from podstead.daemon.gates import NodeGates
     from podstead.daemon.ground import Ground

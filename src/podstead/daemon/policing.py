@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from podstead.agent.policy_gate import PolicyGate, Surroundings
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.judging.judges import FileJudges
 from podstead.judging.keeper import PolicyKeeper
 from podstead.judging.paths import resolve

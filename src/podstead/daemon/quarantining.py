@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from podstead.agent.quarantine import Refused
     from podstead.agent.table import PodTable
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
     from podstead.daemon.gates import NodeGates
     from podstead.daemon.ground import Ground
 

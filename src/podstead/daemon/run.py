@@ -22,7 +22,7 @@ from podstead.systemd.journal import log_formatter, writes_to_journal
 from podstead.systemd.notify import take_notifier
 
 if TYPE_CHECKING:
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from podstead.containerd.private import RunningContainerd
     from podstead.containerd.probe import Mends
     from podstead.cri.client import CRIClient

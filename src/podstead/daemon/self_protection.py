@@ -21,7 +21,8 @@ from podstead.volumes.protection import Protected, resolved
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import SecuritySettings, Settings
+    from podstead.config.security import SecuritySettings
+    from podstead.config.settings import Settings
 
 ETC = Path("/etc/podstead")
 DOCKER_CONFIG = Path("/root/.docker/config.json")

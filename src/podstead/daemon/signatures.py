@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.agent.table import PodTable
-    from podstead.config import SecuritySettings
+    from podstead.config.security import SecuritySettings
     from podstead.daemon.ground import Ground
     from podstead.state.provenance import Provenance
     from podstead.store.kept_trust import KeptTrust

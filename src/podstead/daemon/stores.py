@@ -18,7 +18,7 @@ from podstead.store.versions import ResourceVersions
 
 if TYPE_CHECKING:
     from podstead.clock import Clock
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from podstead.config import SecuritySettings, SignatureMode
+from podstead.config.security import SecuritySettings, SignatureMode
 from podstead.errors import OperatorError
 from podstead.server.trust import AllowanceReport, TrustReport
 from podstead.state.allowances import AllowanceRefusal

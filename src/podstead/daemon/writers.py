@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from podstead.attribution.process import Process
     from podstead.attribution.witness import Witness, Witnessed
     from podstead.clock import Clock
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
 
 log = logging.getLogger(__name__)
 

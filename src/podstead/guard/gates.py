@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from podstead.agent.gates import OPEN, Gates, InTurn
 from podstead.agent.self_protection import SelfProtection
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.manifest.armour import Limits
 from podstead.manifest.read_for_kubelet import MAX_BYTES, read_for_kubelet
 from podstead.policy.judge_file import REASON, judge_file

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from podstead.clock import SystemClock
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.errors import OperatorError
 from podstead.guard.board import Board
 from podstead.guard.books import GuardBooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from podstead.config import SecuritySettings
+from podstead.config.security import SecuritySettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from podstead.errors import DeadlineFault, NotFoundFault, RuntimeFault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from podstead.config import Registry
+    from podstead.config.images import Registry
     from podstead.k8s.image_reference import ImageReference
 
 _NO_SUCH_IMAGE = "the registry has no such image for this platform: check name and tag"

@@ -18,7 +18,7 @@ from podstead.state.runtime import Image, RegistryAuth
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from podstead.config import ImageSettings
+    from podstead.config.images import ImageSettings
     from podstead.images.credentials import CredentialFile
 
 Pull = Callable[[str, RegistryAuth | None], Awaitable[str]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from podstead.config import ImageGCSettings
+    from podstead.config.upkeep import ImageGCSettings
     from podstead.state.runtime import Image
 
 MAX_AGE = "no pod has needed it for imageMaximumGCAge"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
-    from podstead.config import RestartSettings
+    from podstead.config.runtime import RestartSettings
     from podstead.state.observed import ObservedContainer
     from podstead.state.records import ContainerHistory, PodHistory
 

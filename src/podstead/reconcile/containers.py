@@ -22,7 +22,7 @@ from podstead.state.probes import Outcome, ProbeKind
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
-    from podstead.config import RestartSettings
+    from podstead.config.runtime import RestartSettings
     from podstead.k8s import core_v1 as v1
     from podstead.reconcile.actions import Step
     from podstead.reconcile.changes import Drift

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podstead.config import RestartSettings
+from podstead.config.runtime import RestartSettings
 from podstead.k8s.containers import all_containers
 from podstead.reconcile.actions import PodActions, Promote, RemoveSandbox, RunSandbox
 from podstead.reconcile.candidate import plan_candidate

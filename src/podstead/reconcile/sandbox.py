@@ -13,7 +13,7 @@ from podstead.reconcile.termination import ALIVE, preparing, starting, stop_all,
 
 if TYPE_CHECKING:
     from podstead.clock import Instant
-    from podstead.config import RestartSettings
+    from podstead.config.runtime import RestartSettings
     from podstead.reconcile.actions import Step
     from podstead.reconcile.changes import Drift
     from podstead.state.desired import DesiredPod

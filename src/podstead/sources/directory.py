@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 
     from podstead.clock import Clock
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
     from podstead.sources.looker import Inspect
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from podstead.clock import Clock
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
     from podstead.sources.timing import Timing
 
     Inspect = Callable[[int, str, Question], Entry | None]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from podstead.clock import Clock
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
     from podstead.sources.place import Place
     from podstead.state.sources import ManifestFile
 

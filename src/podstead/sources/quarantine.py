@@ -25,7 +25,7 @@ from podstead.state.sources import is_url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
 
 MOST_FILES = 100
 MOST_BYTES = 16 << 20

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from podstead.clock import Clock
-    from podstead.config import UrlSettings
+    from podstead.config.sources import UrlSettings
     from podstead.sources.fetch import Fetched
 
 log = logging.getLogger(__name__)

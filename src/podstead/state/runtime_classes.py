@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from podstead.config import RuntimeClass
+from podstead.config.runtime import RuntimeClass
 
 if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 
 if TYPE_CHECKING:
     from podstead.signing.index import Index, IndexMark

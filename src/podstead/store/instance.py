@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
 
 ROOT_MODE = 0o711
 """Others may pass through to a log or a volume whose path they know, and list nothing."""

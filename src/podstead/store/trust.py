@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.signing.index import IndexMark
 from podstead.state.allowances import Allowance, Allowances
 from podstead.state.trust import EMPTY, LOST, Lowering, TrustRecord

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from podstead.config import DEFAULT_ROOT
+from podstead.config.paths import DEFAULT_ROOT
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.signing.index import INDEX_FILE
 from podstead.state.provenance import UNSIGNED, Warrant
 from podstead.state.sources import FileTrouble, ManifestFile, is_url

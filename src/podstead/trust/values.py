@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.signing.provenance import Trust
 from podstead.signing.revocation import NOTHING, Revoked
 

@@ -16,7 +16,7 @@ from podstead.k8s.signals import Signal
 
 if TYPE_CHECKING:
     from podstead.clock import Clock
-    from podstead.config import ImageGCSettings
+    from podstead.config.upkeep import ImageGCSettings
     from podstead.state.runtime import Image
     from podstead.upkeep.ports import ImageNeeds, ImageRuntime, NodeRecorder
     from podstead.upkeep.signals import SignalSource

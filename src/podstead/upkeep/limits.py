@@ -15,7 +15,7 @@ from podstead.state.records import Eviction
 
 if TYPE_CHECKING:
     from podstead.clock import Clock
-    from podstead.config import EvictionSettings
+    from podstead.config.upkeep import EvictionSettings
     from podstead.identity import PodUID
     from podstead.upkeep.meter import PodMeter
     from podstead.upkeep.ports import Evictor, NodePods, PodRecorder, RunningPod

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from podstead.clock import Clock
-    from podstead.config import LogSettings, Paths
+    from podstead.config.paths import Paths
+    from podstead.config.upkeep import LogSettings
     from podstead.identity import PodUID
     from podstead.state.observed import ObservedContainer
     from podstead.upkeep.ports import LoggingPod, LoggingPods, LogRuntime

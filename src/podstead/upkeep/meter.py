@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.identity import ContainerID
     from podstead.upkeep.ports import LayerMeter, RunningPod, VolumeMeter
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from podstead.admission.pressure import Measured
     from podstead.clock import Clock
-    from podstead.config import EvictionSettings, Threshold
+    from podstead.config.upkeep import EvictionSettings, Threshold
     from podstead.identity import PodUID
     from podstead.upkeep.meter import PodMeter
     from podstead.upkeep.ports import Evictor, NodePods, NodeRecorder

@@ -24,7 +24,7 @@ from podstead.volumes.trouble import VolumeTrouble
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.volumes.mounter import Mounter

@@ -24,7 +24,7 @@ from podstead.volumes.trouble import VolumeTrouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.k8s import core_v1 as v1
     from podstead.k8s.env_file import EnvFiles
     from podstead.volumes.hostname import PodHostname

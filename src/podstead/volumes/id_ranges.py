@@ -23,7 +23,7 @@ from podstead.volumes.trouble import VolumeTrouble
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.identity import PodUID
 
 FIRST_ID = 1_879_048_192

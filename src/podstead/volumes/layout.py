@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
 

@@ -17,7 +17,7 @@ from podstead.volumes.trouble import Ready, VolumeTrouble
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.identity import PodUID
     from podstead.k8s import core_v1 as v1
     from podstead.volumes.abilities import MountAbilities

@@ -8,7 +8,7 @@ import pytest
 
 from podstead.admission.abilities import Abilities, lacking
 from podstead.admission.plan import plan_node
-from podstead.config import RuntimeClass
+from podstead.config.runtime import RuntimeClass
 from podstead.k8s import core_v1 as v1
 from podstead.state.runtime import HandlerFeatures
 from podstead.state.runtime_classes import RuntimeClasses, with_handlers

@@ -9,7 +9,7 @@ from podstead.admission.plan import plan_node
 from podstead.admission.pressure import Measured
 from podstead.admission.storage import StorageUse, excess, is_limited
 from podstead.clock import Instant
-from podstead.config import Amount, Threshold
+from podstead.config.upkeep import Amount, Threshold
 from podstead.identity import PodUID
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.signals import Pressure, Signal

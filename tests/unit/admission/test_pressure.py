@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from podstead.admission.pressure import Measured, PressureState, amount, observe, told
-from podstead.config import Amount, Threshold
+from podstead.config.upkeep import Amount, Threshold
 from podstead.k8s.signals import Pressure, Signal
 
 MIB = 1 << 20

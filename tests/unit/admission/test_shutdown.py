@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.admission.shutdown import shutdown_stages
-from podstead.config import CRITICAL_LAST, ShutdownGroup
+from podstead.config.node import CRITICAL_LAST, ShutdownGroup
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.annotations import START_AFTER
 

@@ -25,7 +25,7 @@ from podstead.audit.patience import PATIENCE_SECONDS
 from podstead.audit.syslog import SyslogSink
 from podstead.audit.webhook import MAX_WAITING, WebhookSink
 from podstead.audit.writer import Written
-from podstead.config import WebhookSettings
+from podstead.config.security import WebhookSettings
 from podstead.state.audit import Act, AuditEntry, Fact
 from tests.unit.audit.logs import HandClock
 

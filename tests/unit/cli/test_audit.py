@@ -13,7 +13,7 @@ import pytest
 from podstead.audit import key_file
 from podstead.audit.writer import Noted
 from podstead.cli import main as cli
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.store.instance import lock_root
 from tests.support.canary import HOSTILE, leaks

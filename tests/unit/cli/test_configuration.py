@@ -11,7 +11,8 @@ from podstead.cli.configuration import Configured, Host, configure
 from podstead.cli.kubelet_fields import UNUSED_FIELDS, USED_FIELDS
 from podstead.cli.main import main
 from podstead.cli.run_flags import parse_run_flags
-from podstead.config import Registry, RuntimeClass
+from podstead.config.images import Registry
+from podstead.config.runtime import RuntimeClass
 from podstead.daemon.self_protection import protected
 from podstead.errors import PodsteadError
 from tests.unit.cli.objects import CANARY

@@ -15,7 +15,7 @@ from podstead.cli.commands import install, uninstall
 from podstead.cli.endpoint import Endpoint
 from podstead.cli.installation import Asked
 from podstead.cli.main import main
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.errors import OperatorError
 from podstead.systemd.units import Programs
 

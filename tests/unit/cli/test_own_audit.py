@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podstead.cli.own_configuration import read_own_configuration
-from podstead.config import AuditSettings, WebhookSettings
+from podstead.config.security import AuditSettings, WebhookSettings
 from podstead.errors import OperatorError
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.sources.quarantine import Quarantined, cell_of, take
 
 if TYPE_CHECKING:

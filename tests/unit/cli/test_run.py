@@ -16,7 +16,7 @@ from podstead.cli.run_flags import BOOLEAN_FLAGS, VALUE_FLAGS, parse_run_flags
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
     from tests.unit.cli.conftest import LocalShell
 
 KUBEADM_STYLE = (

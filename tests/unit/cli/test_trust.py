@@ -14,7 +14,8 @@ from podstead.cli.client import AgentUnreachableError
 from podstead.cli.endpoint import Endpoint
 from podstead.cli.trusting import carry_out
 from podstead.clock import SystemClock
-from podstead.config import SecuritySettings, SignatureMode, paths_for
+from podstead.config.paths import paths_for
+from podstead.config.security import SecuritySettings, SignatureMode
 from podstead.daemon.trusting import TrustDesk
 from podstead.errors import OperatorError
 from podstead.signing.index import IndexMark

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from podstead.cli.configuration import Host, configure
 from podstead.cli.run_flags import parse_run_flags
-from podstead.config import HARD_THRESHOLDS, Amount, LogSettings, Settings, Threshold, UpkeepSettings
+from podstead.config.upkeep import HARD_THRESHOLDS, Amount, LogSettings, Threshold, UpkeepSettings
 from podstead.errors import PodsteadError
 from podstead.k8s.signals import Signal
+
+if TYPE_CHECKING:
+    from podstead.config.settings import Settings
 
 KUBELET = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.containerd.holdings import METADATA, TASKS, Holdings, holdings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import Registry
+from podstead.config.images import Registry
 from podstead.containerd.image_archive import read_archive
 from podstead.containerd.image_import import ImageImporter
 from podstead.containerd.import_server import ImportServer

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import ImageSettings, Registry
+from podstead.config.images import ImageSettings, Registry
 from podstead.containerd.registry_hosts import RegistryHosts, proxy_environment, render_hosts
 from podstead.errors import OperatorError
 

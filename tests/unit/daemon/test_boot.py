@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from podstead.clock import Instant, SystemClock, read_boot_id
-from podstead.config import NodeSettings, Settings, paths_for
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.settings import Settings
 from podstead.daemon.agent import Agent
 from podstead.store.facts import BOOT_ID, FactStore
 from podstead.store.instance import Instance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.cgroups.hierarchy import Hierarchies, Hierarchy
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.cri.client import CRIClient
 from podstead.daemon import halt
 from podstead.errors import OperatorError

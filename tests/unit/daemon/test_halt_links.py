@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.daemon.halt import unlink_logs
 
 if TYPE_CHECKING:

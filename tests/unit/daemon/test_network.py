@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from podstead.clock import SystemClock
-from podstead.config import NodeSettings, Settings, paths_for
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.settings import Settings
 from podstead.containerd import locate
 from podstead.daemon.network import NodeNetwork, keep_passable
 from podstead.errors import OperatorError

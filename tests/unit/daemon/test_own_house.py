@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.clock import SystemClock
-from podstead.config import NodeSettings, SecuritySettings, Settings, SignatureMode, paths_for
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.security import SecuritySettings, SignatureMode
+from podstead.config.settings import Settings
 from podstead.daemon.own_house import OwnHouse, check_own_house
 from podstead.errors import OperatorError
 from podstead.state.audit import Act, AuditEntry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from podstead.config import ImageSettings, Registry
+from podstead.config.images import ImageSettings, Registry
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.images.credentials import CredentialFile, decode_secret
 from podstead.images.puller import Puller

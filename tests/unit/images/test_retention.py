@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podstead.config import ImageGCSettings
+from podstead.config.upkeep import ImageGCSettings
 from podstead.images.retention import MAX_AGE, ROOM, DiskUse, ImageAges, names_of, to_remove
 from podstead.state.runtime import Image
 

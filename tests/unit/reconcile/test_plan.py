@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from podstead.config import RestartSettings
+from podstead.config.runtime import RestartSettings
 from podstead.identity import ContainerID, SandboxID
 from podstead.k8s import core_v1 as v1
 from podstead.reconcile.actions import (

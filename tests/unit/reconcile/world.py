@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.clock import Instant
-from podstead.config import RestartSettings
+from podstead.config.runtime import RestartSettings
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.containers import all_containers

@@ -15,7 +15,7 @@ from tests.unit.sources.viewer import Viewer, data_of, file_of, reason_of, setti
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
     from podstead.state.sources import SourceSnapshot
 
 INDEX_SIGNATURE = INDEX_NAME + ".sig"

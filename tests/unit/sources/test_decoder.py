@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.manifest.read import read_manifest
 from podstead.sources import decoder as decoders
 from podstead.sources.content import Content

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.clock import SystemClock
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.errors import OperatorError
 from podstead.sources import placing
 from podstead.sources.placing import STAGED, ManifestDirectory, Placement

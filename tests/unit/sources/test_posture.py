@@ -21,7 +21,7 @@ from tests.unit.sources.viewer import Viewer, data_of, reason_of, settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import SourceSettings
+    from podstead.config.sources import SourceSettings
 
 NOBODY = 65534
 USER, OWN, GROUP, MASK, OTHER = 0x02, 0x01, 0x08, 0x10, 0x20

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from podstead.clock import SystemClock
-from podstead.config import SourceSettings
+from podstead.config.sources import SourceSettings
 from podstead.sources.directory import DirectorySource
 from podstead.sources.entry import inspect_entry
 from podstead.sources.timing import Timing

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.signing.index import Index, IndexMark
 from podstead.state.trust import (
     EMPTY,

@@ -17,7 +17,9 @@ import pytest
 
 from podstead import __version__
 from podstead.clock import Instant
-from podstead.config import NodeSettings, Settings, paths_for
+from podstead.config.node import NodeSettings
+from podstead.config.paths import paths_for
+from podstead.config.settings import Settings
 from podstead.daemon.keeping import ProbeMemory
 from podstead.daemon.stores import Stores
 from podstead.identity import ContainerID, PodKey, PodUID, RevisionID

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import Paths, paths_for
+from podstead.config.paths import Paths, paths_for
 from podstead.errors import OperatorError
 from podstead.store.instance import lock_root, make_directories, open_instance
 

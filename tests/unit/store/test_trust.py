@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.clock import Instant
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.signing.index import IndexMark
 from podstead.state.allowances import Allowances
 from podstead.state.trust import EMPTY, LOST, Lowering, TrustRecord

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podstead.config import SignatureMode
+from podstead.config.security import SignatureMode
 from podstead.signing.index import INDEX_FILE, Expiry
 from podstead.signing.provenance import INDEX, POLICY, TRUST
 from podstead.signing.revocation import Revoked

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import Paths, paths_for
+from podstead.config.paths import Paths, paths_for
 from podstead.volumes.home import PodVolumes
 from podstead.volumes.making import VolumeNode
 from podstead.volumes.payload import ContentSources

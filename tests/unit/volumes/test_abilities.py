@@ -14,7 +14,7 @@ from tests.unit.volumes.world import empty, host, mounting, trouble
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.volumes.home import PodVolumes
     from tests.unit.volumes.world import MountTable
 

@@ -16,7 +16,7 @@ from tests.unit.volumes.world import UID, config, host, labels, mode_of, pod_wit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.volumes.home import PodVolumes
     from tests.unit.volumes.world import MountTable, Objects
 

@@ -18,7 +18,7 @@ from tests.unit.volumes.world import UID, empty, host, mode_of, pod_with, prepar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.volumes.home import PodVolumes
     from tests.unit.volumes.world import MountTable
 

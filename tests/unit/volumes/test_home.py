@@ -26,7 +26,7 @@ from podstead.volumes.trouble import VolumeTrouble
 from tests.unit.volumes.world import UID, config, empty, host, mode_of, pod_with, prepared, secret, trouble
 
 if TYPE_CHECKING:
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from tests.unit.volumes.world import MountTable, Objects
 
 

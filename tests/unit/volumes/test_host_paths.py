@@ -22,7 +22,7 @@ from podstead.volumes.trouble import VolumeTrouble
 from tests.unit.volumes.world import UID, MountTable, Objects, host, mounting, prepared
 
 if TYPE_CHECKING:
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
 
 
 def pod_at(path: Path, kind: str | None = None, **mount: object) -> v1.Pod:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.identity import PodUID
 from podstead.volumes import layout
 from podstead.volumes.id_ranges import FIRST_ID, RANGES, IdRanges
@@ -18,7 +18,7 @@ from podstead.volumes.trouble import VolumeTrouble
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
 
 
 @pytest.fixture

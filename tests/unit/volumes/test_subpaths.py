@@ -29,7 +29,7 @@ from tests.unit.volumes.world import UID, Objects, config, empty, host, mode_of,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from podstead.config import Paths
+    from podstead.config.paths import Paths
     from podstead.volumes.home import PodVolumes
     from tests.unit.volumes.world import MountTable
 

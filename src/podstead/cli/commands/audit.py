@@ -23,7 +23,7 @@ from podstead.cli.options import Option, Takes, UsageError, nearest
 from podstead.cli.output import Format, format_of, output_option, say, tell
 from podstead.cli.tables import aligned
 from podstead.clock import SystemClock
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 

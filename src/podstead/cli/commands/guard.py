@@ -14,7 +14,7 @@ from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import Format, format_of, output_option, say, say_document
 from podstead.cli.own_security import SIGNATURE_MODES
 from podstead.clock import SystemClock
-from podstead.config import SecuritySettings, SignatureMode
+from podstead.config.security import SecuritySettings, SignatureMode
 from podstead.errors import OperatorError
 from podstead.k8s.names import dns1123_subdomain
 from podstead.k8s.text import printable

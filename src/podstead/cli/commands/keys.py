@@ -11,7 +11,7 @@ from podstead.cli.output import Format, format_of, output_option, say, say_docum
 from podstead.cli.signatures import REVOKED, read_allowed_signers, read_revoked_keys
 from podstead.cli.tables import aligned
 from podstead.clock import SystemClock
-from podstead.config import SecuritySettings
+from podstead.config.security import SecuritySettings
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 

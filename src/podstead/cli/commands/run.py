@@ -17,7 +17,7 @@ from podstead.k8s.text import printable
 if TYPE_CHECKING:
     from podstead.cli.endpoint import Endpoint
     from podstead.cli.options import Given
-    from podstead.config import Settings
+    from podstead.config.settings import Settings
 
 
 def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's signature; run's own flags name the socket

@@ -15,7 +15,7 @@ from podstead.cli.options import Option, Takes, UsageError, nearest
 from podstead.cli.output import Format, format_of, output_option, say, say_document
 from podstead.cli.signatures import SUFFIX, read_content, replace_files
 from podstead.cli.trusting import carry_out, order
-from podstead.config import SecuritySettings, SignatureMode
+from podstead.config.security import SecuritySettings, SignatureMode
 from podstead.k8s.text import printable
 from podstead.server.trust import TrustReport
 

@@ -14,7 +14,7 @@ from podstead.cli.installation import UNITS, Asked, Installation, own_programs
 from podstead.cli.options import Option, Takes, UsageError
 from podstead.cli.output import say
 from podstead.cli.purge import purge
-from podstead.config import paths_for
+from podstead.config.paths import paths_for
 from podstead.errors import OperatorError
 from podstead.k8s.text import printable
 from podstead.systemd.manager import Manager, is_booted
