@@ -14,7 +14,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOM = Path(__file__).parent.parent / "src" / "podstead" / "cri"
-SOURCES = ("cri.proto", "containerd_events.proto")
+SOURCES = ("cri.proto", "containerd_events.proto", "containerd_tasks.proto")
 
 
 def generate(target: Path) -> None:

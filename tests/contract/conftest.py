@@ -61,6 +61,7 @@ async def subject(node: PrivateNode | str, short_directory: Path) -> AsyncIterat
                 cgroup_root=node.cgroup_parent,
                 log_root=str(short_directory),
                 handler=node.running.probe.runtime,
+                socket=str(node.running.socket),
             )
         stack.push_async_callback(found.close)
         yield found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 from podstead.agent.stopper import SETTLE_SECONDS
 from podstead.cri._pb import cri_pb2 as pb
+from podstead.cri.methods import CRI_NAMESPACE
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.identity import PodKey, PodUID, RevisionID
 from podstead.k8s import core_v1 as v1
@@ -59,6 +61,8 @@ class Subject:
     cgroup_root: str
     log_root: str
     handler: str = ""
+    socket: str = ""
+    """Of a real containerd."""
     simulated: SimulatedRuntime | None = None
     instance: str = field(default_factory=lambda: str(uuid4()))
 
@@ -146,6 +150,15 @@ class Subject:
             self.simulated.kill_sandbox(sandbox)
         else:
             os.kill(await self.client.sandbox_pid(sandbox), signal.SIGKILL)
+
+    def lose_task(self, container: ContainerID) -> None:
+        """Make a created container's task behind the CRI's back, as a start leaves it that was cancelled midway."""
+        if self.simulated is not None:
+            self.simulated.lose_task(container)
+            return
+        where = ("--address", self.socket, "--namespace", CRI_NAMESPACE)
+        start = ("tasks", "start", "--detach", "--null-io", container)
+        subprocess.run(("ctr", *where, *start), check=True, capture_output=True)
 
     def exhaust_memory(self, container: ContainerID) -> None:
         """Let a `hungry` container meet its limit; for real it does so by itself."""

@@ -137,6 +137,21 @@ async def test_removing_kills_and_is_idempotent(subject: Subject) -> None:
     assert (await subject.client.sandbox_status(sandbox)).ready
 
 
+async def test_a_task_that_the_runtime_has_lost_sight_of_is_ended_with_its_container(subject: Subject) -> None:
+    pod = subject.sandbox()
+    sandbox = await subject.client.run_sandbox(pod)
+    first = await subject.client.create_container(await subject.container(pod, sandbox))
+    second = await subject.client.create_container(await subject.container(pod, sandbox, attempt=1))
+    for container in (first, second):
+        subject.lose_task(container)
+    await subject.client.remove_container(first)
+    assert [c.id for c in await subject.client.containers(instance=subject.instance)] == [second]
+    await subject.client.stop_sandbox(sandbox)
+    await subject.client.remove_sandbox(sandbox)
+    assert await subject.client.containers(instance=subject.instance) == []
+    assert await subject.client.sandboxes(instance=subject.instance) == []
+
+
 async def test_unknown_containers(subject: Subject) -> None:
     with pytest.raises(NotFoundFault, match=r"^cannot look at container 0000"):
         await subject.client.container_status(UNKNOWN)

@@ -95,6 +95,7 @@ class ContainerService:
         container = self._world.containers.get(request.container_id)
         if container is not None:
             await self._world.kill(container)
+            self._world.lost_tasks.refuse_removal((container.id,))
             self._world.remove_container(container)
         return pb.RemoveContainerResponse()
 

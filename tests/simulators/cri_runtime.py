@@ -207,6 +207,8 @@ class SimulatedRuntime:
             methods.PULL_IMAGE: _soon(images.pull),
             methods.REMOVE_IMAGE: _soon(images.remove),
             methods.IMAGE_FS_INFO: _soon(images.fs_info),
+            methods.KILL_TASK: _soon(self.world.lost_tasks.kill),
+            methods.DELETE_TASK: _soon(self.world.lost_tasks.delete),
         }
         return {method.name: handler for method, handler in table.items()}
 
@@ -250,6 +252,10 @@ class SimulatedRuntime:
     def exit_container(self, container_id: str, code: int) -> None:
         """Let a container's process end by itself."""
         self.world.end(self.container(container_id), code)
+
+    def lose_task(self, container_id: str) -> None:
+        """Let a container have a task that the CRI knows nothing of, as after a start that was cancelled midway."""
+        self.world.lost_tasks.add(self.container(container_id).id)
 
     def oom_kill(self, container_id: str) -> None:
         """Let the kernel kill a container's first process for lack of memory."""

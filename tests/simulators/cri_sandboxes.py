@@ -81,7 +81,9 @@ class SandboxService:
         sandbox = self._world.sandboxes.get(request.pod_sandbox_id)
         if sandbox is not None:
             await self._stop(sandbox)
-            for container in self._world.containers_of(sandbox):
+            containers = self._world.containers_of(sandbox)
+            self._world.lost_tasks.refuse_removal(container.id for container in containers)
+            for container in containers:
                 self._world.remove_container(container)
             del self._world.sandboxes[sandbox.id]
             self._world.release(sandbox.id)

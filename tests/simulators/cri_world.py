@@ -13,6 +13,7 @@ from tests.simulators.cri_events import EventBus
 from tests.simulators.cri_faults import EXIT, Fault, FaultPlan
 from tests.simulators.cri_images import ImageStore
 from tests.simulators.cri_logs import ContainerLog
+from tests.simulators.cri_tasks import LostTasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -98,6 +99,7 @@ class World:
         self.images = ImageStore()
         self.sandboxes: dict[str, SimulatedSandbox] = {}
         self.containers: dict[str, SimulatedContainer] = {}
+        self.lost_tasks = LostTasks()
         self.names: dict[str, str] = {}
         self.programs: dict[str, Program] = {}
         """What a container does, by its name; one that is not here runs until it is told to end."""

@@ -35,13 +35,19 @@ class Calls:
         self, method: Unary[RequestT, ReplyT], request: RequestT, action: str, deadline_seconds: float | None = None
     ) -> ReplyT:
         """Make one call; `action` completes "cannot …" in a fault."""
+        try:
+            return await self._unary(method, request, deadline_seconds)
+        except CallError as error:
+            raise fault(error, action, method.reason) from error
+
+    async def _unary(
+        self, method: Unary[RequestT, ReplyT], request: RequestT, deadline_seconds: float | None = None
+    ) -> ReplyT:
+        """Make one call, for who looks at its failure. Raises CallError."""
         seconds = deadline_seconds or self._request_seconds
         if method.most_seconds is not None:
             seconds = min(seconds, method.most_seconds)
-        try:
-            return await self._transport.unary(method, request, seconds)
-        except CallError as error:
-            raise fault(error, action, method.reason) from error
+        return await self._transport.unary(method, request, seconds)
 
     def close(self) -> None:
         """Drop the connection."""

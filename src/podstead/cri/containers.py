@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cri import convert, methods, observe
 from podstead.cri._pb import cri_pb2 as pb
-from podstead.cri.calls import Calls
+from podstead.cri.removal import Removal
 from podstead.cri.resources import cgroup_resources
 from podstead.cri.sandboxes import selector
 from podstead.identity import ContainerID
@@ -27,7 +27,7 @@ EXEC_SLACK_SECONDS = 2.0
 """What the reply may take beyond the command's own time: the runtime ends the command by itself first."""
 
 
-class ContainerCalls(Calls):
+class ContainerCalls(Removal):
     """Containers: list, look, create, start, stop, remove, exec, streams."""
 
     async def containers(self, uid: PodUID | None = None, instance: str | None = None) -> list[ObservedContainer]:
@@ -79,7 +79,7 @@ class ContainerCalls(Calls):
     async def remove_container(self, container: ContainerID) -> None:
         """Remove a container, by force; an unknown id is no error. Its log file stays."""
         request = pb.RemoveContainerRequest(container_id=container)
-        await self._call(methods.REMOVE_CONTAINER, request, f"remove container {container}")
+        await self._remove(methods.REMOVE_CONTAINER, request, f"remove container {container}")
 
     async def reopen_log(self, container: ContainerID) -> None:
         """Make the runtime open the log file anew after a rotation; refused for a container that has ended."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from podstead.cri.transport import Transport
 
-CRI_NAMESPACE = "k8s.io"
-"""containerd's namespace of everything made through the CRI."""
 TOPICS = ("/tasks/start", "/tasks/exit", "/tasks/oom", "/containers/delete")
 MARKER_TOPIC = "/podstead/subscribed"
 MARKER_SECONDS = 0.05
@@ -45,7 +43,7 @@ async def containerd(transport: Transport) -> AsyncGenerator[RuntimeEvent, None]
     every other listener on this containerd too, under a topic and namespace that nobody else has.
     """
     mark = f"podstead-{uuid.uuid4().hex}"
-    filters = [f'namespace=={CRI_NAMESPACE},topic=="{topic}"' for topic in TOPICS]
+    filters = [f'namespace=={methods.CRI_NAMESPACE},topic=="{topic}"' for topic in TOPICS]
     filters.append(f'namespace=={mark},topic=="{MARKER_TOPIC}"')
     marker = asyncio.create_task(_publish_marks(transport, mark), name="event-marks")
     try:
@@ -95,7 +93,7 @@ async def _publish_marks(transport: Transport, mark: str) -> None:
 
 def decode_envelope(envelope: events_pb.Envelope) -> RuntimeEvent | None:
     """Return the event of one envelope; None for a mark, the end of an exec, and what is not understood."""
-    if envelope.namespace != CRI_NAMESPACE:
+    if envelope.namespace != methods.CRI_NAMESPACE:
         return None
     payload = envelope.event.value
     try:

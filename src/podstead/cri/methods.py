@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from podstead.cri._pb import containerd_events_pb2 as events_pb
+from podstead.cri._pb import containerd_tasks_pb2 as tasks_pb
 from podstead.cri._pb import cri_pb2 as pb
 
 RequestT = TypeVar("RequestT", bound=Message)
@@ -21,7 +23,8 @@ ReplyT = TypeVar("ReplyT", bound=Message)
 class Method(Generic[RequestT, ReplyT]):
     """One call. `reason` is the CamelCase word under which a refusal appears (kubelet's words where it has one).
 
-    `most_seconds` bounds the deadline of calls that the runtime answers from its memory.
+    `most_seconds` bounds the deadline of calls that the runtime answers from its memory. `metadata` goes with every
+    call, as names and values.
     """
 
     path: str
@@ -29,6 +32,7 @@ class Method(Generic[RequestT, ReplyT]):
     reply_type: type[ReplyT]
     reason: str = "RuntimeError"
     most_seconds: float | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,6 +55,11 @@ class ServerStream(Method[RequestT, ReplyT]):
 RUNTIME = "/runtime.v1.RuntimeService/"
 IMAGES = "/runtime.v1.ImageService/"
 EVENTS = "/containerd.services.events.v1.Events/"
+TASKS = "/containerd.services.tasks.v1.Tasks/"
+CRI_NAMESPACE = "k8s.io"
+"""containerd's namespace of everything made through the CRI."""
+OF_THE_CRI = (("containerd-namespace", CRI_NAMESPACE),)
+"""What containerd's own services ask for, other than the CRI: whose objects are meant."""
 
 MEMORY_SECONDS = 15.0
 """A busy containerd lists thousands of containers within a second. One that stays silent this long hangs, and the node
@@ -109,3 +118,6 @@ IMAGE_FS_INFO = Unary(IMAGES + "ImageFsInfo", pb.ImageFsInfoRequest, pb.ImageFsI
 FORWARD_EVENT = Unary(EVENTS + "Forward", events_pb.ForwardRequest, events_pb.ForwardResponse)
 SUBSCRIBE_EVENTS = ServerStream(EVENTS + "Subscribe", events_pb.SubscribeRequest, events_pb.Envelope)
 CONTAINER_EVENTS = ServerStream(RUNTIME + "GetContainerEvents", pb.GetEventsRequest, pb.ContainerEventResponse)
+
+KILL_TASK = Unary(TASKS + "Kill", tasks_pb.KillRequest, Empty, metadata=OF_THE_CRI)
+DELETE_TASK = Unary(TASKS + "Delete", tasks_pb.DeleteTaskRequest, tasks_pb.DeleteResponse, metadata=OF_THE_CRI)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.cri import convert, methods, observe
 from podstead.cri._pb import cri_pb2 as pb
-from podstead.cri.calls import Calls
+from podstead.cri.removal import Removal
 from podstead.cri.resources import cgroup_resources
 from podstead.identity import SandboxID
 from podstead.k8s import labels
@@ -24,7 +24,7 @@ def selector(uid: PodUID | None, instance: str | None) -> dict[str, str]:
     return {key: value for key, value in chosen.items() if value is not None}
 
 
-class SandboxCalls(Calls):
+class SandboxCalls(Removal):
     """Sandboxes: list, look, run, stop, remove."""
 
     async def sandboxes(self, uid: PodUID | None = None, instance: str | None = None) -> list[ObservedSandbox]:
@@ -72,7 +72,7 @@ class SandboxCalls(Calls):
     async def remove_sandbox(self, sandbox: SandboxID) -> None:
         """Remove a sandbox and its containers' records, by force; an unknown id is no error."""
         request = pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox)
-        await self._call(methods.REMOVE_SANDBOX, request, f"remove sandbox {sandbox}")
+        await self._remove(methods.REMOVE_SANDBOX, request, f"remove sandbox {sandbox}")
 
     async def update_sandbox_resources(
         self, sandbox: SandboxID, values: CgroupValues, overhead: CgroupValues | None = None

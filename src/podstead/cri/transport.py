@@ -70,7 +70,12 @@ class UnixSocketTransport:
         """Make one call; the deadline is also sent to the server."""
         with _foreign_errors():
             async with self._channel.request(
-                method.path, Cardinality.UNARY_UNARY, method.request_type, method.reply_type, timeout=deadline_seconds
+                method.path,
+                Cardinality.UNARY_UNARY,
+                method.request_type,
+                method.reply_type,
+                timeout=deadline_seconds,
+                metadata=method.metadata,
             ) as stream:
                 await stream.send_message(request, end=True)
                 reply = await stream.recv_message()
