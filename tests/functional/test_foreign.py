@@ -14,15 +14,19 @@ from podstead.config.security import SecuritySettings
 from podstead.containerd.holdings import METADATA
 from podstead.containerd.private import PrivateContainerd
 from podstead.cri._pb import cri_pb2 as pb
+from podstead.cri.errors import CallError, Code
 from podstead.daemon import foreign, housekeeping
 from podstead.k8s import labels
 from tests.functional.manifests import IMAGE, manifest
 from tests.functional.node import SimulatedNode
 from tests.simulators.cri_images import make_image
+from tests.simulators.cri_runtime import Moment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from google.protobuf.message import Message
 
     from tests.simulators.cri_runtime import SimulatedRuntime
 
@@ -112,6 +116,76 @@ async def test_copied_labels_prove_nothing(node: PrivateNode) -> None:
     assert "this agent did not make it" in node.events("ForeignPod")[0]
     assert node.alive("db") == [database]
     assert [session.uid for session in node.parts.table.sessions() if session.key.name == "db-node1"] == [uid]
+
+
+class Killed(BaseException):
+    """The agent ends in a call: the request is with the runtime, which answers it later."""
+
+
+@pytest.mark.parametrize("method", ["RunPodSandbox", "CreateContainer"])
+async def test_what_a_dead_agent_s_call_makes_later_is_ours(node: PrivateNode, method: str) -> None:
+    node.settings = replace(node.settings, security=SecuritySettings(stop_foreign=True))
+    await node.start()
+    asked: list[Message] = []
+
+    def kill(moment: Moment, name: str, request: Message) -> None:
+        if moment is Moment.BEFORE and name == method:
+            asked.append(request)
+            raise Killed
+
+    node.runtime.hook = kill
+    node.write("db.yaml", manifest("db"))
+    await node.until("the call is made", lambda: asked)
+    await node.crash()
+    first = Counter(node.runtime.calls)["ListImages"]
+    node.runtime.hook = lambda moment, name, request: hold(moment, name, method)
+    await node.start()
+    node.changed()
+    await node.until("the next agent has looked", lambda: Counter(node.runtime.calls)["ListImages"] > first + 1)
+    node.runtime.hook = None
+    reply = await node.runtime.call(method, asked[0])
+    late = reply.pod_sandbox_id if method == "RunPodSandbox" else reply.container_id
+    node.changed()
+    await node.running_pod("db", 20.0)
+    await asyncio.sleep(10 * LOOK_SECONDS)
+    for reason in ("ForeignPod", "ForeignContainer", "ForeignStopped"):
+        assert node.events(reason) == []
+    copied = {labels.INSTANCE: node.ground.instance.id, labels.POD_UID: node.session("db").uid}
+    sandbox, container = await node.intrude(**copied)
+    await node.until("a copy is told of", lambda: told(node, "ForeignPod", sandbox))
+    await node.until("with its container", lambda: told(node, "ForeignContainer", container))
+    assert not told(node, "ForeignPod", late)
+    assert not told(node, "ForeignContainer", late)
+
+
+async def test_a_dead_agent_s_call_is_not_awaited_for_ever(node: PrivateNode) -> None:
+    """After the deadline of a call, what bears the note of one is a copy."""
+    node.settings = replace(node.settings, runtime=replace(node.settings.runtime, request_seconds=0.5))
+    await node.start()
+    asked: list[Message] = []
+
+    def kill(moment: Moment, name: str, request: Message) -> None:
+        if moment is Moment.BEFORE and name == "RunPodSandbox":
+            asked.append(request)
+            raise Killed
+
+    node.runtime.hook = kill
+    node.write("db.yaml", manifest("db"))
+    await node.until("the call is made", lambda: asked)
+    await node.crash()
+    node.runtime.hook = lambda moment, name, request: hold(moment, name, "RunPodSandbox")
+    await node.start()
+    await asyncio.sleep(0.6)
+    node.runtime.hook = None
+    sandbox = (await node.runtime.call("RunPodSandbox", asked[0])).pod_sandbox_id
+    node.changed()
+    await node.until("it is told of", lambda: told(node, "ForeignPod", sandbox))
+
+
+def hold(moment: Moment, name: str, method: str) -> None:
+    """Let the next agent's own calls fail until the late one has come."""
+    if moment is Moment.BEFORE and name == method:
+        raise CallError(Code.UNKNOWN, "not yet")
 
 
 async def test_nothing_of_our_own_is_ever_foreign(node: PrivateNode) -> None:

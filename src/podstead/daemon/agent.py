@@ -228,6 +228,7 @@ class Agent:
         labels = node_labels(self._settings.node.name, ground.machine, self._settings.node.labels)
         keeper = Housekeeping(ground=ground, parts=parts, labels=labels)
         parts.upkeep.foreign.on_change = keeper.poke
+        parts.upkeep.foreign.begin()
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "workers": parts.table.run,
             "pleg": lambda: parts.pleg.run(self._settings.runtime.relist_seconds),

@@ -58,10 +58,28 @@ class ForeignWatch:
         """Tasks and images that were foreign at one look: they count at the second, as lists are not of one moment."""
         self._told: dict[str, Foreign] = {}
         self._listing: Listing | None = None
+        self._heir_until: float | None = None
+        """The boot-clock second up to which an earlier agent's calls may still be answered; None: none may."""
         self._due = asyncio.Event()
         self.problems: tuple[Problem, ...] = ()
         self.on_change: Callable[[], None] = lambda: None
         """Told when something foreign came or went."""
+
+    def begin(self) -> None:
+        """Take over what an agent before this one noted that it would ask for; call it before anything is asked for.
+
+        The agent may have been killed in such a call, and the runtime end it after this agent's first look. A call ends with
+        its deadline: what was noted longer ago than that, and as long to prepare the call, has been answered or never will.
+        """
+        ground, now = self._ground, self._ground.clock.now()
+        seconds = ground.settings.runtime.request_seconds
+        self._made.inherit(
+            ((intent.uid, intent.container, intent.attempt), intent.revision)
+            for session in self._table().sessions()
+            for intent in ground.stores.history.intents(session.uid)
+            if intent.at > now.wall - 2 * seconds
+        )
+        self._heir_until = now.boot + seconds
 
     async def run(self) -> None:
         """Look for ever."""
@@ -86,11 +104,9 @@ class ForeignWatch:
             self._due.set()
 
     def _judge_labelled(self, listing: Listing) -> None:
-        if self._earlier is None:
-            self._earlier = listing.ids
+        self._recognise(listing)
         self._tell(self._pods(listing))
-        self._made.keep(listing.ids, {session.uid for session in self._table().sessions()})
-        self._earlier &= listing.ids
+        self._forget(listing)
 
     async def _look(self) -> None:
         found = await asyncio.to_thread(holdings, self._ground.settings.paths)
@@ -99,8 +115,7 @@ class ForeignWatch:
         client = self._ground.connection.client
         sandboxes, containers, images = await asyncio.gather(client.sandboxes(), client.containers(), client.images())
         listing = Listing(sandboxes=sandboxes, containers=containers, images=images, tasks=found.tasks)
-        if self._earlier is None:
-            self._earlier = listing.ids
+        self._recognise(listing)
         await self._images.know_those_present(images)
         known = self._images.known(images)
         doubtful = {one.id: one for one in (*foreign_tasks(listing), *foreign_images(listing, known))}
@@ -108,9 +123,23 @@ class ForeignWatch:
         self._doubtful = frozenset(doubtful) - {one.id for one in certain}
         self._seen = found
         self._tell((*self._pods(listing), *certain))
-        self._made.keep(listing.ids, {session.uid for session in self._table().sessions()})
-        self._earlier &= listing.ids
+        self._forget(listing)
         await self._stop()
+
+    def _recognise(self, listing: Listing) -> None:
+        """Know what earlier agents made: all that is there at the first look, and what their last calls make after it."""
+        if self._earlier is None:
+            self._earlier = listing.ids
+            self._made.begin(listing)
+        if self._heir_until is not None and self._ground.clock.now().boot > self._heir_until:
+            self._heir_until = None
+            self._made.disinherit()
+        self._made.recognise(listing, self._ground.instance.id, self._earlier)
+
+    def _forget(self, listing: Listing) -> None:
+        """Forget what is no more."""
+        self._made.keep(listing.ids, {session.uid for session in self._table().sessions()})
+        self._earlier = (self._earlier or frozenset()) & listing.ids
 
     def _pods(self, listing: Listing) -> Iterable[Foreign]:
         sessions = self._table().sessions()

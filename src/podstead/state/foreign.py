@@ -89,8 +89,9 @@ def foreign_pods(
     """Yield the sandboxes and containers that are not ours.
 
     Ours carries the instance's label, and either was there before this agent looked for the first time (`earlier`: its
-    predecessors made it) or was made by it. Of pods that were there and have no record of their own (`unrecorded`) it cannot be
-    told: the record may be lost, and so they are never stopped for it.
+    predecessors made it) or was made by it, or by a call that a predecessor noted and died in (both: `making`). Of pods that
+    were there and have no record of their own (`unrecorded`) it cannot be told: the record may be lost, and so they are never
+    stopped for it.
     """
     for sandbox in listing.sandboxes:
         known = sandbox.id in earlier or making.is_ours(sandbox.id, sandbox.uid, "", sandbox.attempt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from podstead.agent.made import Made
-from podstead.identity import ContainerID, PodKey, PodUID, SandboxID
+from podstead.identity import ContainerID, PodKey, PodUID, RevisionID, SandboxID
 from podstead.state.foreign import FORGED, UNLABELLED, UNRECORDED, Listing, foreign_images, foreign_pods, foreign_tasks
 from podstead.state.observed import ContainerState, ObservedContainer, ObservedSandbox
 from podstead.state.runtime import Image
@@ -76,6 +76,59 @@ def test_an_older_list_makes_nothing_forgotten() -> None:
     made.asked(UID, "main", 0)
     made.keep((), set())
     assert not made.is_ours("one", UID, "main", 0), "its pod has ended, and with it what was awaited"
+
+
+LATE = Listing(
+    sandboxes=(replace(SANDBOX, revision=RevisionID("r1")),),
+    containers=(replace(CONTAINER, revision=RevisionID("r1")),),
+)
+CALLS = (((UID, "", 0), RevisionID("r1")), ((UID, "main", 0), RevisionID("r1")))
+
+
+def heir(*calls: tuple[tuple[PodUID, str, int], RevisionID]) -> Made:
+    made = Made()
+    made.inherit(calls)
+    return made
+
+
+def test_the_first_that_an_earlier_agent_s_call_makes_is_ours() -> None:
+    made = heir(*CALLS)
+    made.recognise(LATE, "ours", ())
+    assert why(LATE, made) == []
+    twin = Listing(sandboxes=(replace(LATE.sandboxes[0], id=SandboxID("twin")),), containers=())
+    made.recognise(twin, "ours", ())
+    assert why(twin, made) == [("twin", FORGED)]
+
+
+def test_what_an_earlier_agent_did_not_note_is_nobody_s() -> None:
+    for made in (heir(), heir(((UID, "", 1), RevisionID("r1"))), heir(((UID, "", 0), RevisionID("r2")))):
+        made.recognise(LATE, "ours", ())
+        assert why(LATE, made) == [("box", FORGED), ("one", FORGED)]
+    answered = heir(*CALLS)
+    answered.begin(LATE)
+    other = Listing(sandboxes=(replace(LATE.sandboxes[0], id=SandboxID("later")),), containers=())
+    answered.recognise(other, "ours", ("box", "one"))
+    assert why(other, answered, "box", "one") == [("later", FORGED)]
+    over = heir(*CALLS)
+    over.disinherit()
+    over.recognise(LATE, "ours", ())
+    assert why(LATE, over) == [("box", FORGED), ("one", FORGED)]
+    ended = heir(*CALLS)
+    ended.keep((), set())
+    ended.recognise(LATE, "ours", ())
+    assert why(LATE, ended) == [("box", FORGED), ("one", FORGED)]
+
+
+def test_a_container_in_somebody_else_s_sandbox_is_no_earlier_agent_s() -> None:
+    made = heir(CALLS[1])
+    made.recognise(LATE, "ours", ())
+    assert why(LATE, made) == [("box", FORGED), ("one", FORGED)]
+    made = heir(CALLS[1])
+    made.recognise(LATE, "ours", ("box",))
+    assert why(LATE, made, "box") == []
+    made = heir(*CALLS)
+    made.recognise(LATE, "another", ())
+    assert why(LATE, made) == [("box", FORGED), ("one", FORGED)]
 
 
 def test_tasks_that_the_interface_does_not_list() -> None:
