@@ -37,8 +37,8 @@ async def revoked(node: SigningNode) -> None:
     node.revoke("dev")
     found = node.session("web").revisions
     before = next(one.provenance for one in found.values() if one.provenance and "dev" in one.provenance.principals)
-    assert node.parts.signatures is not None
-    withdrawn = node.parts.signatures.withdrawn
+    assert node.parts.gates.warrants is not None
+    withdrawn = node.parts.gates.warrants.withdrawn
     await node.until("the key is revoked", lambda: withdrawn(before))
 
 

@@ -229,8 +229,8 @@ async def test_a_revoked_key_lets_nothing_in_and_ends_nothing(node: SigningNode)
     assert node.alive("web") == [before]
     provenance = next(iter(node.session("web").revisions.values())).provenance
     assert provenance is not None
-    assert node.parts.signatures is not None
-    assert "revoked" in node.parts.signatures.withdrawn(provenance)
+    assert node.parts.gates.warrants is not None
+    assert "revoked" in node.parts.gates.warrants.withdrawn(provenance)
 
 
 async def test_revoked_keys_stay_revoked_when_their_file_is_gone(node: SigningNode) -> None:

@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.config.security import SignatureMode
 from podstead.errors import PodsteadError
-from podstead.signing.index import INDEX_FILE, Expiry, timestamp
-from podstead.signing.index_verify import IndexFault
-from podstead.signing.provenance import INDEX, POLICY
+from podstead.signing.index import INDEX_FILE, timestamp
+from podstead.signing.provenance import INDEX
 from podstead.state.audit import Act, AuditEntry, Fact
-from podstead.state.provenance import Warrant
-from podstead.trust.contents import Content, Kind, Ruling, listed, rule
+from podstead.trust.contents import Content, Kind, Ruling, rule
 from podstead.trust.evidence import INDEX_SIGNATURE, examine, pairs
 from podstead.trust.look import judge
 from podstead.trust.rules import Finding
@@ -75,7 +72,8 @@ class Signatures:
         clock: Clock,
     ) -> None:
         self._node = node
-        self._keeper = keeper
+        self.keeper = keeper
+        """Whom the node trusts, and what is on record of it."""
         self._admitted = admitted
         self._recorder = recorder
         self._auditor = auditor
@@ -98,17 +96,17 @@ class Signatures:
     @property
     def mode(self) -> SignatureMode:
         """The mode that holds now."""
-        return self._keeper.mode
+        return self.keeper.mode
 
     @property
     def signers(self) -> int:
         """How many signers' lines count."""
-        return len(self._keeper.signers.signers)
+        return len(self.keeper.signers.signers)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the operator has to hear of about the node's trust as a whole."""
-        keeper = self._keeper
+        keeper = self.keeper
         found = [Finding(reason="TrustStoreImpaired", message=text) for text in keeper.troubles]
         if keeper.mode_note:
             found.append(Finding(reason="SignatureModeHeld", message=keeper.mode_note))
@@ -123,15 +121,20 @@ class Signatures:
 
     async def begin(self) -> None:
         """Know whom to trust before anything starts again: until the first look what an earlier agent kept stands."""
-        await self._keeper.refresh()
+        await self.keeper.refresh()
         self._read = True
         self.standing = stand(self._beside, self._question(self._sources[Kind.MANIFEST]))
+
+    async def know(self) -> None:
+        """Begin, unless that or a look was before."""
+        if not self._read:
+            await self.begin()
 
     async def run(self) -> None:
         """Follow the operator's files, the record and the clock, for ever."""
         while True:
             await self._clock.sleep(REFRESH_SECONDS)
-            changed = await self._keeper.refresh()
+            changed = await self.keeper.refresh()
             self._tell()
             if changed or self._outdated():
                 self.on_change()
@@ -145,9 +148,9 @@ class Signatures:
         """Return a look without the bytes that do not count."""
         async with self._passing:
             if not self._read:
-                await self._keeper.refresh()
+                await self.keeper.refresh()
                 self._read = True
-            if self._keeper.mode is SignatureMode.OFF:
+            if self.keeper.mode is SignatureMode.OFF:
                 return snapshot
             if source.kind is Kind.MANIFEST:
                 names = (INDEX_FILE, INDEX_SIGNATURE)
@@ -168,7 +171,7 @@ class Signatures:
         found = list(pairs(snapshot))
         source.pairs = frozenset(pair for pair, _, _ in found)
         wanted = {pair for one in self._sources.values() for pair in one.pairs}
-        keys = self._keeper.signers.keys
+        keys = self.keeper.signers.keys
         kept = {
             pair for pair in self._evidence.keys() & wanted if keys == self._examined_for or pair.namespace != INDEX
         }
@@ -181,7 +184,7 @@ class Signatures:
             )
 
     def _question(self, source: _Source, frozen: str = "") -> Question:
-        keeper, now = self._keeper, self._clock.now()
+        keeper, now = self.keeper, self._clock.now()
         admitted, past = self._admitted(), keeper.past
         index_wait = self._sources[Kind.MANIFEST].waiting.get(INDEX_FILE)
         waiting = dict(source.waiting) if index_wait is None else {**source.waiting, INDEX_FILE: index_wait}
@@ -203,7 +206,7 @@ class Signatures:
         if (found := standing.accept) is None:
             return standing
         try:
-            await self._keeper.accept(found)
+            await self.keeper.accept(found)
         except PodsteadError as error:
             source = self._sources[Kind.MANIFEST]
             return stand(self._beside, self._question(source, frozen=str(error)))
@@ -240,138 +243,24 @@ class Signatures:
             )
         self._told = found
 
-    # What else is asked of trust
-
-    async def ruling(self, content: Content, data: bytes, signature: bytes | None) -> Ruling:
-        """Return whether one content counts that stands in neither directory: a policy, a profile."""
+    def ruling(self, content: Content, evidence: Mapping[Pair, Evidence]) -> Ruling:
+        """Return whether one content counts that no look has brought; `evidence` has what was found of its signature."""
         question = self._question(self._sources[Kind.MANIFEST])
-        evidence = dict(self._evidence)
-        if signature is not None:
-            evidence[content.pair] = await asyncio.to_thread(examine, data, signature, content.namespace, ())
-        return rule(content, self.standing, question.with_evidence(evidence))
-
-    async def judge_policy(self, data: bytes, signature: bytes | None) -> str:
-        """Return why a policy file may not come into force, with what to do; empty: it may.
-
-        In enforce it stands in the index, or somebody has signed it for `podstead.io/policy`.
-        """
-        if not self._read:
-            await self.begin()
-        content = Content(
-            kind=Kind.POLICY,
-            name="policy",
-            digest=sha256(data).hexdigest(),
-            size=len(data),
-            signature="" if signature is None else sha256(signature).hexdigest(),
-            namespace=POLICY,
-        )
-        found = await self.ruling(content, data, signature)
-        if self._keeper.mode is not SignatureMode.ENFORCE or found.provenance is not None or found.objection is None:
-            return ""
-        return found.objection.sentence
-
-    def listed_policy(self) -> str:
-        """Return the SHA-256 of the only policy that may come into force: the index lists it; empty: it lists none."""
-        index = self.standing.index
-        if self._keeper.mode is not SignatureMode.ENFORCE or not self.standing.due or index is None:
-            return ""
-        return "" if index.policy is None else index.policy.sha256
-
-    def placing_fault(self, name: str, data: bytes | None) -> str:
-        """Return why the agent may not put this content under this name for root, or remove it (None); empty: it may.
-
-        What it would refuse a moment later it does not write, and what its absence would not remove it does not remove.
-        """
-        standing = self.standing
-        if self._keeper.mode is not SignatureMode.ENFORCE:
-            return ""
-        if data is None:
-            there = standing.due and standing.index is not None and name in standing.index.files
-            return f"the signed index lists {name}: sign an index without it, and remove the file" if there else ""
-        content = Content(kind=Kind.MANIFEST, name=name, digest=sha256(data).hexdigest(), size=len(data))
-        found = rule(content, standing, self._question(self._sources[Kind.MANIFEST]))
-        if found.objection is None:
-            return ""
-        return f"{name}: {found.objection.message}; sign it where the key is, and deliver it from there"
-
-    def profile_fault(self, name: str, data: bytes) -> str:
-        """Return why a Localhost profile is not the one that the index in force lists; empty: it is, or nobody goes by one."""
-        return self._unlisted(Kind.PROFILE, name, sha256(data).hexdigest())
-
-    def host_file_fault(self, path: str, digest: str) -> str:
-        """Return why a file of the node is not what the index in force lists. `digest` is the beginning of its SHA-256."""
-        return self._unlisted(Kind.HOST_FILE, path, digest)
-
-    def _unlisted(self, kind: Kind, name: str, digest: str) -> str:
-        """Compare with the index alone: what it lists may be read on after its end, as what goes with it runs on."""
-        index = self.standing.index
-        if self._keeper.mode is not SignatureMode.ENFORCE or not self.standing.due or index is None:
-            return ""
-        entry = listed(index, kind).get(name)
-        if entry is None:
-            return f"the index of version {index.version} does not list this {kind}"
-        same = bool(digest) and entry.sha256.startswith(digest)
-        return "" if same else f"the index of version {index.version} lists another content of this {kind}"
+        return rule(content, self.standing, question.with_evidence({**self._evidence, **evidence}))
 
     @property
     def summary(self) -> str:
         """The mode, the index in force and whose signatures count, in a few words."""
-        if self._keeper.mode is SignatureMode.OFF:
+        if self.keeper.mode is SignatureMode.OFF:
             return "off"
         index, known = self.standing.index, self.signers
-        parts = [str(self._keeper.mode), f"{known} allowed signer{'' if known == 1 else 's'}"]
+        parts = [str(self.keeper.mode), f"{known} allowed signer{'' if known == 1 else 's'}"]
         if index is not None:
             ended = self._clock.now().wall >= index.expires
             parts.append(f"index {index.version} {'expired at' if ended else 'until'} {timestamp(index.expires)}")
         elif self.standing.due:
             parts.append("no index in force")
         return ", ".join(parts)
-
-    def withdrawn(self, provenance: Provenance) -> str:
-        """Return why the key that stands for what runs counts no more; empty: it does, or nobody signed.
-
-        What runs under such a key runs on, and is not started again.
-        """
-        keeper = self._keeper
-        if keeper.mode is not SignatureMode.ENFORCE or not provenance.key or keeper.signers.unknown:
-            return ""
-        if provenance.key in keeper.signers.keys:
-            return ""
-        return f"the key {provenance.key} of {provenance.principals} is revoked, or no allowed signer's any more"
-
-    def against(self, provenance: Provenance | None) -> str:
-        """Return why what stood for an earlier content does not let it in today; empty: it does."""
-        keeper, index = self._keeper, self.standing.index
-        if keeper.mode is not SignatureMode.ENFORCE:
-            return ""
-        if provenance is None or provenance.warrant is Warrant.NOTHING:
-            return "nobody signed it"
-        if provenance.warrant is Warrant.ALLOWED:
-            return "" if provenance.digest in self.allowed() else "what root allowed (podstead allow) has ended"
-        if keeper.signers.unknown:
-            return "it is not known whom to trust"
-        if why := self.withdrawn(provenance):
-            return why
-        if index is not None and any(one.sha256 == provenance.digest for one in index.files.values()):
-            return ""
-        floor = keeper.past.floor or 0
-        if provenance.index_version is None and self.standing.due:
-            return "it was signed by itself, and this node goes by an index now"
-        if provenance.index_version is not None and provenance.index_version < floor:
-            return f"it came with index {provenance.index_version}, and {floor} is the lowest that counts"
-        until = provenance.until if provenance.index_version is None else None
-        if until is not None and until < self._clock.now().wall:
-            return f"the key {provenance.key} that signed it is no longer valid"
-        return ""
-
-    def expired(self, provenance: Provenance) -> str:
-        """Return why nothing of a content starts again: its index ended, and was signed to end so; empty: it may."""
-        index, objection = self.standing.index, self.standing.objection
-        if self._keeper.mode is not SignatureMode.ENFORCE or provenance.index_version is None or index is None:
-            return ""
-        if index.expiry is not Expiry.HARD or objection is None or objection.reason is not IndexFault.EXPIRED:
-            return ""
-        return f"{objection.message}; it was signed with expiry hard, so nothing starts again after it"
 
 
 def _counted(manifests: int) -> str:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from podstead.agent.gates import Judge, Verifier
     from podstead.agent.quarantine import Quarantine
     from podstead.agent.signatures import Signatures
+    from podstead.agent.signed_contents import SignedContents
     from podstead.agent.table import PodTable
+    from podstead.agent.warrants import Warrants
     from podstead.config.sources import SourceSettings
     from podstead.daemon.ground import Ground
     from podstead.daemon.policing import Policing
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGates:
-    """The gates of both directories. `signatures` is None where nobody looks at them."""
+    """The gates of both directories. `signatures`, with the two that stand on them, is None where nobody looks at them."""
 
     manifests: Gates = OPEN
     objects: Verifier = OPEN.verifier
     signatures: Signatures | None = None
+    contents: SignedContents | None = None
+    warrants: Warrants | None = None
     rollbacks: RollbackGate = field(default_factory=lambda: RollbackGate(OPEN.judge))
     policing: Policing | None = None
     """None where the settings know no place for a policy."""
@@ -47,15 +51,15 @@ class NodeGates:
 
     def placing_fault(self, name: str, data: bytes | None) -> str:
         """Return why a content may not be written under a name, or removed (None), for want of a signature."""
-        return "" if self.signatures is None else self.signatures.placing_fault(name, data)
+        return "" if self.contents is None else self.contents.placing_fault(name, data)
 
     def profile_fault(self, name: str, data: bytes) -> str:
         """Return why a seccomp profile is not what was signed; empty: it is, or nobody asks."""
-        return "" if self.signatures is None else self.signatures.profile_fault(name, data)
+        return "" if self.contents is None else self.contents.profile_fault(name, data)
 
     def host_file_fault(self, path: str, digest: str) -> str:
         """Return why a file of the node is not what was signed; empty: it is, or nobody asks."""
-        return "" if self.signatures is None else self.signatures.host_file_fault(path, digest)
+        return "" if self.contents is None else self.contents.host_file_fault(path, digest)
 
     def moved(self, path: str, real: Path, writable: bool) -> str:
         """Return why a path of the node that leads elsewhere than at first may not be mounted; empty: it may. Blocks."""
@@ -96,19 +100,27 @@ def _gates(ground: Ground, table: Callable[[], PodTable]) -> NodeGates:
     if not looks_at_signatures(ground):
         return NodeGates(manifests=gates, rollbacks=RollbackGate(aside), policing=policing)
     # Not at the top: the cryptographic library is 10 MiB that only a node which looks at signatures needs.
-    from podstead.daemon.signatures import build_signatures  # noqa: PLC0415
-    from podstead.trust.contents import Kind  # noqa: PLC0415
+    from podstead.agent.signed_contents import SignedContents  # noqa: PLC0415 - see above
+    from podstead.agent.warrants import Warrants  # noqa: PLC0415 - see above
+    from podstead.daemon.signatures import build_signatures  # noqa: PLC0415 - see above
+    from podstead.trust.contents import Kind  # noqa: PLC0415 - see above
 
     signatures = build_signatures(ground, table)
+    contents, warrants = SignedContents(signatures), Warrants(signatures, ground.clock)
     if policing is not None:
-        policing.keeper.listed = signatures.listed_policy
-        policing.keeper.trust = SignedPolicy(signatures, KeptTrustStore(ground.settings.paths.state))
+        policing.keeper.listed = contents.listed_policy
+        policing.keeper.trust = SignedPolicy(contents, KeptTrustStore(ground.settings.paths.state), policing.enforced)
     manifests = replace(gates, verifier=signatures.gate(Kind.MANIFEST))
     rollbacks = RollbackGate(aside)
-    rollbacks.against = signatures.against
-    objects = signatures.gate(Kind.OBJECT)
+    rollbacks.against = warrants.against
     return NodeGates(
-        manifests=manifests, objects=objects, signatures=signatures, rollbacks=rollbacks, policing=policing
+        manifests=manifests,
+        objects=signatures.gate(Kind.OBJECT),
+        signatures=signatures,
+        contents=contents,
+        warrants=warrants,
+        rollbacks=rollbacks,
+        policing=policing,
     )
 
 
@@ -116,9 +128,9 @@ def build_holds(ground: Ground, gates: NodeGates) -> Holds:
     """Return what says which pods are not started again."""
     trust = ground.stores.trust
     holds = Holds(lambda: trust.allowed(ground.clock.now()), ground.clock, ground.recorder, ground.auditor)
-    if (signatures := gates.signatures) is not None:
-        holds.withdrawn, holds.expired = signatures.withdrawn, signatures.expired
-    policing = gates.policing
+    if (warrants := gates.warrants) is not None:
+        holds.withdrawn, holds.expired = warrants.withdrawn, warrants.expired
+    signatures, policing = gates.signatures, gates.policing
 
     def enforced() -> bool:
         by_signature = signatures is not None and signatures.mode is SignatureMode.ENFORCE

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from podstead.agent.signatures import Signatures
+    from podstead.agent.signed_contents import SignedContents
     from podstead.agent.table import PodTable
     from podstead.clock import Clock
     from podstead.daemon.ground import Ground
@@ -116,29 +116,27 @@ class Policing:
 class SignedPolicy:
     """Who stands for a policy on a node that looks at signatures, and what was in force here while they were enforced.
 
-    Fills in `judging.keeper.Trust`. Where root has lowered the mode nothing is kept, and what was kept does not count.
+    Fills in `judging.keeper.Trust`. Where root has lowered the mode (not `enforced`) nothing is kept, and what was kept does
+    not count.
     """
 
-    def __init__(self, signatures: Signatures, store: KeptTrustStore) -> None:
-        self._signatures = signatures
+    def __init__(self, contents: SignedContents, store: KeptTrustStore, enforced: Callable[[], bool]) -> None:
+        self._contents = contents
         self._store = store
+        self._enforced = enforced
 
     async def objection(self, data: bytes, signature: bytes | None) -> str:
         """Return why a policy may not come into force, with what to do; empty: it may."""
-        return await self._signatures.judge_policy(data, signature)
+        return await self._contents.judge_policy(data, signature)
 
     async def kept(self) -> bytes | None:
         """Return the policy that was in force last. Raises StoreError."""
-        return await self._store.policy() if self._enforced else None
+        return await self._store.policy() if self._enforced() else None
 
     async def keep(self, data: bytes) -> None:
         """Write a policy down, once. Raises StoreError."""
-        if self._enforced and data != await self._store.policy():
+        if self._enforced() and data != await self._store.policy():
             await self._store.put_policy(data)
-
-    @property
-    def _enforced(self) -> bool:
-        return self._signatures.mode is SignatureMode.ENFORCE
 
 
 NONE = "none: self-protection only"
