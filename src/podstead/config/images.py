@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+DOCKER_CONFIG = Path("/root/.docker/config.json")
+"""Where root's own `docker login` leaves credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,7 @@ class ImageSettings:
 
     registries: tuple[Registry, ...] = ()
     credentials_file: str = ""
-    """A docker config.json; empty: ROOT/config.json, then /root/.docker/config.json."""
+    """A docker config.json; empty: ROOT/config.json, then `DOCKER_CONFIG`."""
     http_proxy: str = ""
     https_proxy: str = ""
     no_proxy: str = ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from podstead.agent.orders import Orders
 from podstead.daemon.applying import Manifests
-from podstead.daemon.parts import manifest_decoder
+from podstead.daemon.manifests import manifest_decoder
 from podstead.errors import NotFoundFault, OperatorError
 from podstead.server.operations import PodReport, RevisionReport
 from podstead.sources.placing import ManifestDirectory

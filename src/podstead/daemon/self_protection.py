@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import podstead
+from podstead.config.images import DOCKER_CONFIG
 from podstead.cri.transport import socket_path
 from podstead.systemd.units import AGENT_UNIT, CONTAINERD_UNIT, UNIT_DIRECTORIES
 from podstead.volumes.protection import Protected, resolved
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from podstead.config.settings import Settings
 
 ETC = Path("/etc/podstead")
-DOCKER_CONFIG = Path("/root/.docker/config.json")
 SHARED_DIRECTORIES = frozenset(
     Path("/", name) for name in ("", "etc", "home", "opt", "root", "run", "srv", "tmp", "usr", "var")
 )
