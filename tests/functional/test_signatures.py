@@ -265,6 +265,35 @@ async def test_other_signers_that_no_old_key_signed_do_not_count(node: SigningNo
     await node.judged("evil.yaml", "Rejected", "KeyUnknown")
 
 
+@pytest.mark.attack("lowered-mode", "untrusted-key")
+@pytest.mark.parametrize("change", ["removed", "written"])
+async def test_signers_that_are_taken_from_the_state_make_nobody_the_first(node: SigningNode, change: str) -> None:
+    node.deliver("web.yaml", manifest("web"))
+    web = await node.running_pod("web")
+    await node.stop()
+    kept, good = node.settings.paths.state / "trust" / "allowed_signers", node.signers.read_bytes()
+    kept.unlink()
+    node.trust("mallory")
+    if change == "written":
+        kept.write_bytes(node.signers.read_bytes())
+    await node.start()
+    node.deliver("evil.yaml", manifest("evil"), by="mallory")
+    node.deliver("more.yaml", manifest("more"))
+
+    await node.judged("evil.yaml", "Rejected", "SignersMissing")
+    await node.judged("more.yaml", "Rejected", "SignersMissing")
+    await node.until("it is said", lambda: node.events("TrustStoreImpaired"))
+    (said,) = node.events("TrustStoreImpaired")
+    assert "podstead trust rotate FILE" in said
+    assert node.alive("web") == [web], "what ran runs on"
+
+    await node.parts.trust.rotate_signers(good, b"")
+    more = await node.running_pod("more")
+    await node.judged("evil.yaml", "Rejected", "KeyUnknown")
+    assert (node.alive("web"), node.alive("more")) == ([web], [more])
+    assert kept.read_bytes() == node.signers.read_bytes() == good
+
+
 @pytest.mark.attack("lowered-mode")
 async def test_a_lower_mode_than_the_last_waits_for_roots_word(node: SigningNode) -> None:
     await node.stop()

@@ -18,7 +18,7 @@ from podstead.signing.revocation import NOTHING, Revoked, read_revoked
 from podstead.signing.signers import read_signers
 from podstead.signing.succession import signers_in_force
 from podstead.signing.wire import MalformedError
-from podstead.state.trust import mode_in_force, with_index, with_mode, with_signers
+from podstead.state.trust import mode_in_force, signers_lost, with_index, with_mode, with_signers
 from podstead.trust.evidence import ReadIndex, examine
 from podstead.trust.values import Past, Signers
 
@@ -181,9 +181,14 @@ class TrustKeeper:
     async def _follow(self, files: TrustFiles, revoked: Revoked) -> None:
         """Take the signers' file over where it counts."""
         now, held = self._clock.now().wall, self._records.signers
-        force = signers_in_force(files.signers, files.signers_signature, held, now=now, revoked=revoked)
+        recorded = self._records.record.signers
+        force = signers_in_force(
+            files.signers, files.signers_signature, held, now=now, revoked=revoked, recorded=recorded
+        )
         if force is None:
             why = files.signers_trouble or f"{files.signers_path} names nobody to trust, or is not there"
+            if held is None and recorded:
+                why = signers_lost(recorded, files.signers_path)
             self.signers = Signers(revoked=revoked, trouble=why)
             return
         data, trouble = force.data, files.signers_trouble or force.message

@@ -6,6 +6,7 @@ The command line uses it as well, on the state directory itself, where no agent 
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.config.security import SecuritySettings, SignatureMode
@@ -13,7 +14,15 @@ from podstead.errors import OperatorError
 from podstead.server.trust import AllowanceReport, TrustReport
 from podstead.state.allowances import AllowanceRefusal
 from podstead.state.audit import Act, AuditEntry, Fact
-from podstead.state.trust import TrustRefusal, initialised, lowered, mode_in_force, with_signers
+from podstead.state.trust import (
+    TrustRefusal,
+    initialised,
+    lowered,
+    mode_in_force,
+    reason_fault,
+    signers_lost,
+    with_signers,
+)
 from podstead.status.times import rfc3339
 from podstead.store import files
 from podstead.store.kept_trust import KeptTrustStore
@@ -72,6 +81,9 @@ class TrustDesk:
             notes.append(
                 "the record was lost: nothing new counts until root says from which version on: podstead trust init"
             )
+        if record.signers and self._store.signers is None:
+            path = (self._settings or SecuritySettings()).allowed_signers
+            notes.append(signers_lost(record.signers, str(path)))
         accepted, lowering = record.accepted, record.lowering
         return TrustReport(
             mode=str(mode),
@@ -119,24 +131,56 @@ class TrustDesk:
         stays = f"; {holds} is configured, and so stays in force" if holds is not wanted else ""
         return f"signature mode {wanted} may be in force from now on{stays}"
 
-    async def rotate_signers(self, signers: bytes, signature: bytes) -> str:
-        """Trust other signers, whose file a key of the present ones has signed."""
-        from podstead.signing.succession import signers_in_force  # noqa: PLC0415 - only who rotates pays for it
+    async def rotate_signers(self, signers: bytes, signature: bytes, reason: str = "") -> str:
+        """Trust other signers, whose file a key of the present ones has signed.
 
+        Where the present ones are on record and their file is lost: bring it back, or trust others for a `reason`.
+        """
         async with self._store.changing:
-            held = self._store.signers
-            if held is None:
-                raise OperatorError("no signers are in force yet: the file that is configured is taken as it is")
-            now, revoked = self._clock.now().wall, await self._revoked()
-            found = signers_in_force(signers, signature, held, now=now, revoked=revoked)
-            if found is None or found.message:
-                raise OperatorError(found.message if found else "the new allowed signers cannot be read")
-            await self._store.put(with_signers(self._store.record, found.digest), signers)
+            if self._store.signers is None:
+                event, text = self._replaced(signers, reason)
+            else:
+                await self._check_succession(signers, signature, self._store.signers, reason)
+                event, text = "SignersRotated", "the new allowed signers are in force"
+            digest = sha256(signers).hexdigest()
+            await self._store.put(with_signers(self._store.record, digest), signers)
         if self._settings is not None:
             await asyncio.to_thread(replace_pair, self._settings.allowed_signers, signers, signature)
-        text = f"the new allowed signers are in force, SHA-256 {found.digest}"
-        self._note(Act.KEY, "allowed signers", "SignersRotated", text, {Fact.DIGEST: found.digest})
-        return text
+        said = f"{text}, SHA-256 {digest}"
+        message = f"{said}: {reason}" if reason else said
+        self._note(Act.KEY, "allowed signers", event, message, {Fact.DIGEST: digest})
+        return said
+
+    async def _check_succession(self, signers: bytes, signature: bytes, held: bytes, reason: str) -> None:
+        """Raise OperatorError where a file of signers may not follow the one in force."""
+        from podstead.signing.succession import signers_in_force  # noqa: PLC0415 - only who rotates pays for it
+
+        if reason:
+            raise OperatorError(
+                "no reason is taken: the signers in force are here, and a key of theirs signs the new file"
+            )
+        now, revoked = self._clock.now().wall, await self._revoked()
+        found = signers_in_force(signers, signature or None, held, now=now, revoked=revoked)
+        if found is None or found.message:
+            raise OperatorError(found.message if found else "the new allowed signers cannot be read")
+
+    def _replaced(self, signers: bytes, reason: str) -> tuple[str, str]:
+        """Return what is told of signers that take the place of lost ones. Raises OperatorError where they may not."""
+        from podstead.signing.succession import signers_fault  # noqa: PLC0415 - only who rotates pays for it
+
+        recorded = self._store.record.signers
+        if not recorded:
+            raise OperatorError("no signers are in force yet: the file that is configured is taken as it is")
+        if recorded == sha256(signers).hexdigest():
+            return "SignersRestored", "the allowed signers that were in force are back"
+        if not reason:
+            text = f"this is not the file of signers that was in force, SHA-256 {recorded}: its bytes are lost here, and nobody can"
+            raise OperatorError(
+                f"{text} tell whether its keys signed this one; bring it, or trust others with --reason TEXT"
+            )
+        if fault := reason_fault(reason) or signers_fault(signers):
+            raise OperatorError(f"the new allowed signers do not count: {fault}")
+        return "SignersReplaced", "other allowed signers take the place of the lost ones"
 
     async def _revoked(self) -> Revoked:
         """Return the keys that name no successors: those of the operator's file, and those that were revoked before."""
@@ -227,10 +271,6 @@ class TrustDesk:
 
 
 def replace_pair(path: Path, signers: bytes, signature: bytes) -> None:
-    """Replace the configured file of signers and the signature beside it; the file's own name changes last."""
-    files.write_many(
-        (
-            files.Write(path=path.with_name(f"{path.name}.sig"), data=signature),
-            files.Write(path=path, data=signers),
-        )
-    )
+    """Replace the configured file of signers and, where there is one, the signature beside it; the file's own name changes last."""
+    beside = (files.Write(path=path.with_name(f"{path.name}.sig"), data=signature),) if signature else ()
+    files.write_many((*beside, files.Write(path=path, data=signers)))

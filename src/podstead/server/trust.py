@@ -53,8 +53,11 @@ class TrustPort(Protocol):
         """Let a lower signature mode be in force than the last one."""
         ...
 
-    async def rotate_signers(self, signers: bytes, signature: bytes) -> str:
-        """Trust other signers, whose file a key of the present ones has signed."""
+    async def rotate_signers(self, signers: bytes, signature: bytes, reason: str = "") -> str:
+        """Trust other signers, whose file a key of the present ones has signed.
+
+        Where the present ones are on record and their file is lost: bring it back, or trust others for a `reason`.
+        """
         ...
 
     def allowances(self) -> tuple[AllowanceReport, ...]:

@@ -25,15 +25,23 @@ class SignersInForce:
 
 
 def signers_in_force(
-    offered: bytes | None, signature: bytes | None, held: bytes | None, *, now: float, revoked: Revoked = NOTHING
+    offered: bytes | None,
+    signature: bytes | None,
+    held: bytes | None,
+    *,
+    now: float,
+    revoked: Revoked = NOTHING,
+    recorded: str = "",
 ) -> SignersInForce | None:
     """Return which of two files counts: the one `offered` where it is configured, or the one `held` since before.
 
-    The first ever is taken as it is: root put it there. None: there is neither, or the first one cannot be read; then nobody is
-    trusted. `now` is Unix seconds. Never raises.
+    The first ever is taken as it is: root put it there. Where the record has the digest of one in force (`recorded`, empty:
+    there was none) and its bytes are not held any more, no other one is the first: only the same bytes count. None: there is
+    neither, or the one that would be first cannot be read or is not that one; then nobody is trusted. `now` is Unix seconds.
+    Never raises.
     """
     if held is None:
-        if offered is None or signers_fault(offered):
+        if offered is None or signers_fault(offered) or recorded not in {"", sha256(offered).hexdigest()}:
             return None
         return _force(offered, changed=True)
     if offered == held:

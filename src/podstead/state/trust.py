@@ -84,6 +84,23 @@ def with_signers(record: TrustRecord, digest: str) -> TrustRecord:
     return replace(record, signers=digest)
 
 
+def signers_lost(digest: str, path: str) -> str:
+    """Return what there is to do where the signers on record are no more: `path` is the configured file, which is not theirs."""
+    return (
+        f"the allowed signers in force, SHA-256 {digest}, are gone from the agent's state, and {path} is not they: nobody is"
+        " trusted for anything new until podstead trust rotate FILE brings them back, or trusts others with --reason TEXT"
+    )
+
+
+def reason_fault(reason: str) -> str:
+    """Return why what root says is no reason; empty: it is one."""
+    if not reason.strip():
+        return "a reason is due: --reason TEXT"
+    if len(reason) > MAX_REASON:
+        return f"the reason has {len(reason)} characters, and {MAX_REASON} are the most"
+    return ""
+
+
 def initialised(record: TrustRecord, floor: int) -> TrustRecord:
     """Return the record once root has given a floor. Raises TrustRefusal: floors and versions only rise."""
     if record.floor is not None and floor < record.floor:
@@ -98,10 +115,8 @@ def initialised(record: TrustRecord, floor: int) -> TrustRecord:
 
 def lowered(record: TrustRecord, mode: SignatureMode, reason: str, at: float) -> TrustRecord:
     """Return the record once root wants a lower mode than the last in force. Raises TrustRefusal. `at` is Unix seconds."""
-    if not reason.strip():
-        raise TrustRefusal("a reason is due: --reason TEXT")
-    if len(reason) > MAX_REASON:
-        raise TrustRefusal(f"the reason has {len(reason)} characters, and {MAX_REASON} are the most")
+    if fault := reason_fault(reason):
+        raise TrustRefusal(fault)
     if stricter(mode, record.mode) is mode:
         raise TrustRefusal(f"the last mode in force is {record.mode}, and {mode} is not lower")
     return replace(record, mode=mode, lowering=Lowering(reason=reason, at=at))

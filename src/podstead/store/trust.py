@@ -1,12 +1,14 @@
 """The record of the node's trust, `STATE/trust/record.json`; beside it the allowed signers in force, and what root allows.
 
-Class A (foundation 21). A record that cannot be read is set aside and counts as the strictest there is, never as none;
+Class A (foundation 21). A record that cannot be read is set aside and counts as the strictest there is, never as none, and the
+signers beside it stay in force; a record whose signers are gone keeps their digest, so that no others count as the first;
 allowances that cannot be read have ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -142,11 +144,12 @@ class TrustStore:
         try:
             self.record = EMPTY if data is None else _record(SCHEMA.decode(data))
         except CorruptError as error:
-            self.record = LOST
+            held = files.read(self._signers)
+            self.record = LOST if held is None else replace(LOST, signers=sha256(held).hexdigest())
             # In this order: without a record a start that follows a crash between the two would trust as on a new node.
             kept_at = files.link_aside(self._record, self._wall())
             corrupt.append(CorruptFile(path=self._record, kept_at=kept_at, reason=str(error)))
-            files.write(self._record, SCHEMA.encode(_stored(LOST)))
+            files.write(self._record, SCHEMA.encode(_stored(self.record)))
         self.signers = files.read(self._signers) if self.record.signers else None
         if self.signers is not None and sha256(self.signers).hexdigest() != self.record.signers:
             self.signers = None

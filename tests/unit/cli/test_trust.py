@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from podstead.cli.client import AgentClient
+    from podstead.state.audit import AuditEntry
     from tests.unit.cli.conftest import LocalShell, Shell
 
 OLD = f"ops {SOFT.public.text}\n".encode()
@@ -99,6 +100,54 @@ async def test_other_signers_need_a_key_of_the_present_ones(shell: Shell, tmp_pa
     done = await shell("trust", "rotate", str(new), f"--signature={signature}")
     assert (done.code, shell.node.trust.signers) == (0, NEW)
     assert shell.node.trust.record.signers == sha256(NEW).hexdigest()
+
+
+class Kept:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.entries: list[AuditEntry] = []
+
+    def note(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
+
+
+@pytest.mark.attack("lowered-mode")
+async def test_lost_signers_are_brought_back_or_replaced_for_a_reason(shell: Shell, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(OLD)
+    new.write_bytes(NEW)
+    (tmp_path / "new.sig").write_bytes(signed(NEW))
+    lost = TrustRecord(signers=sha256(OLD).hexdigest())
+    await shell.node.trust.put(lost)
+    assert "are gone from the agent's state" in (await shell("trust")).out
+    other = await shell("trust", "rotate", str(new))
+    assert (other.code, f"SHA-256 {lost.signers}: its bytes are lost here" in other.err) == (1, True)
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    nobody = await shell("trust", "rotate", str(empty), "--reason=x")
+    assert (nobody.code, "they name nobody" in nobody.err) == (1, True)
+    assert (shell.node.trust.record, shell.node.trust.signers) == (lost, None)
+    back = await shell("trust", "rotate", str(old))
+    assert (back.code, back.out) == (0, f"the allowed signers that were in force are back, SHA-256 {lost.signers}\n")
+    assert (shell.node.trust.record, shell.node.trust.signers) == (lost, OLD)
+    late = await shell("trust", "rotate", str(new), "--reason=x")
+    assert (late.code, "no reason is taken" in late.err) == (1, True)
+    unsigned = await shell("trust", "rotate", str(new), f"--signature={empty}")
+    assert (unsigned.code, "podstead sign --signature-namespace podstead.io/trust" in unsigned.err) == (1, True)
+    assert shell.node.trust.signers == OLD
+
+
+async def test_other_signers_for_a_reason_are_in_force_and_told_of(tmp_path: Path) -> None:
+    store, notes = TrustStore(tmp_path / "state", wall=lambda: 0.0), Kept()
+    await store.put(TrustRecord(signers=sha256(OLD).hexdigest()))
+    settings = SecuritySettings(allowed_signers=tmp_path / "allowed_signers")
+    await TrustDesk(store, SystemClock(), notes, settings).rotate_signers(NEW, b"", "the disk was repaired")
+    assert (store.signers, store.record.signers) == (NEW, sha256(NEW).hexdigest())
+    assert settings.allowed_signers.read_bytes() == NEW
+    assert not (tmp_path / "allowed_signers.sig").exists()
+    (told,) = notes.entries
+    assert (told.reason, told.message.endswith(": the disk was repaired")) == ("SignersReplaced", True)
 
 
 async def test_a_desk_with_settings_says_what_holds_and_replaces_the_configured_file(tmp_path: Path) -> None:

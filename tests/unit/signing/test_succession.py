@@ -37,6 +37,16 @@ def test_the_first_file_is_taken_and_an_unreadable_one_trusts_nobody() -> None:
     assert signers_in_force(b"# nobody\n", None, None, now=NOW) is None
 
 
+@pytest.mark.attack("lowered-mode")
+def test_where_one_is_on_record_and_lost_only_its_own_bytes_are_the_first() -> None:
+    digest = sha256(OLD).hexdigest()
+    assert signers_in_force(NEW, by(), None, now=NOW, recorded=digest) is None
+    assert signers_in_force(None, None, None, now=NOW, recorded=digest) is None
+    found = signers_in_force(OLD, None, None, now=NOW, recorded=digest)
+    assert found is not None
+    assert (found.data, found.digest, found.changed) == (OLD, digest, True)
+
+
 def test_a_file_that_an_old_key_signed_follows() -> None:
     assert in_force(NEW, by(), OLD) == (NEW, True, "")
     assert in_force(NEW, None, NEW) == (NEW, False, "")

@@ -97,13 +97,16 @@ def _lower(given: Given, endpoint: Endpoint, words: list[str]) -> int:  # noqa: 
 
 def _rotate(given: Given, endpoint: Endpoint, words: list[str]) -> int:
     signers = read_content(words[0])
-    signature = read_content(given.value("signature") or f"{words[0]}{SUFFIX}")
-    body: dict[str, object] = {"signers": signers, "signature": signature}
+    beside, reason = given.value("signature") or f"{words[0]}{SUFFIX}", given.value("reason")
+    # None is needed where the signers in force are lost; where one is, the agent says so, and how to make it.
+    signature = read_content(beside) if given.value("signature") or Path(beside).exists() else b""
+    body: dict[str, object] = {"signers": signers, "signature": signature, **({"reason": reason} if reason else {})}
 
     async def by_hand(desk: TrustDesk) -> str:
-        said = await desk.rotate_signers(signers, signature)
+        said = await desk.rotate_signers(signers, signature, reason)
         target = Path(given.value("allowed-signers") or SecuritySettings().allowed_signers)
-        replace_files({target.with_name(f"{target.name}{SUFFIX}"): signature, target: signers})
+        signed = {target.with_name(f"{target.name}{SUFFIX}"): signature} if signature else {}
+        replace_files({**signed, target: signers})
         return said
 
     say(printable(carry_out(endpoint, lambda client: order(client, "POST", f"{OWN}/trust/signers", body), by_hand)))
@@ -120,7 +123,7 @@ USAGE = {
     "show": "show [-o json]",
     "init": "init --floor N",
     "lower": "lower --mode off|warn --reason TEXT",
-    "rotate": "rotate NEW_SIGNERS [--signature FILE]",
+    "rotate": "rotate NEW_SIGNERS [--signature FILE | --reason TEXT]",
 }
 
 COMMAND = Command(
@@ -136,7 +139,11 @@ COMMAND = Command(
             choices=tuple(SignatureMode),
             help="with lower: the signature mode that may be in force from now on",
         ),
-        Option(name="reason", value="TEXT", help="with lower: why; it goes to the audit log"),
+        Option(
+            name="reason",
+            value="TEXT",
+            help="with lower: why; with rotate, where the signers in force are lost: why others count; it goes to the audit log",
+        ),
         Option(
             name="signature",
             value="FILE",

@@ -34,10 +34,11 @@ class ModeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of other signers: both files in base64."""
+    """Body of other signers: both files in base64; `reason` only where those in force are lost."""
 
     signers: bytes
     signature: bytes
+    reason: str = ""
 
 
 class AllowRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +72,7 @@ class TrustHandlers:
     async def signers(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
         """Answer POST …/trust/signers with a sentence."""
         wanted = decode_body(request, SignersRequest)
-        return _sentence(await self._trust.rotate_signers(wanted.signers, wanted.signature))
+        return _sentence(await self._trust.rotate_signers(wanted.signers, wanted.signature, wanted.reason))
 
     async def allowances(self, request: Request, path: PathValues) -> Reply:  # noqa: ARG002 - a route's signature
         """Answer GET …/allowances."""
