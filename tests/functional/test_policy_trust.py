@@ -164,10 +164,10 @@ async def test_a_policy_that_cannot_be_put_on_record_does_not_count(
 ) -> None:
     write = files.write_many
 
-    def full(batch: tuple[files.Write, ...], **more: tuple[files.Write, ...]) -> None:
+    def full(batch: tuple[files.Write, ...], then: tuple[files.Write, ...] = ()) -> None:
         if any(one.path.name == "policy.yaml" for one in batch):
             raise StoreError("write", batch[0].path, "no space left on device")
-        write(batch, **more)
+        write(batch, then)
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "write_many", full)

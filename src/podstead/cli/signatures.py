@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".sig"
 """A signature lies beside its file, with this behind the name."""
+MODE = 0o644
+"""A signature is no secret, and neither is what it is of."""
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 STDIN = "-"
 REVOKED = Option(
@@ -71,21 +71,10 @@ def replace_files(files: Mapping[Path, bytes]) -> None:
 
     All of them are on disk before the first name changes. Raises OperatorError.
     """
-    staged: dict[Path, Path] = {}
-    target = Path()
+    from podstead.store.files import StoreError, Write, write_many
+
+    batch = [Write(path=path, data=data, mode=MODE) for path, data in files.items()]
     try:
-        for target, data in files.items():
-            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-            staged[target] = Path(name)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                os.fchmod(file.fileno(), 0o644)
-                file.flush()
-                os.fsync(file.fileno())
-        for target, temporary in staged.items():
-            temporary.replace(target)
-    except OSError as error:
-        raise OperatorError(f"cannot write {target}: {error.strerror or error}") from None
-    finally:
-        for temporary in staged.values():
-            temporary.unlink(missing_ok=True)
+        write_many(batch, make_directories=False)
+    except StoreError as error:
+        raise OperatorError(str(error)) from None

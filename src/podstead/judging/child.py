@@ -6,10 +6,11 @@ what is wrong with the policy's rules, as messages; with any it judges nothing. 
 
 from __future__ import annotations
 
-import os
-import resource
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
+
+from podstead.children import confine, status_of
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -18,22 +19,12 @@ MEMORY_BYTES = 1 << 30
 """Of address space, of which a usual policy and file take 39 MiB. What takes more is a bomb."""
 CPU_SECONDS = 120
 """For a life of many files; the agent ends it sooner when one file takes too long."""
-OUT_OF_MEMORY = 3
-"""Exit status when the memory limit was met."""
 
 
 def main() -> int:
     """Answer questions until stdin ends; return the exit status."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    os.nice(5)
-    try:
-        _serve(sys.stdin.buffer, sys.stdout.buffer)
-    except MemoryError:
-        return OUT_OF_MEMORY
-    return 0
+    confine(memory_bytes=MEMORY_BYTES, cpu_seconds=CPU_SECONDS)
+    return status_of(partial(_serve, sys.stdin.buffer, sys.stdout.buffer))
 
 
 def _serve(questions: BinaryIO, answers: BinaryIO) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from podstead.judging.child import MEMORY_BYTES, OUT_OF_MEMORY
+from podstead.children import OUT_OF_MEMORY
+from podstead.judging.child import MEMORY_BYTES
 from podstead.judging.wire import LENGTH_BYTES, Answer, framed, length_of, refusal
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.children import OUT_OF_MEMORY
 from podstead.manifest.reading import Message, Reading, Severity
 from podstead.sources.content import Content, read_content
-from podstead.sources.decode_child import CPU_SECONDS, MEMORY_BYTES, OUT_OF_MEMORY
+from podstead.sources.decode_child import CPU_SECONDS, MEMORY_BYTES
 from podstead.sources.wire import decode_reading
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ class Write:
 
     path: Path
     data: bytes
+    mode: int = FILE_MODE
 
 
 @contextlib.contextmanager
@@ -61,8 +62,8 @@ def write(path: Path, data: bytes) -> None:
     write_many((Write(path=path, data=data),))
 
 
-def write_many(batch: Sequence[Write], then: Sequence[Write] = ()) -> None:
-    """Replace files atomically and durably, readable by their owner only; their directories are made where needed.
+def write_many(batch: Sequence[Write], then: Sequence[Write] = (), *, make_directories: bool = True) -> None:
+    """Replace files atomically and durably, each with its mode; their directories are made where needed, unless told not to.
 
     At each instant a reader sees an old or a new file, never a part of one. All contents are on disk before the first
     name changes, and names change in the order of the batch, so a failure for want of space changes nothing. Those of
@@ -71,7 +72,7 @@ def write_many(batch: Sequence[Write], then: Sequence[Write] = ()) -> None:
     Raises:
         StoreError: a file or its directory cannot be written; no temporary file stays behind.
     """
-    made = [_make_missing(stage) for stage in (batch, then)]
+    made = [_make_missing(stage) if make_directories else () for stage in (batch, then)]
     staged: dict[Path, Path] = {}
     try:
         for item in (*batch, *then):
@@ -107,6 +108,7 @@ def _stage(item: Write) -> Path:
     try:
         with _named("write", item.path), os.fdopen(descriptor, "wb") as file:
             file.write(item.data)
+            os.fchmod(file.fileno(), item.mode)
     except StoreError:
         temporary.unlink(missing_ok=True)
         raise

@@ -38,7 +38,10 @@ spec:
       tcpSocket: {port: 80}
 """
 WHERE = SourceSettings(path=Path("/nowhere"))
-LIMIT_THEN = "from podstead.sources.decode_child import limit_resources; limit_resources(); "
+LIMIT_THEN = (
+    "import resource; from podstead.children import confine; from podstead.sources import decode_child;"
+    " confine(memory_bytes=decode_child.MEMORY_BYTES, cpu_seconds=decode_child.CPU_SECONDS); "
+)
 
 
 def file(data: bytes) -> ManifestFile:
@@ -178,8 +181,7 @@ async def test_a_child_without_an_end_is_killed_and_the_file_tried_again() -> No
 
 
 async def test_the_processor_limit_holds() -> None:
-    program = LIMIT_THEN.replace("limit_resources();", "limit_resources(); import resource;", 1)
-    program += "resource.setrlimit(resource.RLIMIT_CPU, (1, 6))\nwhile True: pass"
+    program = LIMIT_THEN + "resource.setrlimit(resource.RLIMIT_CPU, (1, 6))\nwhile True: pass"
     reading = await child(program).decode(file(POD))
     assert "processor time" in reading.messages[0].message
 

@@ -26,6 +26,21 @@ def test_a_written_file_has_its_bytes_and_is_its_owners_alone(tmp_path: Path) ->
     assert listing(tmp_path) == ["record.json"]
 
 
+def test_a_file_of_others_has_its_own_mode_whatever_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        files.write_many([Write(path=tmp_path / "a.sig", data=b"x", mode=0o644)])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.sig").stat().st_mode) == 0o644
+
+
+def test_no_directory_is_made_where_none_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"cannot write .*/none/a.sig: No such file or directory"):
+        files.write_many([Write(path=tmp_path / "none" / "a.sig", data=b"x")], make_directories=False)
+    assert listing(tmp_path) == []
+
+
 def test_a_batch_that_cannot_be_staged_changes_nothing(tmp_path: Path) -> None:
     old = tmp_path / "old"
     files.write(old, b"before")
