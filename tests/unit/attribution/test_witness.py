@@ -134,13 +134,14 @@ def test_a_hundred_thousand_writes_cost_bounded_memory_and_time(witness: Witness
     )
     subprocess.run([sys.executable, "-I", "-c", script, str(directory)], check=True)
     took = time.monotonic() - began
-    (directory / "after.yaml").write_text("x")
-    for _ in range(300):
-        if witness.last("after.yaml") is not None:
-            break
-        time.sleep(0.1)
+    found = None
+    for _ in range(300):  # while the queue is full any part of what happens to a file is lost, so it happens again
         (directory / "after.yaml").write_text("x")
-    assert heard(witness, "after.yaml", "written").pid == os.getpid()
+        time.sleep(0.1)
+        if (found := witness.last("after.yaml")) is not None and found.deed == "written":
+            break
+    assert found is not None
+    assert (found.deed, found.pid) == ("written", os.getpid())
     assert len(witness._names) <= witnesses.MOST_NAMES
     used = time.process_time() - cpu
     print(f"{took:.1f} s of writing, {used:.1f} s of ours, {witness.lost} losses")
