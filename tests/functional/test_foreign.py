@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.config.security import SecuritySettings
-from podstead.containerd.holdings import METADATA
+from podstead.containerd.holdings import METADATA, TASKS
 from podstead.containerd.private import PrivateContainerd
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.errors import CallError, Code
@@ -56,6 +56,11 @@ class PrivateNode(SimulatedNode):
         await self.runtime.call("StartContainer", pb.StartContainerRequest(container_id=one.container_id))
         self.changed()
         return box.pod_sandbox_id, one.container_id
+
+    def run_past_the_interface(self, namespace: str, name: str) -> None:
+        """Let a task be there that CRI does not list, as by containerd's own tool."""
+        self.runtime.world.lost_tasks.add(name, namespace)
+        (self.settings.paths.containerd_run / "state" / TASKS / namespace / name).mkdir(parents=True)
 
     def problem(self) -> str:
         found = [p.message for p in self.ground.state.problems if p.reason == "ForeignInRuntime"]
@@ -102,6 +107,26 @@ async def test_a_pod_made_at_the_socket_is_told_of_and_stopped_if_asked(node: Pr
     await node.runtime.call("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox))
     node.changed()
     await node.until("it is gone", lambda: not node.problem())
+
+
+@pytest.mark.attack("foreign-container")
+async def test_a_task_that_cri_does_not_list_is_killed_if_asked(
+    node: PrivateNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the CRI's own namespace only when it has been there for long: CRI lists its own a moment late."""
+    monkeypatch.setattr(foreign, "SETTLED_SECONDS", 1.5)
+    node.settings = replace(node.settings, security=SecuritySettings(stop_foreign=True))
+    await node.start()
+    node.run_past_the_interface("other", "bare")
+    node.run_past_the_interface("k8s.io", "hidden")
+    tasks = node.runtime.world.lost_tasks
+    await node.until("the one is killed at once", lambda: tasks.killed == {("other", "bare")})
+    await node.until("the other is told of", lambda: any("k8s.io/hidden" in t for t in node.events("ForeignContainer")))
+    assert not any("k8s.io/hidden" in text for text in node.events("ForeignStopped"))
+    await node.until("it is killed when it has stayed", lambda: len(tasks.killed) == 2)
+    await node.until("both are told", lambda: len(node.events("ForeignStopped")) == 2)
+    await asyncio.sleep(10 * LOOK_SECONDS)
+    assert len(node.events("ForeignStopped")) == 2, "once each"
 
 
 @pytest.mark.attack("foreign-container")

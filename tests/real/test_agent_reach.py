@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -250,12 +251,10 @@ def test_a_pod_made_behind_the_agents_back_is_told_of(agent: AgentUnderTest, *, 
     agent.wait("nothing foreign is left", lambda: "ForeignInRuntime" not in agent.problems(), 20)
 
 
-@pytest.mark.attack("foreign-container")
-@pytest.mark.usefixtures("database")
-def test_what_runs_past_the_interface_is_told_of(agent: AgentUnderTest) -> None:
-    """By containerd's own tool, in a namespace that no pod is in."""
-    socket = str(agent.containerd.socket)
-    ctr = ["ctr", "--address", socket, "--namespace", "other"]
+@contextmanager
+def hidden(agent: AgentUnderTest) -> Iterator[list[str]]:
+    """Run the task `other/hidden` by containerd's own tool while the context lasts; gives the tool's first words."""
+    ctr = ["ctr", "--address", str(agent.containerd.socket), "--namespace", "other"]
     archive = agent.root / "other.tar"
     build_busybox_image(archive)
     subprocess.run([*ctr, "images", "import", str(archive)], check=True, capture_output=True)
@@ -264,7 +263,7 @@ def test_what_runs_past_the_interface_is_told_of(agent: AgentUnderTest) -> None:
     run = [*ctr, "run", "--detach", "--runtime", "io.containerd.runc.v2", name, "hidden", "sleep", "3600"]
     subprocess.run(run, check=True, capture_output=True)
     try:
-        agent.wait("it is told of", lambda: told(agent, "ForeignContainer", "other/hidden"), TOLD_SECONDS * PATIENCE)
+        yield ctr
     finally:
         for last in (
             ["tasks", "kill", "-s", "9", "hidden"],
@@ -273,6 +272,15 @@ def test_what_runs_past_the_interface_is_told_of(agent: AgentUnderTest) -> None:
             ["images", "rm", name],
         ):
             subprocess.run([*ctr, *last], check=False, capture_output=True)
+
+
+@pytest.mark.attack("foreign-container")
+@pytest.mark.usefixtures("database")
+def test_what_runs_past_the_interface_is_told_of(agent: AgentUnderTest) -> None:
+    """By containerd's own tool, in a namespace that no pod is in."""
+    with hidden(agent) as ctr:
+        agent.wait("it is told of", lambda: told(agent, "ForeignContainer", "other/hidden"), TOLD_SECONDS * PATIENCE)
+        assert "RUNNING" in subprocess.run([*ctr, "tasks", "ls"], check=True, capture_output=True, text=True).stdout
     agent.wait("nothing foreign is left", lambda: "ForeignInRuntime" not in agent.problems(), 20)
 
 
@@ -320,3 +328,12 @@ def test_what_is_foreign_is_stopped_where_that_is_asked_for(strict_agent: AgentU
     agent.wait_running("db", 30)
     assert agent.container_id("db") == before, "an agent that comes back takes nothing of its own for foreign"
     remove_raw(agent, sandbox)
+
+
+@pytest.mark.attack("foreign-container")
+def test_what_runs_past_the_interface_is_killed_where_that_is_asked_for(strict_agent: AgentUnderTest) -> None:
+    agent = strict_agent
+    with hidden(agent) as ctr:
+        agent.wait("it is told", lambda: told(agent, "ForeignStopped", "other/hidden"), TOLD_SECONDS * PATIENCE)
+        shown = subprocess.run([*ctr, "tasks", "ls"], check=True, capture_output=True, text=True).stdout
+        assert "STOPPED" in shown, "it stays there to be examined"

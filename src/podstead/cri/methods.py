@@ -52,14 +52,17 @@ class ServerStream(Method[RequestT, ReplyT]):
     __slots__ = ()
 
 
+def in_namespace(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the metadata with which containerd's own services are told whose objects are meant."""
+    return (("containerd-namespace", name),)
+
+
 RUNTIME = "/runtime.v1.RuntimeService/"
 IMAGES = "/runtime.v1.ImageService/"
 EVENTS = "/containerd.services.events.v1.Events/"
 TASKS = "/containerd.services.tasks.v1.Tasks/"
 CRI_NAMESPACE = "k8s.io"
 """containerd's namespace of everything made through the CRI."""
-OF_THE_CRI = (("containerd-namespace", CRI_NAMESPACE),)
-"""What containerd's own services ask for, other than the CRI: whose objects are meant."""
 
 MEMORY_SECONDS = 15.0
 """A busy containerd lists thousands of containers within a second. One that stays silent this long hangs, and the node
@@ -119,5 +122,7 @@ FORWARD_EVENT = Unary(EVENTS + "Forward", events_pb.ForwardRequest, events_pb.Fo
 SUBSCRIBE_EVENTS = ServerStream(EVENTS + "Subscribe", events_pb.SubscribeRequest, events_pb.Envelope)
 CONTAINER_EVENTS = ServerStream(RUNTIME + "GetContainerEvents", pb.GetEventsRequest, pb.ContainerEventResponse)
 
-KILL_TASK = Unary(TASKS + "Kill", tasks_pb.KillRequest, Empty, metadata=OF_THE_CRI)
-DELETE_TASK = Unary(TASKS + "Delete", tasks_pb.DeleteTaskRequest, tasks_pb.DeleteResponse, metadata=OF_THE_CRI)
+KILL_TASK = Unary(TASKS + "Kill", tasks_pb.KillRequest, Empty, metadata=in_namespace(CRI_NAMESPACE))
+DELETE_TASK = Unary(
+    TASKS + "Delete", tasks_pb.DeleteTaskRequest, tasks_pb.DeleteResponse, metadata=in_namespace(CRI_NAMESPACE)
+)

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 from typing import TYPE_CHECKING
 
-from podstead.cri import methods
-from podstead.cri._pb import containerd_tasks_pb2 as tasks_pb
-from podstead.cri.calls import Calls
-from podstead.cri.errors import CallError, Code, fault
+from podstead.cri.errors import CallError, fault
+from podstead.cri.tasks import TaskCalls
+from podstead.errors import NotFoundFault, RuntimeFault
 
 if TYPE_CHECKING:
     from podstead.cri.methods import ReplyT, RequestT, Unary
@@ -24,11 +22,9 @@ if TYPE_CHECKING:
 _KEPT_TASK = re.compile(r"cannot delete running task ([0-9a-f]{64})\b")
 END_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Pauses between attempts to delete a task that was killed: containerd learns of the end within milliseconds."""
-TASK_SECONDS = 5.0
-"""Deadline of each call about a task."""
 
 
-class Removal(Calls):
+class Removal(TaskCalls):
     """The calls that remove, and what they need where a task stands in their way."""
 
     async def _remove(self, method: Unary[RequestT, ReplyT], request: RequestT, action: str) -> None:
@@ -46,21 +42,20 @@ class Removal(Calls):
                 return
 
     async def _end_task(self, identifier: str) -> bool:
-        """Kill and delete a task; False where containerd refuses or is not asked in this way."""
-        kill = tasks_pb.KillRequest(container_id=identifier, signal=signal.SIGKILL, all=True)
-        delete = tasks_pb.DeleteTaskRequest(container_id=identifier)
-        if not await self._done(methods.KILL_TASK, kill):
+        """Kill and delete a task; False where containerd refuses, or where there is nobody to ask."""
+        try:
+            await self.kill_task(identifier)
+        except NotFoundFault:
+            pass  # what is there has ended, or was never started
+        except RuntimeFault:
             return False
         for seconds in END_SECONDS:
-            if await self._done(methods.DELETE_TASK, delete):
+            try:
+                await self.delete_task(identifier)
+            except NotFoundFault:
                 return True
-            await asyncio.sleep(seconds)
-        return await self._done(methods.DELETE_TASK, delete)
-
-    async def _done(self, method: Unary[RequestT, ReplyT], request: RequestT) -> bool:
-        """Say whether a call about a task succeeded, or found none any more."""
-        try:
-            await self._unary(method, request, TASK_SECONDS)
-        except CallError as error:
-            return error.code is Code.NOT_FOUND
-        return True
+            except RuntimeFault:
+                await asyncio.sleep(seconds)
+            else:
+                return True
+        return False

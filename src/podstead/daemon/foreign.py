@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from podstead.agent.made import Made
     from podstead.agent.table import PodTable
     from podstead.containerd.holdings import Holdings
+    from podstead.cri.client import CRIClient
     from podstead.daemon.ground import Ground
     from podstead.daemon.image_needs import NeededImages
     from podstead.state.foreign import Foreign
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.5
 """Two looks and the lists between them stay below the five seconds in which something foreign is told of."""
+SETTLED_SECONDS = 30.0
+"""A task that CRI does not list for so long is not one that it is just making."""
 SHOWN = 5
 """So many are named in a node's problem; each has an Event of its own."""
 REASONS = {
@@ -56,6 +59,10 @@ class ForeignWatch:
         self._seen: Holdings | None = None
         self._doubtful: frozenset[str] = frozenset()
         """Tasks and images that were foreign at one look: they count at the second, as lists are not of one moment."""
+        self._unlisted: dict[str, float] = {}
+        """Tasks that CRI does not list, and since which second of the boot."""
+        self._settled: frozenset[str] = frozenset()
+        """Those of them that had been there for long at the last look."""
         self._told: dict[str, Foreign] = {}
         self._listing: Listing | None = None
         self._heir_until: float | None = None
@@ -110,15 +117,20 @@ class ForeignWatch:
 
     async def _look(self) -> None:
         found = await asyncio.to_thread(holdings, self._ground.settings.paths)
-        if found == self._seen and not self._doubtful:
+        now = self._ground.clock.now().boot
+        settled = frozenset(one for one, since in self._unlisted.items() if now - since >= SETTLED_SECONDS)
+        if found == self._seen and not self._doubtful and settled == self._settled:
             return
+        self._settled = settled
         client = self._ground.connection.client
         sandboxes, containers, images = await asyncio.gather(client.sandboxes(), client.containers(), client.images())
         listing = Listing(sandboxes=sandboxes, containers=containers, images=images, tasks=found.tasks)
         self._recognise(listing)
         await self._images.know_those_present(images)
         known = self._images.known(images)
-        doubtful = {one.id: one for one in (*foreign_tasks(listing), *foreign_images(listing, known))}
+        tasks = tuple(foreign_tasks(listing, settled))
+        self._unlisted = {one.id: self._unlisted.get(one.id, now) for one in tasks}
+        doubtful = {one.id: one for one in (*tasks, *foreign_images(listing, known))}
         certain = [one for key, one in doubtful.items() if key in self._doubtful or key in self._told]
         self._doubtful = frozenset(doubtful) - {one.id for one in certain}
         self._seen = found
@@ -179,10 +191,7 @@ class ForeignWatch:
         client = self._ground.connection.client
         for one in [one for one in self._told.values() if one.running]:
             try:
-                if one.kind is ForeignKind.CONTAINER:
-                    await client.stop_container(ContainerID(one.id), 0)
-                else:
-                    await client.stop_sandbox(SandboxID(one.id))
+                await _stop_one(client, one)
             except NotFoundFault:
                 continue
             except PodsteadError as error:
@@ -190,3 +199,13 @@ class ForeignWatch:
                 log.warning("cannot stop %s %s: %s", one.kind, one.id, error)
             else:
                 self._ground.recorder.node_event("ForeignStopped", f"stopped {one.sentence}", warning=True)
+
+
+async def _stop_one(client: CRIClient, one: Foreign) -> None:
+    match one.kind:
+        case ForeignKind.CONTAINER:
+            await client.stop_container(ContainerID(one.id), 0)
+        case ForeignKind.TASK:
+            await client.kill_task(one.id, one.namespace)
+        case _:
+            await client.stop_sandbox(SandboxID(one.id))

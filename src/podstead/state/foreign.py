@@ -36,7 +36,7 @@ class ForeignKind(StrEnum):
 class Foreign:
     """One thing that is not ours. `name` and `image` are somebody else's strings: `sentence` has them escaped.
 
-    `running`: it can be stopped through the runtime's interface.
+    `running`: it can be stopped. `namespace` is a task's own, in containerd.
     """
 
     kind: ForeignKind
@@ -45,6 +45,7 @@ class Foreign:
     why: str
     image: str = ""
     running: bool = False
+    namespace: str = ""
 
     @property
     def sentence(self) -> str:
@@ -118,12 +119,23 @@ def foreign_pods(
             )
 
 
-def foreign_tasks(listing: Listing) -> Iterator[Foreign]:
-    """Yield what runs past the runtime's CRI part: in another namespace, or in its own and not listed there."""
+def foreign_tasks(listing: Listing, settled: Collection[str] = ()) -> Iterator[Foreign]:
+    """Yield what runs past the runtime's CRI part: in another namespace, or in its own and not listed there.
+
+    The CRI part lists a pod a moment after its task has begun. So one in its namespace counts as running, and may be
+    stopped, when it has been there for long (`settled`).
+    """
     listed = listing.ids
     for namespace, identifier in sorted(listing.tasks):
         if namespace != CRI_NAMESPACE or identifier not in listed:
-            yield Foreign(kind=ForeignKind.TASK, id=identifier, name=f"{namespace}/{identifier}", why=BEHIND)
+            yield Foreign(
+                kind=ForeignKind.TASK,
+                id=identifier,
+                name=f"{namespace}/{identifier}",
+                why=BEHIND,
+                running=namespace != CRI_NAMESPACE or identifier in settled,
+                namespace=namespace,
+            )
 
 
 def foreign_images(listing: Listing, known: Collection[str]) -> Iterator[Foreign]:

@@ -133,7 +133,10 @@ def test_a_container_in_somebody_else_s_sandbox_is_no_earlier_agent_s() -> None:
 
 def test_tasks_that_the_interface_does_not_list() -> None:
     tasks = frozenset({("k8s.io", "box"), ("k8s.io", "one"), ("k8s.io", "hidden"), ("other", "one")})
-    assert [one.name for one in foreign_tasks(replace(BOTH, tasks=tasks))] == ["k8s.io/hidden", "other/one"]
+    listing = replace(BOTH, tasks=tasks)
+    found = [(one.name, one.namespace, one.running) for one in foreign_tasks(listing)]
+    assert found == [("k8s.io/hidden", "k8s.io", False), ("other/one", "other", True)]
+    assert [one.running for one in foreign_tasks(listing, {"hidden"})] == [True, True]
 
 
 def test_images_that_nobody_knows() -> None:
