@@ -73,8 +73,9 @@ def render_hosts(registry: Registry, *, import_url: str = "") -> str:
     for mirror in registry.mirrors:
         scheme = "" if "://" in mirror else ("http://" if registry.plain_http else "https://")
         text += _host_table(f"{scheme}{mirror.rstrip('/')}", tls)
-    if tls:
+    if tls or registry.plain_http:
         # Top-level settings would have to stand before the tables; the registry as a last mirror says the same.
+        # Without a table of its own containerd 1.7 asks a registry on the loopback by HTTPS, though `server` says http.
         text += _host_table(default_server(registry), tls)
     return text
 

@@ -41,6 +41,12 @@ def test_plain_http_and_skip_verify_hold_for_mirrors_too() -> None:
     assert all(entry["skip_verify"] is True for entry in read["host"].values())
 
 
+def test_a_registry_in_plain_http_has_a_table_of_its_own() -> None:
+    read = tomllib.loads(render_hosts(Registry(host="127.0.0.1:5000", plain_http=True)))
+    assert list(read["host"]) == ["http://127.0.0.1:5000"]
+    assert "host" not in tomllib.loads(render_hosts(Registry(host="r")))
+
+
 def test_an_import_is_asked_first_and_the_others_stay() -> None:
     read = tomllib.loads(
         render_hosts(Registry(host="docker.io", mirrors=("m",)), import_url="http://127.0.0.1:1/secret/v2")
