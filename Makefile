@@ -24,7 +24,7 @@ stop: ## end what `make run` started, pods included; data stays
 uninstall: ## remove what `make run` made; packages stay
 	@$(SUDO) $(PY) -m demo uninstall
 
-# Machines and the package first, beside the fast rings; the real ring last and alone (tests/support/beside.py).
+# Machines and the package first, beside the fast rings; the real ring last (tests/support/beside.py).
 test: setup-tests lint ## everything: linters, types, import contracts, all rings with real containerd; of test-vm a short form
 	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -n 2 --short-vm
 
@@ -34,7 +34,7 @@ shake: setup ## the functional and the real ring in a random order beside a busy
 CONTAINERD := 1.6
 OCI := crun
 test-real: setup ## the whole real ring on CONTAINERD=1.6, 1.7 or 2 and OCI=crun or runc, recorded for README's support table
-	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/real tests/contract -m real --containerd=$(CONTAINERD) --oci=$(OCI) --record-support
+	@$(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest tests/real tests/contract -m real -n 2 --containerd=$(CONTAINERD) --oci=$(OCI) --record-support
 	@$(MAKE) --no-print-directory generate
 
 # What differs between runtimes most: every call, the kernel's view of containers, volumes, restarts of containerd.
@@ -43,7 +43,7 @@ ROUTINE := tests/contract tests/real/test_cri_fields.py tests/real/test_cri_rest
 test-runtimes: setup ## a part of the real ring on containerd 1.6, 1.7 and 2, each with runc and crun (a quarter of an hour)
 	@for pair in $(RUNTIMES); do \
 	  echo "== containerd $${pair%/*}, $${pair#*/}"; \
-	  $(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -q -m real $(ROUTINE) --containerd=$${pair%/*} --oci=$${pair#*/} --record-support || exit 1; \
+	  $(SUDO) env CI=$(CI) PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -q -m real -n 2 $(ROUTINE) --containerd=$${pair%/*} --oci=$${pair#*/} --record-support || exit 1; \
 	done
 	@$(MAKE) --no-print-directory generate
 

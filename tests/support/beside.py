@@ -1,13 +1,14 @@
-"""How pytest-xdist shares the tests out (`make test`): a heavy ring is one process's, the others take file after file.
+"""How pytest-xdist shares the tests out (`make test`): file after file goes to the process that is free.
 
-What boots machines and builds packages begins; the real ring comes last, when nothing else is left that could slow it.
-By the paths and names of tests, not by marks: pytest-xdist 3.8 knows its own groups no more under pytest 9.2, and a
-scheduler sees nothing but names.
+What boots machines and builds packages is one process's as a whole, and begins; the real ring comes last, its longest
+files first, so that both processes end at about the same time. By the paths and names of tests, not by marks:
+pytest-xdist 3.8 knows its own groups no more under pytest 9.2, and a scheduler sees nothing but names.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
 
 from xdist.scheduler import LoadScopeScheduling
 
@@ -16,18 +17,29 @@ from tests.support.vm.recipe import NAMES
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-REAL = "real"
-HEAVY = ("package", *NAMES)
-"""The package, a release's shared machine: what takes long to make. The last begins first."""
+FIRST = (*reversed(NAMES), "package")
+"""A release's shared machine, the package: what takes long to make."""
 OF_THEIR_OWN = ("test_docker.py", "test_package.py", "test_readme.py")
 """Files of tests/vm whose tests have a machine each: whoever is free takes one."""
+REAL = "tests/real/"
+CONTRACT = "the contract on containerd"
+LONG = (
+    "test_agent_crash_points.py",
+    "test_demo_mysql.py",
+    "test_nothing_lost.py",
+    "test_agent_reach.py",
+    "test_agent_faults.py",
+    "test_agent_signatures.py",
+    "test_agent_probes.py",
+)
+"""Files of the real ring that take a minute and more, the longest first."""
 
 
 def share_of(test: str) -> str:
-    """Return what a test, named by its node id, must stay together with: its ring, its release or its file."""
+    """Return what a test, named by its node id, must stay together with: its file, its release, its node."""
     file, _, name = test.partition("::")
-    if test.startswith("tests/real/") or (test.startswith("tests/contract/") and "[containerd" in name):
-        return REAL
+    if test.startswith("tests/contract/") and "[containerd" in name:
+        return CONTRACT
     if test.startswith("tests/package/"):
         return "package"
     if test.startswith("tests/vm/"):
@@ -37,16 +49,24 @@ def share_of(test: str) -> str:
     return file
 
 
+def turn_of(share: str) -> tuple[int, int]:
+    """Return what orders the shares: the heavy, then what needs nothing, then the long files of the real ring, its rest."""
+    if share in FIRST:
+        return 0, FIRST.index(share)
+    if share == CONTRACT or share.startswith(REAL):
+        name = share.removeprefix(REAL)
+        return 2, LONG.index(name) if name in LONG else len(LONG)
+    return 1, 0
+
+
 class RingScheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Gives what is heavy to a process each, whole and in order, and files to whoever is free; the real ring last."""
+    """Gives each share to a process, whole and in its order."""
+
+    workqueue: OrderedDict[str, Any]
 
     def _split_scope(self, nodeid: str) -> str:
         return share_of(nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        for share in HEAVY:
-            if share in self.workqueue:
-                self.workqueue.move_to_end(share, last=False)
-        if REAL in self.workqueue:
-            self.workqueue.move_to_end(REAL)
+        self.workqueue = OrderedDict(sorted(self.workqueue.items(), key=lambda item: turn_of(item[0])))
         super()._assign_work_unit(node)

@@ -61,21 +61,25 @@ class SupportRecorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what is to run, and of which rings that is only a part."""
-        files = {item.path for item in session.items}
-        routine = files == {TESTS / name for name in ROUTINE}
-        names = {"real": PART} if routine and "real" not in self._partial else {}
-        self._wanted = {item.nodeid: names.get(ring, ring) for item in session.items if (ring := ring_of(item))}
-        self._note_partial(files)
+        rings = {item.nodeid: ring for item in session.items if (ring := ring_of(item))}
+        self._expect(rings, {item.path for item in session.items})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        """Note the same where other processes run the tests; of these only the ring `vm` is told by its directory alone."""
+        """Note the same where other processes run the tests: a name is all that is known of each."""
         root: Path = node.config.rootpath
-        files = {one: root / one.partition("::")[0] for one in ids}
-        self._wanted = {one: "vm" for one, path in files.items() if path.is_relative_to(TESTS / "vm")}
-        self._note_partial(set(files.values()))
-        if node.config.getoption("keyword") or node.config.getoption("markexpr"):
+        marks = node.config.getoption("markexpr")
+        if node.config.getoption("keyword") or marks not in {"", "real"}:
             self._partial.update(RINGS)
+        # Without that mark there are also tests of these directories that need nothing real.
+        places = {name: ring for ring, names in RINGS.items() for name in names if ring != "real" or marks == "real"}
+        rings = {one: places[name] for one in ids if (name := one.split("/")[1]) in places}
+        self._expect(rings, {root / one.partition("::")[0] for one in ids})
+
+    def _expect(self, rings: dict[str, str], files: set[Path]) -> None:
+        routine = files == {TESTS / name for name in ROUTINE} and "real" not in self._partial
+        self._wanted = {test: PART if routine and ring == "real" else ring for test, ring in rings.items()}
+        self._note_partial(files)
 
     def _note_partial(self, files: set[Path]) -> None:
         for ring, directories in RINGS.items():
