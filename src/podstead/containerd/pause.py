@@ -36,7 +36,7 @@ def build_pause_image(catatonit: Path, target: Path) -> BuiltImage:
         OperatorError: the program cannot be read or is linked dynamically; the file cannot be written.
     """
     # Loaded here: the image is built once in the life of a root directory.
-    from podstead.containerd.oci_image import ImageConfig, ImageFile, layer_from_files, write_image  # noqa: PLC0415
+    from podstead.containerd.oci_image import ImageConfig, ImageFile, layer_from_files, write_image  # noqa: PLC0415 - see above
 
     program = _read(catatonit)
     if is_dynamic(program):

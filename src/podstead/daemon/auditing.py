@@ -137,15 +137,15 @@ def _sinks(settings: Settings, clock: Clock) -> Iterator[Sink]:
     # Each imported where it is wanted: most nodes have none.
     wanted = settings.security.audit
     if wanted.syslog is not None:
-        from podstead.audit.syslog import SyslogSink  # noqa: PLC0415
+        from podstead.audit.syslog import SyslogSink  # noqa: PLC0415 - see above
 
         yield SyslogSink(wanted.syslog, clock)
     if wanted.checkpoint_file is not None:
-        from podstead.audit.anchor import AnchorFile  # noqa: PLC0415
+        from podstead.audit.anchor import AnchorFile  # noqa: PLC0415 - see above
 
         yield AnchorFile(wanted.checkpoint_file, clock)
     if wanted.webhook is not None:
-        from podstead.audit.webhook import WebhookSink  # noqa: PLC0415
+        from podstead.audit.webhook import WebhookSink  # noqa: PLC0415 - see above
 
         yield WebhookSink(wanted.webhook, settings.node.name, clock)
 

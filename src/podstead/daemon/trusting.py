@@ -101,7 +101,7 @@ class TrustDesk:
         if self._store.signers is None:
             return ()
         # Not at the top: only who asks pays for the cryptographic library.
-        from podstead.signing.signers import SignersError, read_signers  # noqa: PLC0415
+        from podstead.signing.signers import SignersError, read_signers  # noqa: PLC0415 - see above
 
         try:
             return tuple(dict.fromkeys(one.principals for one in read_signers(self._store.signers, None)))
@@ -184,8 +184,8 @@ class TrustDesk:
 
     async def _revoked(self) -> Revoked:
         """Return the keys that name no successors: those of the operator's file, and those that were revoked before."""
-        from podstead.signing.revocation import NOTHING, read_revoked  # noqa: PLC0415
-        from podstead.signing.wire import MalformedError  # noqa: PLC0415
+        from podstead.signing.revocation import NOTHING, read_revoked  # noqa: PLC0415 - only who rotates pays for it
+        from podstead.signing.wire import MalformedError  # noqa: PLC0415 - as above
 
         path = (self._settings or SecuritySettings()).revoked_keys
         kept = (await KeptTrustStore(self._store.state).load()).revoked

@@ -138,7 +138,7 @@ class PublishedDirectory:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(temporary, flags, FILE_MODE, dir_fd=self.descriptor)
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - no path, a descriptor
                 os.fchmod(descriptor, FILE_MODE)
                 file.write(data)
                 file.flush()

@@ -17,6 +17,7 @@ from podstead.policy.judge_file import REASON, judge_file
 from podstead.policy.values import Circumstances, Origin
 from podstead.state.provenance import Warrant
 from podstead.state.trust import mode_in_force
+from podstead.store.kept_trust import KeptTrustStore
 from podstead.volumes.protection import Protected, resolved
 
 if TYPE_CHECKING:
@@ -157,10 +158,9 @@ def build_gates(
 
 def _signatures(settings: GuardSettings, trust: TrustStore, clock: Clock) -> Signatures:
     # Not at the top: the cryptographic library is 10 MiB that only a guard which looks at signatures needs.
-    from podstead.agent.signatures import Signatures  # noqa: PLC0415
-    from podstead.agent.trust_keeper import TrustKeeper  # noqa: PLC0415
-    from podstead.daemon.signatures import OperatorsTrust  # noqa: PLC0415
-    from podstead.store.kept_trust import KeptTrustStore  # noqa: PLC0415
+    from podstead.agent.signatures import Signatures  # noqa: PLC0415 - see above
+    from podstead.agent.trust_keeper import TrustKeeper  # noqa: PLC0415 - see above
+    from podstead.daemon.signatures import OperatorsTrust  # noqa: PLC0415 - see above
 
     book = OperatorsTrust(settings.security, KeptTrustStore(settings.state))
     keeper = TrustKeeper(trust, book, settings.security.signature_mode, clock)

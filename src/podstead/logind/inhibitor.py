@@ -107,8 +107,8 @@ class DelayLock:
     async def _follow(self) -> float:
         """Serve one connection until it is lost; returns the seconds to wait before the next."""
         # Not at the top: where there is no bus, its library is not imported.
-        from podstead.logind.bus import Bus, BusError  # noqa: PLC0415
-        from podstead.logind.manager import LoginManager  # noqa: PLC0415
+        from podstead.logind.bus import Bus, BusError  # noqa: PLC0415 - see above
+        from podstead.logind.manager import LoginManager  # noqa: PLC0415 - see above
 
         try:
             bus = await Bus.connect(self._address)

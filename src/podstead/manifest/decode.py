@@ -106,7 +106,7 @@ class _Walk:
         return entries
 
     def _unknown(self, key: Scalar, known: list[str], at: _Context) -> None:
-        from podstead.manifest import hints  # noqa: PLC0415  # difflib and the index of all fields: only when needed
+        from podstead.manifest import hints  # noqa: PLC0415 - difflib, and the index of all fields
 
         name = _told(key, at)
         path = f"{at.path}.{shown_key(name)}".lstrip(".")

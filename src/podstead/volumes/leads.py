@@ -27,7 +27,7 @@ class MovedError(OSError):
     """A path leads where the policy would not have it; the text completes `it …`."""
 
 
-def unjudged(path: str, real: Path, writable: bool) -> str:  # noqa: ARG001
+def unjudged(path: str, real: Path, writable: bool) -> str:  # noqa: ARG001 - the shape of what judges
     """Let every path lead where it likes: nobody has forbidden any."""
     return ""
 

@@ -94,7 +94,7 @@ async def test_a_checkpoint_goes_out_now_and_then(log: AuditLog, clock: HandCloc
             await asyncio.sleep(0.01)
         clock.boot += audit_log.CHECKPOINT_SECONDS
         log.note(entry(2))
-        while not listener.anchors:  # noqa: ASYNC110
+        while not listener.anchors:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.wait({running})

@@ -50,8 +50,8 @@ class Node(NamedTuple):
         )
         make_directories(settings.paths)
         instance = open_instance(settings.paths, wall=0.0)
-        say = lambda reason, text: self.said.append((reason, text))  # noqa: E731
-        await NodeNetwork(settings, instance, self.facts, say).make(self.directory / "cni")
+        network = NodeNetwork(settings, instance, self.facts, lambda reason, text: self.said.append((reason, text)))
+        await network.make(self.directory / "cni")
         return pod_network(instance.short, "10.88.0.0/24", self.directory).bridge
 
 

@@ -96,9 +96,9 @@ class ContainerHandlers:
         open the WebSocket repeats the request in another protocol, and the command would run twice.
         """
         # Loaded here: most agents never exec, and need not hold a megabyte of WebSocket and SPDY for it.
-        from podstead.streaming.exec_bridge import ExecStreams, bridge_exec  # noqa: PLC0415
-        from podstead.streaming.remotecommand import WEBSOCKET_PROTOCOLS  # noqa: PLC0415
-        from podstead.streaming.websocket import ChannelSocket, choose_protocol, handshake_headers  # noqa: PLC0415
+        from podstead.streaming.exec_bridge import ExecStreams, bridge_exec  # noqa: PLC0415 - see above
+        from podstead.streaming.remotecommand import WEBSOCKET_PROTOCOLS  # noqa: PLC0415 - see above
+        from podstead.streaming.websocket import ChannelSocket, choose_protocol, handshake_headers  # noqa: PLC0415 - see above
 
         pod = self._objects.find_pod(path["namespace"], path["name"])
         wanted = self._exec_request(request, pod)
