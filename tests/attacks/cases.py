@@ -169,7 +169,7 @@ ATTACKS = (
         id="swapped-host-path",
         attack="swap a hostPath for a link, to the manifest directory or anywhere, once it was admitted",
         adversary=_C,
-        outcome="what was checked is what is mounted; what leads elsewhere at the next start is judged again",
+        outcome="what was checked is what is mounted; what leads elsewhere at a start is judged again",
     ),
     Attack(
         id="borrowed-name",

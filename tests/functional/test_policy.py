@@ -13,6 +13,7 @@ from podstead.judging import process
 from podstead.state.reports import Verdict
 from tests.functional.manifests import IMAGE, OTHER_IMAGE, manifest
 from tests.functional.node import NODE, SimulatedNode
+from tests.simulators.cri_images import make_image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,6 +50,17 @@ BOMB = f"""{POLICY}rules:
   matchConditions: [{{name: others, expression: "request.name != 'mysql'"}}]
   validations:
   - expression: "[0,0,0,0,0,0,0,0].all(a, [0,0,0,0,0,0,0,0].all(b, object.metadata.annotations.x.matches('(x+x+)+y') == false))"
+"""
+
+EXEMPTED = """podSecurity: {{level: baseline}}
+exemptions:
+- name: data
+  pods: [default/web]
+  controls: [HostPath Volumes]
+  values: ["{data}/web"]
+  reason: it keeps its data on the node
+  until: 2099-12-31
+  digests: ["{digest}"]
 """
 
 
@@ -303,3 +315,41 @@ async def test_without_a_policy_the_node_says_so(node: SimulatedNode, policy: Po
     await node.until("it is told", lambda: shown(node) == "none: self-protection only")
     node.write("web.yaml", manifest("web", image=IMAGE))
     await node.running_pod("web")
+
+
+@pytest.mark.attack("swapped-host-path")
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("kept", ["hostPaths: [{{prefix: {data}}}]\n", EXEMPTED])
+async def test_a_path_that_is_led_elsewhere_between_admission_and_start_is_not_mounted(
+    node: SimulatedNode, policy: PolicyFile, root: Path, kept: str, *, there: bool
+) -> None:
+    """By a local user while the image is pulled, over a death of the agent."""
+    data, elsewhere = root / "data", root / "elsewhere"
+    path = data / "web"
+    (path if there else data).mkdir(parents=True)
+    elsewhere.mkdir()
+    volume = {"name": "h", "hostPath": {"path": f"{path}/", "type": "DirectoryOrCreate"}}
+    mounts = [{"name": "h", "mountPath": "/h"}]
+    image = "registry.test/app/later:1"
+    text = plain("web", container={"image": image, "volumeMounts": mounts}, volumes=[volume])
+    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    policy.write(HEAD + kept.format(data=data, digest=digest))
+    await node.until("the policy is in force", lambda: len(node.events("PolicyInForce")) > 1)
+    node.write("web.yaml", text)
+    await node.until("it is admitted, and waits", lambda: node.waiting("web") in {"ErrImagePull", "ImagePullBackOff"})
+    await node.crash()
+    if path.is_dir():
+        path.rmdir()
+    path.symlink_to(elsewhere)
+    node.runtime.images.offer(make_image(image))
+    await node.start()
+    await node.until("it is refused", lambda: node.events("PolicyViolation"), 20.0)
+    assert f"it leads to {elsewhere} now" in node.events("PolicyViolation")[0]
+    assert node.containers("web") == []
+
+    path.unlink()
+    await node.running_pod("web", 20.0)
+    assert path.is_dir()
+    node.remove("web.yaml")
+    await node.gone("web")
+    policy.write(POLICY)

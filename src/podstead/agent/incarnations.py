@@ -115,7 +115,8 @@ class Incarnations:
             session = self._table.session(key)
             if session is not None:
                 if (held := session.revisions.get(revision.id)) is not None:
-                    revision = replace(revision, seen_at=held.seen_at)
+                    # Where its paths led counts as of the first look that admitted it: a pod may have changed that since.
+                    revision = replace(revision, seen_at=held.seen_at, led=held.led or revision.led)
                 if not session.record.terminating:
                     batch.change(_Change(session=session, revision=revision, claim=folded.claims.get(key)))
             elif not self._table.holds(key):  # else another incarnation ends first, and its end is another pass

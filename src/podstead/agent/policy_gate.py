@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from podstead.judging.keeper import InForce
     from podstead.judging.wire import Answer, WirePath
     from podstead.manifest.reading import ManifestPod, Reading
-    from podstead.policy.values import Exemption
+    from podstead.policy.values import Exemption, Policy
     from podstead.state.allowances import Allowance
     from podstead.state.sources import ManifestFile, SourceSnapshot
 
@@ -151,7 +151,9 @@ class PolicyGate:
             admitted, lent = not self._everything and self._admitted(reading), self._lent(reading)
             if admitted and not lent:
                 continue
-            question, key = await self._question(file, reading, by)
+            led = await self._look_up(reading, by)
+            question, key = self._question(file, by, led)
+            reading = _led(reading, led)
             answer = await self._answer(by, file, question, key, known)
             look.leaning[file.name] = answer.lifted
             allowance = self._around.allowed(file.digest)
@@ -219,11 +221,17 @@ class PolicyGate:
         passed = record.rollback.passed_over if record.rollback is not None else None
         return pod.revision in {record.effective, record.candidate, passed}
 
-    async def _question(self, file: ManifestFile, reading: Reading, by: InForce) -> tuple[Question, _Key]:
+    async def _look_up(self, reading: Reading, by: InForce) -> tuple[WirePath, ...]:
+        """Return what the paths lead to that a verdict depends on, or that a start is compared with."""
+        if not self._around.enforced() and (by.policy is None or not _restricts(by.policy)):
+            return ()
+        return await self._judges.look_up(_paths(reading, by))
+
+    def _question(self, file: ManifestFile, by: InForce, led: tuple[WirePath, ...]) -> tuple[Question, _Key]:
         stands = file.provenance or UNSIGNED
         signed = stands.warrant in _ANSWERING
         now, enforce = self._around.clock.now().wall, self._around.enforced()
-        paths = await self._judges.look_up(_paths(reading, by)) if enforce or _has_prefixes(by) else ()
+        paths = led if enforce or _has_prefixes(by) else ()
         digest = f"sha256:{file.digest}"
         question = Question(
             data=file.data or b"",
@@ -299,6 +307,33 @@ def _paths(reading: Reading, by: InForce) -> Iterator[str]:
         yield from (path for _, _, path in host_paths_of(pod.pod))
     if by.policy is not None:
         yield from (rule.prefix for rule in by.policy.host_paths or ())
+
+
+def _restricts(policy: Policy) -> bool:
+    from podstead.policy.host_paths import restricts_paths  # noqa: PLC0415 - a node without a policy does without
+
+    return restricts_paths(policy)
+
+
+def _led(reading: Reading, found: tuple[WirePath, ...]) -> Reading:
+    """Return a reading that says where its pods' paths of the node lead; one that cannot be looked at is left out."""
+    if not found:
+        return reading
+    from podstead.policy.host_paths import host_paths_of  # noqa: PLC0415 - a node without a policy does without
+
+    real = {one.path: one.real for one in found if one.steps}
+    pods = (
+        replace(
+            pod,
+            led=tuple(
+                (volume.host_path.path, real[path])
+                for _, volume, path in host_paths_of(pod.pod)
+                if volume.host_path is not None and path in real
+            ),
+        )
+        for pod in reading.pods
+    )
+    return replace(reading, pods=tuple(pods))
 
 
 def _with(reading: Reading, answer: Answer) -> Reading:

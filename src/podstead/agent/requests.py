@@ -28,7 +28,7 @@ from podstead.volumes.resolv import ClusterDNS, dns_of
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from podstead.admission.abilities import Abilities
     from podstead.agent.inputs import PodInputs
@@ -55,9 +55,15 @@ class PodFiles(Protocol):
     """The files of a pod that are made at each start of a container."""
 
     async def bind_sub_paths(
-        self, container: v1.Container, pod: v1.Pod, uid: PodUID, prepared: Prepared, env: Mapping[str, str]
+        self,
+        container: v1.Container,
+        pod: v1.Pod,
+        uid: PodUID,
+        prepared: Prepared,
+        env: Mapping[str, str],
+        led: Iterable[tuple[str, str]],
     ) -> SubPaths | VolumeTrouble:
-        """Mount the sub-paths that the container is about to see."""
+        """Mount the sub-paths and paths of the node that the container is about to see; `led`: where they led at admission."""
         ...
 
     async def read_env_files(
@@ -196,7 +202,7 @@ class RequestBuilder:
         own = ContainerFiles(
             etc_hosts=hosts,
             termination_file=sound(message_file),
-            sub_paths=sound(await self._files.bind_sub_paths(spec, pod, uid, prepared, dict(env))),
+            sub_paths=sound(await self._files.bind_sub_paths(spec, pod, uid, prepared, dict(env), revision.led)),
             image_ids=session.images,
         )
         # Its handler is the one that it was made by, whatever the class means today (foundation 4).

@@ -63,6 +63,11 @@ class StoredBytes(Protocol):
         """Who stood for the file it stood in; None where nobody asked."""
         ...
 
+    @property
+    def led(self) -> tuple[tuple[str, str], ...]:
+        """Where its paths of the node led when the policy admitted it."""
+        ...
+
 
 class RevisionFiles(Protocol):
     """Durable revisions; what it raises says that nothing new may be admitted."""
@@ -136,6 +141,7 @@ class RevisionShelf:
             owner=stored.owner,
             seen_at=stored.seen_at,
             provenance=stored.provenance,
+            led=stored.led,
         )
 
     async def list(self, key: PodKey) -> Sequence[StoredBytes]:
@@ -181,4 +187,5 @@ def revision_of(found: ManifestPod, file: str, source: ManifestFile, seen_at: fl
         owner=source.owner,
         seen_at=seen_at,
         provenance=None if provenance is None else provenance.about(needed_images(found.pod)),
+        led=found.led,
     )

@@ -77,6 +77,7 @@ class RevisionFiles:
                     owner=r.owner,
                     seen_at=r.seen_at,
                     provenance=r.provenance,
+                    led=r.led,
                 )
                 for r in revisions
             ),

@@ -14,8 +14,7 @@ from podstead.judging.judges import FileJudges
 from podstead.judging.keeper import PolicyKeeper
 from podstead.judging.paths import resolve
 from podstead.judging.process import JudgingProcess
-from podstead.policy.host_paths import moved_fault
-from podstead.policy.pod_security.levels import Level
+from podstead.policy.host_paths import moved_fault, restricts_paths
 from podstead.policy.violation import cleaned
 from podstead.server.port import Problem
 from podstead.sources.guarded import GuardFault, read_guarded
@@ -74,11 +73,9 @@ class Policing:
             return f"leads to {real} now, and led elsewhere before; the policy has not been read yet"
         if by.policy is None:
             return ""
-        rules = by.policy.host_paths
-        restricts = rules is not None or by.policy.standard.level is not Level.PRIVILEGED or bool(by.policy.overrides)
-        if not restricts and not self.enforced():
+        if not restricts_paths(by.policy) and not self.enforced():
             return ""
-        rules = rules or ()
+        rules = by.policy.host_paths or ()
         return moved_fault(rules, cleaned(path), _led(path, rules), writable=writable)
 
     def shown(self) -> str:

@@ -59,6 +59,8 @@ class ManifestPod:
     pod: v1.Pod
     data: bytes
     document: int
+    led: tuple[tuple[str, str], ...] = ()
+    """Where its paths of the node led when a policy judged it: each as it is written, and the real one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

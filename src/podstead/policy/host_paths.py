@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podstead.policy.pod_security.faults import places
+from podstead.policy.pod_security.levels import Level
 from podstead.policy.violation import Breach, cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from podstead.k8s import core_v1 as v1
-    from podstead.policy.values import HostPathRule, PathFacts
+    from podstead.policy.values import HostPathRule, PathFacts, Policy
 
 PREFIXES = "HostPath Prefixes"
 
@@ -52,8 +53,14 @@ def prefix_breaches(
                 yield Breach(control=PREFIXES, field=mount, problem=problem, value=path)
 
 
+def restricts_paths(policy: Policy) -> bool:
+    """Return whether a policy has anything to say about paths of the node, by listed directories or by a level."""
+    level = policy.standard.level is not Level.PRIVILEGED
+    return policy.host_paths is not None or level or bool(policy.overrides)
+
+
 def moved_fault(rules: tuple[HostPathRule, ...], path: str, paths: Mapping[str, PathFacts], *, writable: bool) -> str:
-    """Return why a path that leads elsewhere than at its first start may not be mounted, in a clause after `it`; empty: it may.
+    """Return why a path that leads elsewhere than at first may not be mounted, in a clause after `it`; empty: it may.
 
     Only a listed directory that covers the new place admits it: what a level or an exemption admitted was the place before.
     """

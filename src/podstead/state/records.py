@@ -141,6 +141,8 @@ class Revision:
     seen_at: float = 0.0
     provenance: Provenance | None = None
     """Who stood for the file when the content was taken; None where nobody asked."""
+    led: tuple[tuple[str, str], ...] = ()
+    """Where its paths of the node led when the policy admitted it: each as it is written, and the real one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

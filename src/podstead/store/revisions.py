@@ -47,6 +47,7 @@ class StoredMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     owner: str = ""
     seen_at: float = 0.0
     provenance: StoredProvenance | None = None
+    led: tuple[tuple[str, str], ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 SCHEMA = Schema(type=StoredMeta, version=1)
@@ -64,6 +65,7 @@ class StoredRevision:
     owner: str = ""
     seen_at: float = 0.0
     provenance: Provenance | None = None
+    led: tuple[tuple[str, str], ...] = ()
 
 
 class RevisionStore:
@@ -138,6 +140,7 @@ class RevisionStore:
                 owner=revision.owner,
                 seen_at=revision.seen_at,
                 provenance=msgspec.convert(revision.provenance, StoredProvenance | None, from_attributes=True),
+                led=revision.led or msgspec.UNSET,
             )
             name = files.segment(revision.id)
             documents.append(files.Write(path=directory / f"{name}.yaml", data=revision.data))
@@ -167,6 +170,7 @@ class RevisionStore:
             owner=meta.owner,
             seen_at=meta.seen_at,
             provenance=None if meta.provenance is None else Provenance(**msgspec.structs.asdict(meta.provenance)),
+            led=() if meta.led is msgspec.UNSET else meta.led,
         )
 
     def _set_aside(self, path: Path, reason: str) -> None:

@@ -38,7 +38,10 @@ HOST_TO_CONTAINER = "HostToContainer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountBinder:
-    """One start of a container. `protected` is what no pod may reach; `moved` is asked about paths that lead elsewhere."""
+    """One start of a container. `protected` is what no pod may reach; `moved` is asked about paths that lead elsewhere.
+
+    `led` says where paths of the node led when the pod was admitted, where a policy judged it.
+    """
 
     paths: Paths
     mounter: Mounter
@@ -49,6 +52,7 @@ class MountBinder:
     uid: PodUID
     prepared: Prepared
     env: Mapping[str, str]
+    led: Mapping[str, str]
 
     def bind(self) -> SubPaths | VolumeTrouble:
         """Mount each sub-path and each path of the node, and fill in sub-paths of images, which the runtime mounts."""
@@ -142,7 +146,7 @@ class MountBinder:
         """Raise MovedError where a path leads elsewhere than at first, and the policy would not have it there."""
         real = Path(f"/proc/self/fd/{found}").readlink()
         kept = layout.leads(self.paths, self.uid)
-        leads.check(kept, path, real, writable=writable, moved=self.moved)
+        leads.check(kept, path, real, writable=writable, moved=self.moved, admitted=self.led.get(path))
 
 
 def release(paths: Paths, uid: PodUID, container: str, mounter: Mounter) -> None:

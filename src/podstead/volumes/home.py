@@ -22,7 +22,7 @@ from podstead.volumes.payload import ContentError, payload
 from podstead.volumes.trouble import VolumeTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from podstead.config.paths import Paths
     from podstead.k8s import core_v1 as v1
@@ -72,9 +72,18 @@ class PodVolumes:
             return VolumeTrouble(message=f"cannot prepare the pod's volumes: {error.strerror or error}")
 
     async def bind_sub_paths(
-        self, container: v1.Container, pod: v1.Pod, uid: PodUID, prepared: Prepared, env: Mapping[str, str]
+        self,
+        container: v1.Container,
+        pod: v1.Pod,
+        uid: PodUID,
+        prepared: Prepared,
+        env: Mapping[str, str],
+        led: Iterable[tuple[str, str]] = (),
     ) -> SubPaths | VolumeTrouble:
-        """Mount the sub-paths and the paths of the node that a container is about to see, in place of its last start's."""
+        """Mount the sub-paths and the paths of the node that a container is about to see, in place of its last start's.
+
+        `led` says where paths of the node led when a policy admitted the pod.
+        """
         has_part = any(mount.sub_path or mount.sub_path_expr for mount in container.volume_mounts)
         if not has_part and not binds_host_paths(container, pod):
             return SubPaths()
@@ -88,6 +97,7 @@ class PodVolumes:
             uid=uid,
             prepared=prepared,
             env=env,
+            led=dict(led),
         )
         try:
             async with self._lock(uid):

@@ -1,8 +1,9 @@
-"""Where a pod's paths of the node led when they were mounted first, kept with the pod. Blocks.
+"""Where a pod's paths of the node led when a policy admitted them, or else when they were mounted first. Blocks.
 
-A policy judges a path with its manifest. A container that may write the directory above one can put a link in its place
-afterwards; at the next start the path leads elsewhere, and whoever judged it is asked about that. What leads where it
-led is asked of nobody: it was admitted, whatever the policy has become.
+A policy judges a path with its manifest. Whoever may write the directory above one can put a link in its place afterwards:
+a local user before the first start, a container of the pod before the next. The path leads elsewhere then, and whoever judged
+it is asked about that. What leads where it led is asked of nobody: it was admitted, whatever the policy has become. Where it
+led at its admission comes with the revision; what nobody judged is remembered at the first start, in a file with the pod.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ def unjudged(path: str, real: Path, writable: bool) -> str:  # noqa: ARG001 - th
     return ""
 
 
-def check(kept: Path, path: str, real: Path, *, writable: bool, moved: Moved) -> None:
+def check(kept: Path, path: str, real: Path, *, writable: bool, moved: Moved, admitted: str | None = None) -> None:
     """Remember where a path leads, or compare it with what is remembered in the file `kept`. Raises MovedError.
+
+    `admitted` is where it led when the policy judged it, with the names of what was not there yet; None: it did not.
 
     Another place that may be read is not remembered: it would be taken for one that may be written. A file that cannot
     be read or written counts for nothing: it must not keep a pod from starting.
@@ -41,7 +44,9 @@ def check(kept: Path, path: str, real: Path, *, writable: bool, moved: Moved) ->
     known = _read(kept)
     if known.get(path) == str(real):
         return
-    if path in known:
+    if admitted == str(real) and path in known:
+        return
+    if path in known or admitted not in {None, str(real)}:
         if why := moved(path, real, writable):
             raise MovedError(why)
         if not writable:

@@ -31,7 +31,7 @@ class VolumeNode:
     """What volumes need to know of the node.
 
     `protected` is what no pod may reach (the manifest directory, the agent's root, its sockets). `moved` is asked about a
-    path of the node that leads elsewhere than at its first start. `memory_bytes` bounds volumes in memory, 0: unbounded.
+    path of the node that leads elsewhere than when it was admitted. `memory_bytes` bounds volumes in memory, 0: unbounded.
     """
 
     sources: ContentSources

@@ -32,6 +32,11 @@ def make_older(state: Path) -> None:
     about.write_text(json.dumps(document))
 
 
+def descriptions_with(key: str, state: Path) -> list[str]:
+    """Return the names of the descriptions that have a key."""
+    return [path.name for path in sorted(state.rglob("*.json")) if key in json.loads(path.read_text())]
+
+
 async def test_provenance_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     store = RevisionStore(tmp_path, wall=lambda: 0.0)
     signed = StoredRevision(id=RevisionID("1"), key=KEY, data=b"a", file="web.yaml", provenance=SIGNED)
@@ -42,6 +47,18 @@ async def test_provenance_is_read_back_as_it_was_written(tmp_path: Path) -> None
 
     assert await store.get(KEY, RevisionID("1")) == signed
     assert await store.get(KEY, RevisionID("2")) == unasked
+
+
+async def test_where_paths_led_is_read_back_and_nothing_is_written_of_none(tmp_path: Path) -> None:
+    store = RevisionStore(tmp_path, wall=lambda: 0.0)
+    judged = StoredRevision(
+        id=RevisionID("1"), key=KEY, data=b"a", file="web.yaml", led=(("/srv/a/", "/srv/a"), ("/b", "/c"))
+    )
+    unasked = StoredRevision(id=RevisionID("2"), key=KEY, data=b"b", file="web.yaml")
+    await store.put(judged, unasked)
+    assert await store.get(KEY, RevisionID("1")) == judged
+    assert await store.get(KEY, RevisionID("2")) == unasked
+    assert descriptions_with("led", tmp_path) == ["1.json"]
 
 
 async def test_a_revision_of_an_older_agent_has_none(tmp_path: Path) -> None:

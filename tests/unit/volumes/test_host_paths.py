@@ -127,6 +127,31 @@ def test_a_place_that_may_only_be_read_is_not_remembered_as_one_to_write(tmp_pat
     look("/srv/data", writable=True)
 
 
+@pytest.mark.attack("swapped-host-path")
+def test_where_a_path_led_at_its_admission_is_what_the_first_start_is_compared_with(tmp_path: Path) -> None:
+    kept, path, asked = tmp_path / "kept", "/srv/data", list[str]()
+
+    def look(real: str, admitted: str | None, why: str = "no") -> None:
+        def moved(_path: str, now: Path, _writable: bool) -> str:
+            asked.append(str(now))
+            return why
+
+        leads.check(kept, path, Path(real), writable=True, moved=moved, admitted=admitted)
+
+    with pytest.raises(leads.MovedError, match="no"):
+        look("/etc", "/srv/data")
+    assert not kept.exists(), "it is asked about again"
+    look("/srv/data", "/srv/data")
+    assert asked == ["/etc"]
+    look("/mnt/data", "/mnt/data")  # another content, judged when the path led there
+    assert asked == ["/etc"]
+    look("/srv/data", "/mnt/data")
+    assert asked == ["/etc"], "and what leads where it led stays admitted"
+    look("/opt", "/mnt/data", why="")
+    look("/opt", "/mnt/data")
+    assert asked == ["/etc", "/opt"]
+
+
 @pytest.mark.parametrize("damage", ["", "[]", "{", "\x00"])
 async def test_a_damaged_memory_of_where_paths_led_keeps_no_pod_from_starting(
     home: PodVolumes, paths: Paths, data: Path, damage: str
