@@ -20,6 +20,7 @@ from podstead.k8s import core_v1 as v1
 from podstead.state.observed import ContainerState
 from podstead.state.runtime import DNS, ContainerRequest, SandboxRequest
 from tests.simulators.cri_world import Program
+from tests.support.sandboxes import sandbox_pid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -149,7 +150,7 @@ class Subject:
         if self.simulated is not None:
             self.simulated.kill_sandbox(sandbox)
         else:
-            os.kill(await self.client.sandbox_pid(sandbox), signal.SIGKILL)
+            os.kill(await sandbox_pid(self.client, sandbox), signal.SIGKILL)
 
     def lose_task(self, container: ContainerID) -> None:
         """Make a created container's task behind the CRI's back, as a start leaves it that was cancelled midway."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.errors import RuntimeFault, UnimplementedFault
-from podstead.k8s.resources import CgroupValues
+from podstead.errors import RuntimeFault
 from tests.contract.conftest import REFUSED_IMAGE
 
 if TYPE_CHECKING:
@@ -47,10 +46,5 @@ async def test_the_disk_use_of_images(subject: Subject) -> None:
 
 async def test_what_older_runtimes_cannot_do(subject: Subject) -> None:
     assert await subject.client.runtime_config() in {None, "cgroupfs", "systemd"}
-    sandbox, _ = await subject.run_pod()
     if await subject.stop_of_unknown_is_an_error():
         assert await subject.client.runtime_config() is None
-        with pytest.raises(UnimplementedFault):
-            await subject.client.update_sandbox_resources(
-                sandbox, CgroupValues(shares=2, quota=0, period=100_000, memory_limit=0)
-            )

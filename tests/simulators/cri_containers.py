@@ -197,16 +197,5 @@ class ContainerService:
         self._running(request.container_id)
         return pb.ExecResponse(url=self._url("exec"))
 
-    async def attach(self, request: pb.AttachRequest) -> pb.AttachResponse:
-        """Attach: a URL at which nobody listens."""
-        self._running(request.container_id)
-        return pb.AttachResponse(url=self._url("attach"))
-
-    async def port_forward(self, request: pb.PortForwardRequest) -> pb.PortForwardResponse:
-        """PortForward: a URL at which nobody listens."""
-        if not self._sandboxes.find(request.pod_sandbox_id).ready:
-            raise CallError(Code.UNKNOWN, f'sandbox container "{request.pod_sandbox_id}" is not running')
-        return pb.PortForwardResponse(url=self._url("portforward"))
-
     def _url(self, kind: str) -> str:
         return f"http://127.0.0.1:1/{kind}/{self._world.new_id()[:8]}"

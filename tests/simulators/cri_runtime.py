@@ -200,8 +200,6 @@ class SimulatedRuntime:
             methods.REOPEN_LOG: containers.reopen_log,
             methods.EXEC_SYNC: containers.exec_sync,
             methods.EXEC: containers.exec,
-            methods.ATTACH: containers.attach,
-            methods.PORT_FORWARD: containers.port_forward,
             methods.LIST_IMAGES: _soon(images.list),
             methods.IMAGE_STATUS: _soon(images.status),
             methods.PULL_IMAGE: _soon(images.pull),

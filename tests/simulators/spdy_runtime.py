@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from podstead.streaming.spdy_frames import Data, FrameReader, FrameWriter, RstStream, SynStream
+from podstead.streaming.spdy_frames import ControlType, Data, FrameReader, FrameWriter, RstStream, SynStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 CANCEL = 5
 SUCCESS = b'{"metadata":{},"status":"Success"}'
@@ -25,6 +26,22 @@ def exit_status(code: int) -> bytes:
     ).encode()
 
 
+class RuntimeFrames(FrameWriter):
+    """Encodes also what only the runtime's side sends."""
+
+    def syn_reply(self, stream_id: int, headers: Mapping[str, str]) -> bytes:
+        """Return the frame that accepts a stream."""
+        return self._control(ControlType.SYN_REPLY, struct.pack(">I", stream_id) + self._block(headers))
+
+    def rst_stream(self, stream_id: int, status: int) -> bytes:
+        """Return the frame that ends a stream at once."""
+        return self._control(ControlType.RST_STREAM, struct.pack(">II", stream_id, status))
+
+    def go_away(self, last_stream: int) -> bytes:
+        """Return the frame that says goodbye."""
+        return self._control(ControlType.GOAWAY, struct.pack(">II", last_stream, 0))
+
+
 @dataclass
 class Session:
     """One exec as its command sees it."""
@@ -33,7 +50,7 @@ class Session:
     writer: asyncio.StreamWriter
     streams: dict[str, int] = field(default_factory=dict)
     """Stream names to ids, in the order in which they were opened."""
-    frames: FrameWriter = field(default_factory=FrameWriter)
+    frames: RuntimeFrames = field(default_factory=RuntimeFrames)
     decoder: FrameReader = field(default_factory=FrameReader)
     stdin: bytearray = field(default_factory=bytearray)
     stdin_ended: asyncio.Event = field(default_factory=asyncio.Event)

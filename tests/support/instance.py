@@ -30,6 +30,7 @@ from podstead.state.observed import ContainerState
 from podstead.volumes.mounter import SystemMounter
 from tests.support.netns import call_in_namespace
 from tests.support.nodes import cri_client, remove_cgroups
+from tests.support.sandboxes import sandbox_pid
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class InstanceUnderTest:
         """Return the process of a sandbox."""
 
         async def ask(client: CRIClient) -> int:
-            return await client.sandbox_pid(sandbox)
+            return await sandbox_pid(client, sandbox)
 
         pid: int = self._ask_runtime(ask)
         return pid

@@ -6,7 +6,6 @@ pod, whose absence could be taken for an operator's wish; one that an index list
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from podstead.manifest.reading import Reading
     from podstead.state.sources import ManifestFile, SourceSnapshot
 
-log = logging.getLogger(__name__)
 
 HOLD_SECONDS = 10.0
 """How long a content must have been refused: as long as the other half of a pair is waited for."""

@@ -7,7 +7,6 @@ the cryptographic library: only an agent that looks at signatures imports this m
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from podstead.state.sources import ManifestFile, SourceSnapshot
     from podstead.trust.evidence import Evidence, Pair
 
-log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5.0
 """How soon a change of the operator's files is noticed; a look at them takes half a millisecond."""

@@ -16,7 +16,7 @@ from podstead.state.runtime import ExecResult, LayerUse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from podstead.identity import PodUID, SandboxID
+    from podstead.identity import PodUID
     from podstead.k8s.resources import CgroupValues
     from podstead.state.observed import ObservedContainer
     from podstead.state.runtime import ContainerRequest
@@ -119,18 +119,4 @@ class ContainerCalls(Removal):
             container_id=container, cmd=command, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr and not tty
         )
         reply = await self._call(methods.EXEC, request, f"run a command in container {container}")
-        return reply.url
-
-    async def attach_url(self, container: ContainerID, *, tty: bool, stdin: bool, stdout: bool, stderr: bool) -> str:
-        """Return the one-time URL at which the container's own streams can be had; `tty` must be the container's."""
-        request = pb.AttachRequest(
-            container_id=container, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr and not tty
-        )
-        reply = await self._call(methods.ATTACH, request, f"attach to container {container}")
-        return reply.url
-
-    async def port_forward_url(self, sandbox: SandboxID, ports: Sequence[int] = ()) -> str:
-        """Return the one-time URL through which ports of a sandbox can be reached."""
-        request = pb.PortForwardRequest(pod_sandbox_id=sandbox, port=ports)
-        reply = await self._call(methods.PORT_FORWARD, request, f"forward ports of sandbox {sandbox}")
         return reply.url

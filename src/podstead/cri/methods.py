@@ -83,9 +83,6 @@ SANDBOX_STATUS = Unary(
 LIST_SANDBOXES = Unary(
     RUNTIME + "ListPodSandbox", pb.ListPodSandboxRequest, pb.ListPodSandboxResponse, most_seconds=MEMORY_SECONDS
 )
-UPDATE_SANDBOX_RESOURCES = Unary(
-    RUNTIME + "UpdatePodSandboxResources", pb.UpdatePodSandboxResourcesRequest, pb.UpdatePodSandboxResourcesResponse
-)
 
 CREATE_CONTAINER = Unary(
     RUNTIME + "CreateContainer", pb.CreateContainerRequest, pb.CreateContainerResponse, "CreateContainerError"
@@ -109,8 +106,6 @@ REOPEN_LOG = Unary(RUNTIME + "ReopenContainerLog", pb.ReopenContainerLogRequest,
 
 EXEC_SYNC = Unary(RUNTIME + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse, "ExecError")
 EXEC = Unary(RUNTIME + "Exec", pb.ExecRequest, pb.ExecResponse, "ExecError")
-ATTACH = Unary(RUNTIME + "Attach", pb.AttachRequest, pb.AttachResponse, "AttachError")
-PORT_FORWARD = Unary(RUNTIME + "PortForward", pb.PortForwardRequest, pb.PortForwardResponse, "PortForwardError")
 
 LIST_IMAGES = Unary(IMAGES + "ListImages", pb.ListImagesRequest, pb.ListImagesResponse, "ImageInspectError")
 IMAGE_STATUS = Unary(IMAGES + "ImageStatus", pb.ImageStatusRequest, pb.ImageStatusResponse, "ImageInspectError")

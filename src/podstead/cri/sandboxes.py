@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from podstead.cri import convert, methods, observe
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.removal import Removal
-from podstead.cri.resources import cgroup_resources
 from podstead.identity import SandboxID
 from podstead.k8s import labels
 
 if TYPE_CHECKING:
     from podstead.identity import PodUID
-    from podstead.k8s.resources import CgroupValues
     from podstead.state.observed import ObservedSandbox
     from podstead.state.runtime import SandboxRequest
 
@@ -42,12 +40,6 @@ class SandboxCalls(Removal):
         reply = await self._call(methods.SANDBOX_STATUS, request, f"look at sandbox {sandbox}")
         return observe.observed_sandbox_status(reply.status)
 
-    async def sandbox_pid(self, sandbox: SandboxID) -> int:
-        """Return the process id of the sandbox's own process, 0 where the runtime does not tell."""
-        request = pb.PodSandboxStatusRequest(pod_sandbox_id=sandbox, verbose=True)
-        reply = await self._call(methods.SANDBOX_STATUS, request, f"look at sandbox {sandbox}")
-        return observe.pid_of(reply.info)
-
     async def run_sandbox(self, request: SandboxRequest) -> SandboxID:
         """Create and start a sandbox; not idempotent (foundation 16).
 
@@ -73,15 +65,3 @@ class SandboxCalls(Removal):
         """Remove a sandbox and its containers' records, by force; an unknown id is no error."""
         request = pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox)
         await self._remove(methods.REMOVE_SANDBOX, request, f"remove sandbox {sandbox}")
-
-    async def update_sandbox_resources(
-        self, sandbox: SandboxID, values: CgroupValues, overhead: CgroupValues | None = None
-    ) -> None:
-        """Tell the runtime of a pod's new limits, best effort (KEP-1287).
-
-        Raises UnimplementedFault before containerd 2.1.
-        """
-        request = pb.UpdatePodSandboxResourcesRequest(pod_sandbox_id=sandbox, resources=cgroup_resources(values))
-        if overhead is not None:
-            request.overhead.CopyFrom(cgroup_resources(overhead))
-        await self._call(methods.UPDATE_SANDBOX_RESOURCES, request, f"change the resources of sandbox {sandbox}")

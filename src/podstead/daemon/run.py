@@ -24,8 +24,6 @@ from podstead.systemd.notify import take_notifier
 if TYPE_CHECKING:
     from podstead.config.settings import Settings
 
-log = logging.getLogger(__name__)
-
 HALTED_EXIT_CODE = 3
 """Of a service that `stop-all` has ended: systemd, which restarts it after anything else, leaves it be."""
 LEVELS = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO, 3: logging.INFO}

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 FIB_TRIE = Path("/proc/thread-self/net/fib_trie")
 ROUTE = Path("/proc/thread-self/net/route")
-IF_INET6 = Path("/proc/thread-self/net/if_inet6")
 
 _LEAF = re.compile(r"\|--\s+(\d+\.\d+\.\d+\.\d+)\s*$")
 _ALIAS = re.compile(r"^\s*/(\d+)\s+(\w+)\s+(\w+)")
@@ -77,16 +76,6 @@ def links(text: str) -> tuple[Link, ...]:
         address, mask = (int(field, 16).to_bytes(4, sys.byteorder) for field in (fields[1], fields[7]))
         network = ipaddress.IPv4Network((address, int.from_bytes(mask, "big").bit_count()), strict=False)
         found.append(Link(network, fields[0]))
-    return tuple(found)
-
-
-def ipv6_addresses(text: str) -> tuple[ipaddress.IPv6Address, ...]:
-    """Return the global IPv6 addresses of /proc/net/if_inet6 (scope 00), loopback and link-local left out."""
-    found = []
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) == 6 and fields[3] == "00":
-            found.append(ipaddress.IPv6Address(bytes.fromhex(fields[0])))
     return tuple(found)
 
 

@@ -42,13 +42,6 @@ def find_node_ip() -> NodeAddress:
     return NodeAddress(ip="127.0.0.1", interface="")
 
 
-def node_addresses() -> tuple[str, ...]:
-    """Return every address of the node, IPv4 first, loopback left out."""
-    four = (one for one in fib.local_addresses(fib.read_text(fib.FIB_TRIE)) if not one.is_loopback)
-    six = fib.ipv6_addresses(fib.read_text(fib.IF_INET6))
-    return tuple(str(address) for address in (*four, *six))
-
-
 def interface_address(interface: str) -> str:
     """Return an interface's primary IPv4 address, or an empty text if it has none."""
     request = struct.pack("16s16x", interface.encode()[:15])

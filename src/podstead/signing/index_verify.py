@@ -33,10 +33,6 @@ class IndexFault(StrEnum):
     EXPIRED = "IndexExpired"
 
 
-DOUBTS = frozenset({IndexFault.NO_RECORD, IndexFault.NOT_YET, IndexFault.EXPIRED})
-"""Faults that are no attack by themselves: they refuse new content, and what was admitted here before may start again."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedIndex:
     """The index counts. `mark` is what has to be remembered of it before anything comes of it."""

@@ -25,7 +25,6 @@ POLICY = "podstead.io/policy"
 """Under a policy file."""
 TRUST = "podstead.io/trust"
 """Under a new file of allowed signers, by a key of the old one."""
-NAMESPACES = (MANIFEST, INDEX, POLICY, TRUST)
 
 
 class Fault(StrEnum):

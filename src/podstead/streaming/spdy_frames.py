@@ -183,7 +183,7 @@ Frame = SynStream | SynReply | RstStream | Ping | GoAway | Data
 
 
 class FrameWriter:
-    """Encodes the frames of one direction of a connection."""
+    """Encodes the frames that a client sends on one connection."""
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(zdict=DICTIONARY)
@@ -203,21 +203,9 @@ class FrameWriter:
         body = struct.pack(">IIH", stream_id, 0, 0) + self._block(headers)
         return self._control(ControlType.SYN_STREAM, body, FLAG_FIN if fin else 0)
 
-    def syn_reply(self, stream_id: int, headers: Mapping[str, str]) -> bytes:
-        """Return the frame that accepts a stream."""
-        return self._control(ControlType.SYN_REPLY, struct.pack(">I", stream_id) + self._block(headers))
-
-    def rst_stream(self, stream_id: int, status: int) -> bytes:
-        """Return the frame that ends a stream at once."""
-        return self._control(ControlType.RST_STREAM, struct.pack(">II", stream_id, status))
-
     def ping(self, ping_id: int) -> bytes:
         """Return a ping."""
         return self._control(ControlType.PING, struct.pack(">I", ping_id))
-
-    def go_away(self, last_stream: int) -> bytes:
-        """Return the frame that says goodbye."""
-        return self._control(ControlType.GOAWAY, struct.pack(">II", last_stream, 0))
 
     @staticmethod
     def data(stream_id: int, data: bytes, *, fin: bool = False) -> bytes:

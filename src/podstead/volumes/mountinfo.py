@@ -97,9 +97,3 @@ def holding(points: Sequence[MountPoint], path: Path) -> MountPoint | None:
         if lies_in(path, point.path) and (found is None or len(str(point.path)) >= len(str(found.path))):
             found = point
     return found
-
-
-def origin(points: Sequence[MountPoint], path: Path) -> Origin | None:
-    """Return what a real path shows, whatever it is called."""
-    point = holding(points, path)
-    return None if point is None else Origin(point.device, point.root / path.relative_to(point.path))

@@ -187,7 +187,7 @@ class Protection:
         return [itself, *ways]
 
     def _origin(self, path: Path) -> Origin | None:
-        """Return what a real path shows: as `mountinfo.origin`, by one look at each directory above."""
+        """Return what a real path shows: as the mount that `mountinfo.holding` finds, by one look at each directory above."""
         text = above = str(path)
         while (point := self._tops.get(above or "/")) is None:
             if not above:

@@ -23,6 +23,7 @@ from podstead.streaming.spdy_frames import (
     SynReply,
     SynStream,
 )
+from tests.simulators.spdy_runtime import RuntimeFrames
 
 
 def test_the_dictionary_is_the_drafts() -> None:
@@ -32,7 +33,7 @@ def test_the_dictionary_is_the_drafts() -> None:
 
 
 def test_frames_without_headers_are_these_bytes() -> None:
-    writer = FrameWriter()
+    writer = RuntimeFrames()
     assert writer.data(1, b"hi") == bytes.fromhex("00000001 00000002") + b"hi"
     assert writer.data(3, b"", fin=True) == bytes.fromhex("00000003 01000000")
     assert writer.ping(2) == bytes.fromhex("80030006 00000004 00000002")
@@ -55,7 +56,7 @@ def frames_of(reader: FrameReader, data: bytes, step: int) -> list[Frame]:
 
 @pytest.mark.parametrize("step", [1, 3, 7, 1000])
 def test_frames_arrive_in_any_pieces(step: int) -> None:
-    writer = FrameWriter()
+    writer = RuntimeFrames()
     wire = b"".join(
         [
             writer.syn_stream(1, {"streamtype": "error"}),
@@ -92,7 +93,7 @@ def test_only_the_last_part_of_a_frame_ends_the_stream() -> None:
 
 
 def test_unknown_frames_are_passed_over_and_headers_keep_the_decompressor_in_step() -> None:
-    writer, reader = FrameWriter(), FrameReader()
+    writer, reader = RuntimeFrames(), FrameReader()
     settings = bytes.fromhex("80030004 00000004 00000000")
     headers = writer.syn_reply(1, {"a": "b"})
     as_headers_frame = b"\x80\x03\x00\x08" + headers[4:]

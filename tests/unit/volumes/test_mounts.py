@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,9 +11,12 @@ from podstead.k8s import core_v1 as v1
 from podstead.state.runtime import Mount
 from podstead.volumes import mounter, mountinfo
 from podstead.volumes.mounter import SystemMounter
-from podstead.volumes.mountinfo import MountPoint
+from podstead.volumes.mountinfo import MountPoint, Origin, holding
 from podstead.volumes.mounts import ContainerFiles, Prepared, SubPaths, mounts_for
 from podstead.volumes.protection import Place, Protected, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def test_mounts_of_a_container(tmp_path: Path) -> None:
@@ -111,6 +115,13 @@ BINDS = (
 )
 
 
+def origin(points: Sequence[MountPoint], path: Path) -> Origin:
+    """What a real path shows, whatever it is called."""
+    point = holding(points, path)
+    assert point is not None
+    return Origin(point.device, point.root / path.relative_to(point.path))
+
+
 @pytest.mark.parametrize(
     ("path", "reached"),
     [
@@ -130,9 +141,7 @@ BINDS = (
 )
 def test_a_path_is_what_it_shows(path: str, reached: bool) -> None:
     points = mountinfo.parse(BINDS)
-    agent, shown = (mountinfo.origin(points, Path(p)) for p in ("/var/agent", path))
-    assert agent is not None
-    assert shown is not None
+    agent, shown = (origin(points, Path(p)) for p in ("/var/agent", path))
     place = Place(
         of=Protected(path=Path("/var/agent"), noun="x"), path=Path("/var/agent"), origin=agent, readable=False
     )
