@@ -22,9 +22,9 @@ from podstead.config.sources import SourceSettings
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.client import CRIClient
 from podstead.cri.events import ExitSource
-from podstead.daemon.agent import Agent
 from podstead.daemon.auditing import build_audit
 from podstead.daemon.ground import Ground
+from podstead.daemon.loops import Loops
 from podstead.daemon.node import Machine
 from podstead.daemon.node_name import AskedName
 from podstead.daemon.node_state import NodeState
@@ -138,9 +138,8 @@ class SimulatedNode:
         self._writing = asyncio.create_task(self.audit.run(), name="audit")
         self._parts = build_parts(self._ground)
         self._root = build_operations(self._ground, self._parts)
-        agent = Agent(self.settings, instance, clock)
         setup = RuntimeSetup(self.settings, instance, root, stores.facts, clock)
-        self._task = asyncio.create_task(agent._work(self._ground, self._parts, setup), name="agent")
+        self._task = asyncio.create_task(Loops(self._ground, self._parts, setup).run(), name="agent")
 
     async def stop(self) -> None:
         """End the agent in order; pods run on."""

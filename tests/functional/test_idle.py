@@ -11,7 +11,7 @@ from podstead.agent import worker
 from podstead.config.runtime import RuntimeSettings
 from podstead.config.sources import SourceSettings
 from podstead.config.upkeep import EvictionSettings, ImageGCSettings, LogSettings, UpkeepSettings
-from podstead.daemon import agent, housekeeping, runtime
+from podstead.daemon import housekeeping, loops, runtime
 from podstead.reconcile.plan import compute_pod_actions
 from podstead.store import files
 from tests.functional.manifests import manifest
@@ -45,7 +45,7 @@ def hurry(node: SimulatedNode, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     )
     for module, names in (
-        (agent, ("REMEMBER_SECONDS", "LOOP_RESTART_SECONDS")),
+        (loops, ("REMEMBER_SECONDS", "LOOP_RESTART_SECONDS")),
         (housekeeping, ("PERIOD_SECONDS", "STARTING_SECONDS")),
         (runtime, ("WATCH_SECONDS", "RESTART_SECONDS")),
     ):
