@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from podstead.cli.checks import driver_reason, ip_reason, ipv4_range_reason
-from podstead.cli.flag_values import FlagValues
+from podstead.cli.flag_values import FlagValues, first
 from podstead.cli.kubelet_configuration import KubeletConfiguration, read_kubelet_configuration
 from podstead.cli.manifest_url import PLAIN, manifest_url
+from podstead.cli.node_settings import node_settings
 from podstead.cli.options import UsageError
 from podstead.cli.own_configuration import OwnConfiguration, Proxy, oci_reason, read_own_configuration
 from podstead.cli.own_security import STOP, foreign_reason, mode_reason
 from podstead.cli.upkeep import flagged_upkeep, upkeep_settings
 from podstead.config.images import ImageSettings
-from podstead.config.node import NodeSettings
 from podstead.config.paths import Paths, paths_for
 from podstead.config.runtime import RestartSettings, RuntimeSettings
 from podstead.config.security import SecuritySettings, SignatureMode
 from podstead.config.settings import Settings
 from podstead.config.sources import SourceSettings
 from podstead.errors import OperatorError
-from podstead.k8s.names import dns1123_subdomain, label_value, qualified_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from podstead.cli.run_flags import RunFlags
-
-Value = TypeVar("Value")
 
 DEFAULT_VERBOSITY = 2
 OWN_FILE = Path("/etc/podstead/config.yaml")
@@ -70,7 +65,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
     kubelet, remarks = _kubelet_file(given)
     own = _own_file(given, host)
     paths = _paths(given, kubelet, own)
-    node, more = _node(given, kubelet, own, host)
+    node, more = node_settings(given, kubelet, own, host.name)
     url = manifest_url(given, kubelet)
     security = _security(given, own, host)
     source = _source(given, kubelet, security, required=url is None)
@@ -89,7 +84,7 @@ def configure(flags: RunFlags, host: Host) -> Configured:
         graceful_shutdown=own.graceful_shutdown is not False,
         security=security,
         strict=given.switch("strict", own.strict),
-        verbosity=_first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
+        verbosity=first(given.integer("v", 0), None, DEFAULT_VERBOSITY),
         files=tuple(_files(given, host)),
         unused=(*flags.unused, *kubelet.unused),
     )
@@ -146,12 +141,12 @@ def _security(given: FlagValues, own: OwnConfiguration, host: Host) -> SecurityS
     foreign = given.checked("foreign", foreign_reason)
     return SecuritySettings(
         allow_insecure=given.switch("allow-insecure-manifests", file.allow_insecure),
-        signature_mode=_first(SignatureMode(mode) if mode else None, file.signature_mode, usual.signature_mode),
-        allowed_signers=_first(given.path("allowed-signers"), file.allowed_signers, usual.allowed_signers),
-        revoked_keys=_first(given.path("revoked-keys"), file.revoked_keys, usual.revoked_keys),
+        signature_mode=first(SignatureMode(mode) if mode else None, file.signature_mode, usual.signature_mode),
+        allowed_signers=first(given.path("allowed-signers"), file.allowed_signers, usual.allowed_signers),
+        revoked_keys=first(given.path("revoked-keys"), file.revoked_keys, usual.revoked_keys),
         quarantine=given.switch("quarantine", file.quarantine),
         audit=file.audit,
-        stop_foreign=_first(foreign == STOP if foreign else None, file.stop_foreign, usual.stop_foreign),
+        stop_foreign=first(foreign == STOP if foreign else None, file.stop_foreign, usual.stop_foreign),
         policy=policy or host.policy,
         policy_required=policy is not None,
     )
@@ -186,90 +181,17 @@ def _objects(
     return replace(source, path=path)
 
 
-def _node(
-    given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfiguration, host: Host
-) -> tuple[NodeSettings, tuple[str, ...]]:
-    address, remarks = _address(given)
-    usual = NodeSettings(name=_name(given, host))
-    node = NodeSettings(
-        name=usual.name,
-        ip=address,
-        pod_cidr=_range(given.checked("pod-cidr", ipv4_range_reason) or kubelet.pod_cidr),
-        pod_names=_first(own.pod_names, None, usual.pod_names),
-        max_pods=_first(given.integer("max-pods", 0), kubelet.max_pods, usual.max_pods),
-        pids_limit=_first(given.integer("pod-max-pids", -1), kubelet.pids_limit, usual.pids_limit),
-        cgroup_driver=given.checked("cgroup-driver", driver_reason) or kubelet.cgroup_driver,
-        single_process_oom_kill=_first(kubelet.single_process_oom_kill, None, usual.single_process_oom_kill),
-        cluster_dns=_name_servers(given) or kubelet.cluster_dns,
-        cluster_domain=given.text("cluster-domain") or kubelet.cluster_domain,
-        resolv_conf=_first(given.maybe("resolv-conf"), kubelet.resolv_conf, usual.resolv_conf),
-        labels=_labels(given),
-        allowed_unsafe_sysctls=given.words("allowed-unsafe-sysctls") or kubelet.unsafe_sysctls,
-    )
-    return node, remarks
-
-
-def _name(given: FlagValues, host: Host) -> str:
-    """Return the node's name as the kubelet makes it: trimmed, in lower case."""
-    name = (given.text("hostname-override") or host.name).strip().lower()
-    if (problem := dns1123_subdomain(name)) is not None:
-        origin = "--hostname-override" if given.text("hostname-override") else "the host name, used as the node's name,"
-        text = f"{origin} {problem}, got {name!r}: give the node a name with --hostname-override"
-        raise UsageError(text) if given.text("hostname-override") else OperatorError(text)
-    return name
-
-
-def _address(given: FlagValues) -> tuple[str, tuple[str, ...]]:
-    """Return the node's address. Of a dual-stack pair the IPv4 one; `0.0.0.0` and `::` mean: find it."""
-    words = given.words("node-ip")
-    for word in words:
-        if (problem := ip_reason(word)) is not None:
-            raise UsageError(f"--node-ip {problem}, got {word!r}")
-    if len(words) > 2:
-        raise UsageError("--node-ip takes one address, or one of IPv4 and one of IPv6")
-    found = [word for word in words if not ipaddress.ip_address(word).is_unspecified]
-    found.sort(key=lambda word: ipaddress.ip_address(word).version)
-    if len(found) > 1:
-        return found[0], (f"--node-ip: using {found[0]}, and not {found[1]}: a node has one address in this version",)
-    return (found[0] if found else ""), ()
-
-
-def _range(text: str) -> str:
-    return str(ipaddress.ip_network(text, strict=False)) if text else ""
-
-
-def _name_servers(given: FlagValues) -> tuple[str, ...]:
-    words = given.words("cluster-dns")
-    for word in words:
-        if (problem := ip_reason(word)) is not None:
-            raise UsageError(f"--cluster-dns {problem}, got {word!r}")
-    return words
-
-
-def _labels(given: FlagValues) -> tuple[tuple[str, str], ...]:
-    labels: dict[str, str] = {}
-    for word in given.words("node-labels"):
-        key, _, value = word.partition("=")
-        problem = qualified_name(key) or label_value(value)
-        if problem is not None:
-            raise UsageError(f"--node-labels: the label {word!r} {problem}")
-        labels[key] = value
-    return tuple(labels.items())
-
-
 def _runtime(given: FlagValues, kubelet: KubeletConfiguration, own: OwnConfiguration) -> RuntimeSettings:
     usual = RuntimeSettings()
     return RuntimeSettings(
-        endpoint=_first(given.maybe("container-runtime-endpoint"), kubelet.endpoint, ""),
+        endpoint=first(given.maybe("container-runtime-endpoint"), kubelet.endpoint, ""),
         sandbox_image=given.text("pod-infra-container-image"),
         oci_runtime=given.checked("oci-runtime", oci_reason) or own.oci_runtime,
         classes=own.runtime_classes,
         seccomp_root=given.path("seccomp-profile-root") or own.seccomp_root,
         seccomp_default=given.switch("seccomp-default", kubelet.seccomp_default),
         share_runtime=given.switch("share-runtime", own.share_runtime),
-        request_seconds=_first(
-            given.seconds("runtime-request-timeout"), kubelet.request_seconds, usual.request_seconds
-        ),
+        request_seconds=first(given.seconds("runtime-request-timeout"), kubelet.request_seconds, usual.request_seconds),
     )
 
 
@@ -282,9 +204,9 @@ def _images(kubelet: KubeletConfiguration, own: OwnConfiguration, host: Host) ->
         http_proxy=proxy.http,
         https_proxy=proxy.https,
         no_proxy=proxy.no_proxy,
-        parallel_pulls=_first(own.parallel_pulls, kubelet.parallel_pulls, usual.parallel_pulls),
-        backoff_seconds=_first(own.image_backoff.initial_seconds, None, usual.backoff_seconds),
-        max_backoff_seconds=_first(own.image_backoff.max_seconds, None, usual.max_backoff_seconds),
+        parallel_pulls=first(own.parallel_pulls, kubelet.parallel_pulls, usual.parallel_pulls),
+        backoff_seconds=first(own.image_backoff.initial_seconds, None, usual.backoff_seconds),
+        max_backoff_seconds=first(own.image_backoff.max_seconds, None, usual.max_backoff_seconds),
     )
 
 
@@ -299,17 +221,10 @@ def _environment_proxy(environ: Mapping[str, str]) -> Proxy:
 
 def _restart(kubelet: KubeletConfiguration, own: OwnConfiguration) -> RestartSettings:
     usual = RestartSettings()
-    longest = _first(own.crash_loop.max_seconds, kubelet.max_restart_seconds, usual.max_seconds)
+    longest = first(own.crash_loop.max_seconds, kubelet.max_restart_seconds, usual.max_seconds)
     return RestartSettings(
         # A shorter limit shortens the first wait too: the kubelet never waits longer than its maximum.
-        initial_seconds=min(_first(own.crash_loop.initial_seconds, None, usual.initial_seconds), longest),
+        initial_seconds=min(first(own.crash_loop.initial_seconds, None, usual.initial_seconds), longest),
         max_seconds=longest,
-        reset_seconds=_first(own.crash_loop.reset_seconds, None, usual.reset_seconds),
+        reset_seconds=first(own.crash_loop.reset_seconds, None, usual.reset_seconds),
     )
-
-
-def _first(flag: Value | None, configured: Value | None, usual: Value) -> Value:
-    """Return what was given by flag, else by file, else the default."""
-    if flag is not None:
-        return flag
-    return usual if configured is None else configured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from podstead.cli.durations import parse_duration
 from podstead.cli.options import UsageError
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from podstead.cli.run_flags import RunFlags
+
+Value = TypeVar("Value")
 
 MAX_DIGITS = 9
 
@@ -66,3 +68,10 @@ class FlagValues:
         if problem is not None:
             raise UsageError(f"--{name} {problem}, got {text!r}")
         return text
+
+
+def first(flag: Value | None, configured: Value | None, usual: Value) -> Value:
+    """Return what was given by flag, else by file, else the default."""
+    if flag is not None:
+        return flag
+    return usual if configured is None else configured
