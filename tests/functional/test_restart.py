@@ -234,3 +234,36 @@ async def test_a_full_disk_keeps_no_adopted_pod_from_running(
     assert node.pod("new") is None
     monkeypatch.undo()
     await node.running_pod("new", 8.0)
+
+
+def transition_times(node: SimulatedNode) -> dict[str, str]:
+    """Return since when each of the pod's conditions holds, as the API shows it."""
+    pod = node.pod("web")
+    conditions = pod.status.conditions if pod is not None and pod.status is not None else ()
+    return {c.type: c.last_transition_time or "" for c in conditions if c.status == "True"}
+
+
+async def test_conditions_hold_since_the_pod_s_start_and_not_the_agent_s(node: SimulatedNode) -> None:
+    node.write("web.yaml", manifest("web"))
+    await node.running_pod("web")
+    await node.until("it is ready", lambda: "Ready" in transition_times(node))
+    before, history = transition_times(node), node.session("web").history
+    assert await node.ground.stores.database.flush(5.0)
+    await node.crash()
+    await asyncio.sleep(1.1)  # the API's times are whole seconds
+
+    await node.start()
+    await node.until("it is shown", lambda: transition_times(node).keys() == before.keys())
+    assert transition_times(node) == before
+    assert node.session("web").history == history, "what has not changed is not written"
+
+    first = node.alive("web")[0]
+    await asyncio.sleep(1.1)
+    node.runtime.exit_container(first.id, 1)
+    await node.another("web", first)
+    await node.until("it is ready again", lambda: transition_times(node).get("Ready", "") > before["Ready"])
+    assert transition_times(node)["PodScheduled"] == before["PodScheduled"]
+    uid = node.session("web").uid
+    node.remove("web.yaml")
+    await node.gone("web")
+    await node.until("it is forgotten", lambda: uid not in node.ground.stores.history.load_all())

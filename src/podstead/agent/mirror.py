@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.agent.targets import probe_targets
@@ -9,6 +10,7 @@ from podstead.k8s.configuration import restarts_on_change
 from podstead.k8s.readiness import has_done_its_work, is_ready
 from podstead.reconcile.actions import FallBack, Promote, PullImage, StopSandbox
 from podstead.state.newer import newer_configuration
+from podstead.status.conditions import transitions
 from podstead.status.generate import generate_pod
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from podstead.reconcile.actions import PodActions, Step
     from podstead.state.observed import ObservedPod
     from podstead.state.probes import PodProbes, ProbeTarget
+    from podstead.state.records import PodHistory
     from podstead.status.generate import NodeIdentity
 
 
@@ -68,13 +71,16 @@ class PodMirror:
         recorder: Recorder,
         hidden: HiddenValues,
         node: Callable[[], NodeIdentity],
+        keep: Callable[[PodUID, PodHistory], None],
         clock: Clock,
     ) -> None:
+        """`keep` remembers a pod's history over an agent's restart."""
         self._prober = prober
         self._objects = objects
         self._recorder = recorder
         self._hidden = hidden
         self._node = node
+        self._keep = keep
         self._clock = clock
         self._shown: dict[PodUID, v1.Pod] = {}
         self._targets: dict[PodUID, tuple[ProbeTarget, ...]] = {}
@@ -128,9 +134,17 @@ class PodMirror:
                 self._objects.delete_pod(session.key.namespace, session.key.name)
             self._shown[session.uid] = pod
             self._objects.put_pod(pod)
+            self._remember(session, pod)
             if self.ready(session.uid) and not was_ready:
                 self.on_room()
         return self.ready(session.uid)
+
+    def _remember(self, session: PodSession, pod: v1.Pod) -> None:
+        """Keep since when each condition holds, where one has changed: the next agent shows the same."""
+        now = transitions(pod.status.conditions if pod.status is not None else ())
+        if now != session.history.transitions:
+            session.history = replace(session.history, transitions=now)
+            self._keep(session.uid, session.history)
 
     def _same_object(self, session: PodSession) -> v1.Pod | None:
         """Return what was shown of a pod, None where the API shows it as another object from now on."""

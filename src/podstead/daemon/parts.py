@@ -173,7 +173,7 @@ def _mirror(ground: Ground, prober: Prober, objects: LocalObjects) -> PodMirror:
         return NodeIdentity(name=ground.settings.node.name, ip=ground.state.address, runtime="containerd")
 
     shown = ApiObjects(ground.stores.objects, ground.instance.created_at)
-    return PodMirror(prober, shown, ground.recorder, objects.hidden, identity, ground.clock)
+    return PodMirror(prober, shown, ground.recorder, objects.hidden, identity, ground.stores.history.put, ground.clock)
 
 
 def _workers(

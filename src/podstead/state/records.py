@@ -180,6 +180,14 @@ class ContainerHistory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What the API shows of a condition, `True` or `False`, and since when, in its own form (RFC 3339 in UTC)."""
+
+    status: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodHistory:
     """Class B memory of one incarnation."""
 
@@ -193,6 +201,8 @@ class PodHistory:
     """The boot-clock second, within `sandbox_boot_id`, at which a sandbox was last made that was not ended since."""
     sandbox_boot_id: str = ""
     containers: Mapping[str, ContainerHistory] = field(default_factory=dict)
+    transitions: Mapping[str, Transition] = field(default_factory=dict)
+    """The pod's conditions as they were last shown, by type: an agent that starts changes none of them."""
 
     def of(self, name: str) -> ContainerHistory:
         """Return the memory of a container name, a fresh one when there is none."""

@@ -9,7 +9,7 @@ from podstead.admission.shutdown import NODE_STOPS, TERMINATED
 from podstead.k8s import core_v1 as v1
 from podstead.k8s.containers import is_sidecar, standing_containers
 from podstead.k8s.readiness import HELD
-from podstead.state.records import RollbackReason
+from podstead.state.records import RollbackReason, Transition
 from podstead.status.phase import TERMINAL
 from podstead.status.times import rfc3339
 
@@ -160,16 +160,22 @@ def _why(readiness: tuple[str, str] | None) -> dict[str, str]:
     return {} if readiness is None else {"reason": readiness[0], "message": readiness[1]}
 
 
-def stamp(
-    conditions: Sequence[Condition], previous: Sequence[v1.PodCondition], now: float
-) -> tuple[v1.PodCondition, ...]:
-    """Return API conditions whose transition time moves only when the status does; `now` is Unix seconds."""
-    before = {c.type: c for c in previous}
-    out = []
+def transitions(conditions: Sequence[v1.PodCondition]) -> dict[str, Transition]:
+    """Return what `stamp` needs of conditions that were shown."""
+    return {c.type: Transition(status=c.status, at=c.last_transition_time or "") for c in conditions}
+
+
+def stamp(conditions: Sequence[Condition], before: Mapping[str, Transition], now: float) -> tuple[v1.PodCondition, ...]:
+    """Return API conditions whose transition time moves only when the status does; `now` is Unix seconds.
+
+    A time that is still to come, by a clock that was set back, is none: it has changed now at the latest.
+    """
+    at, out = rfc3339(now), []
     for condition in conditions:
         status = "True" if condition.status else "False"
         old = before.get(condition.type)
-        since = old.last_transition_time if old and old.status == status else rfc3339(now)
+        # Both are of one form, in which texts stand in the order of their times.
+        since = old.at if old is not None and old.status == status and "" < old.at <= at else at
         out.append(
             v1.PodCondition(
                 type=condition.type,

@@ -14,7 +14,7 @@ from podstead.k8s.qos import qos_class
 from podstead.reconcile.actions import Conclude, Waiting
 from podstead.state.newer import newer_configuration
 from podstead.state.sources import is_url
-from podstead.status.conditions import pod_conditions, stamp
+from podstead.status.conditions import pod_conditions, stamp, transitions
 from podstead.status.containers import Scene, container_statuses, init_statuses
 from podstead.status.phase import TERMINAL, pod_phase
 from podstead.status.times import rfc3339
@@ -51,7 +51,8 @@ def generate_pod(
 ) -> v1.Pod | None:
     """Return the Pod as the API serves it, None while no revision of it can be read.
 
-    `previous` is the object served before; it keeps transition times, and the last state of containers without records.
+    `previous` is the object served before; it keeps the last state of containers without records, and transition times, which
+    an agent that has served none yet takes from the history.
     """
     revision = desired.effective or desired.candidate
     if revision is None:
@@ -103,7 +104,7 @@ def _status(
         sandbox_ready=sandbox is not None and (bool(spec.host_network) or bool(ips)),
         newer=newer_configuration(desired, observed),
     )
-    before = previous.status.conditions if previous and previous.status else ()
+    before = transitions(previous.status.conditions) if previous and previous.status else scene.history.transitions
     why = _why(desired, actions, completion, phase)
     return v1.PodStatus(
         phase=phase,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podstead.identity import PodUID, RevisionID
-from podstead.state.records import ContainerHistory, PodHistory
+from podstead.state.records import ContainerHistory, PodHistory, Transition
 from podstead.store.connection import Statement
 
 if TYPE_CHECKING:
@@ -56,6 +56,13 @@ class StoredContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     boot_id: str = ""
 
 
+class StoredTransition(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition as the database has it."""
+
+    status: str
+    at: str
+
+
 class StoredHistory(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One incarnation's memory as the database has it."""
 
@@ -65,6 +72,7 @@ class StoredHistory(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
     sandbox_made_at: float | None = None
     sandbox_boot_id: str = ""
     containers: dict[str, StoredContainer] = msgspec.field(default_factory=dict)
+    transitions: dict[str, StoredTransition] = msgspec.field(default_factory=dict)
 
 
 class HistoryStore:
@@ -169,6 +177,7 @@ def _decode(body: bytes) -> PodHistory:
         sandbox_made_at=stored.sandbox_made_at,
         sandbox_boot_id=stored.sandbox_boot_id,
         containers=containers,
+        transitions={name: Transition(status=it.status, at=it.at) for name, it in stored.transitions.items()},
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from podstead.k8s import core_v1 as v1
 from podstead.server.printers.pods import pod_cells
 from podstead.state.observed import ContainerState
-from podstead.state.records import ContainerHistory
+from podstead.state.records import ContainerHistory, Transition
+from podstead.status.conditions import transitions
 from podstead.status.generate import NodeIdentity, generate_pod
 from tests.unit.reconcile.world import World, make_pod, revision, setup, sidecar
 
@@ -292,3 +293,41 @@ def test_containers_are_sorted_by_name() -> None:
     it = Shown(World(effective=revision("r1", pod)))
     it.settle()
     assert [s.name for s in it.status.container_statuses] == ["a", "b", "c"]
+
+
+def times(it: Shown) -> dict[str, str]:
+    return {c.type: c.last_transition_time or "" for c in it.status.conditions}
+
+
+def test_conditions_hold_since_when_they_did_for_the_agent_before() -> None:
+    it = shown()
+    it.settle()
+    before = times(it)
+    it.world.history = replace(it.world.history, transitions=transitions(it.status.conditions))
+    it.world.now += 3600
+    it.pod = None
+    it.settle()
+    assert times(it) == before
+    it.world.history = replace(it.world.history, transitions={})
+    it.pod = None
+    it.settle()
+    assert set(times(it).values()) == {"2023-11-14T23:30:00Z"}, "nobody has shown them before"
+
+
+@pytest.mark.parametrize(
+    ("status", "at", "shows"),
+    [
+        ("True", "2023-11-14T22:00:00Z", "2023-11-14T22:00:00Z"),
+        ("False", "2023-11-14T22:00:00Z", "now"),
+        ("True", "2031-01-01T00:00:00Z", "now"),
+        ("True", "", "now"),
+    ],
+)
+def test_a_time_of_another_status_or_still_to_come_is_none(status: str, at: str, shows: str) -> None:
+    it = shown()
+    it.settle()
+    it.world.history = replace(it.world.history, transitions={"Ready": Transition(status=status, at=at)})
+    it.pod = None
+    it.settle()
+    found = times(it)
+    assert found["Ready"] == (found["PodScheduled"] if shows == "now" else shows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.identity import PodUID, RevisionID
-from podstead.state.records import ContainerHistory, PodHistory
+from podstead.state.records import ContainerHistory, PodHistory, Transition
 from podstead.store.database import Database
 from podstead.store.history import HistoryStore, Intent, StoredContainer, StoredHistory
 from podstead.store.tables import MIGRATIONS
@@ -48,6 +48,7 @@ HISTORY = PodHistory(
             boot_id="boot",
         )
     },
+    transitions={"Ready": Transition(status="True", at="2026-11-23T18:00:00Z")},
 )
 INTENT = Intent(uid=UID, container="mysql", kind="container", attempt=8, revision=RevisionID("aa"), at=1.5)
 
