@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.sources.agenda import Agenda
 from podstead.sources.continuity import Absences, Continuity
 from podstead.sources.entry import Entry, inspect_entry
 from podstead.sources.looker import Looker, LookRequest, LookResult
@@ -27,16 +27,8 @@ if TYPE_CHECKING:
 
     from podstead.clock import Clock
     from podstead.config.sources import SourceSettings
+    from podstead.sources.agenda import Wish
     from podstead.sources.looker import Inspect
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    """The next look: `names` None for a full one. `asked`: somebody waits for the answer, changed or not."""
-
-    names: frozenset[str] | None
-    closed: frozenset[str] = frozenset()
-    asked: bool = False
 
 
 def _nothing_expected() -> Collection[str]:
@@ -86,12 +78,7 @@ class DirectorySource:
         """Whether it was another directory that was read: nothing of it is taken."""
         self._readable = False
         self._single = is_single_file(known_identity)
-        self._closed: set[str] = set()
-        self._closed_for_full: set[str] = set()
-        self._left: set[str] = set()
-        self._full_at = -math.inf
-        self._not_before = -math.inf
-        self._poked = False
+        self._agenda = Agenda()
         self._accepting = False
         self._last: SourceSnapshot | None = None
 
@@ -107,7 +94,7 @@ class DirectorySource:
 
     def poke(self) -> None:
         """Look again now; the next snapshot comes even if nothing changed."""
-        self._poked = True
+        self._agenda.poke()
         self._wake.set()
 
     def accept_directory(self) -> None:
@@ -139,71 +126,55 @@ class DirectorySource:
 
     # When to look
 
-    async def _next_wish(self) -> _Wish:
+    async def _next_wish(self) -> Wish:
         """Wait until there is something to look at."""
         while True:
             self._wake.clear()
             self._take_events()
             now = self._clock.now().boot
-            if self._poked or self._full_at <= now:
-                wish = _Wish(names=None, closed=frozenset(self._closed | self._closed_for_full), asked=self._poked)
-                self._poked, self._full_at = False, math.inf
-                self._closed_for_full.clear()
-                self._forget_heard()
-                return wish
-            if self._closed:  # what left goes along: a rename must not show the content under both names
-                wish = _Wish(names=frozenset(self._closed | self._left), closed=frozenset(self._closed))
-                self._forget_heard()
+            if (wish := self._agenda.take(now)) is not None:
                 return wish
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._full_at - now):
+                async with asyncio.timeout(self._agenda.full_at - now):
                     await self._wake.wait()
 
     def _take_events(self) -> None:
         heard, now = self._watch.take(), self._clock.now().boot
-        self._closed |= heard.closed
-        self._left |= heard.left
+        self._agenda.heard(closed=heard.closed, left=heard.left)
         if heard.changed:
-            self._ask(now + self._timing.debounce_seconds)
+            self._agenda.ask(now + self._timing.debounce_seconds)
         if heard.moved:
-            self._ask(now)
+            self._agenda.ask(now)
         for name, entry in self._looker.take_late().items():
             for known in (self._entries, self._companions):
                 if entry is not None and name in known:
                     known[name] = entry
-            self._ask(now)
-
-    def _forget_heard(self) -> None:
-        self._closed.clear()
-        self._left.clear()
-
-    def _ask(self, at: float) -> None:
-        """Ask for a full look, not sooner than the last one allows."""
-        self._full_at = min(self._full_at, max(at, self._not_before))
+            self._agenda.ask(now)
 
     def _schedule(self) -> None:
         """Ask for the looks that what is known calls for, events or not."""
         now, timing = self._clock.now().boot, self._timing
         if self._degraded is not None:
-            self._ask(now + timing.recheck_seconds)
+            self._agenda.ask(now + timing.recheck_seconds)
             return
         if (absence := self._absences.next_look_at) is not None:
-            self._ask(absence)
+            self._agenda.ask(absence)
         for entry in (*self._entries.values(), *self._companions.values()):
             if entry.waiting is not None:
-                self._ask(entry.waiting_since + timing.settle_seconds)
+                self._agenda.ask(entry.waiting_since + timing.settle_seconds)
             elif entry.file.trouble is FileTrouble.UNREADABLE and entry.file.reason != "NoReadPermission":
-                self._ask(now + timing.retry_seconds)  # a permission that is given is an event, or waits for the period
+                # a permission that is given is an event, or waits for the period
+                self._agenda.ask(now + timing.retry_seconds)
         for since in self._looker.stuck.values():
             if now < since + self._settings.read_seconds:
-                self._ask(since + self._settings.read_seconds)
+                self._agenda.ask(since + self._settings.read_seconds)
 
     def _is_wanted(self, name: str) -> bool:
         if self._settings.companions and is_companion_name(name):
             return not self._single or name in along_with({self._settings.path.name, *INDEX_PAIR})
         return name == self._settings.path.name if self._single else is_manifest_name(name)
 
-    def _request(self, wish: _Wish) -> LookRequest:
+    def _request(self, wish: Wish) -> LookRequest:
         names = wish.names
         if names is not None and self._settings.companions:
             names = along_with(names)
@@ -220,8 +191,8 @@ class DirectorySource:
     def _fold_named(self, closed: frozenset[str], result: LookResult) -> None:
         place = result.place
         if place is None or not self._continuity.is_same(place.identity, place.mount):
-            self._closed_for_full |= closed
-            self._ask(result.ended)
+            self._agenda.leave_to_full(closed)
+            self._agenda.ask(result.ended)
             return
         for name, entry in result.entries.items():
             if is_companion_name(name):
@@ -229,20 +200,20 @@ class DirectorySource:
             elif entry is None:
                 self._entries.pop(name, None)
                 self._absences.lost(name, result.ended)
-                self._ask(result.ended + self._timing.debounce_seconds)
+                self._agenda.ask(result.ended + self._timing.debounce_seconds)
             elif name not in self._entries and len(self._entries) >= self._settings.max_files:
-                self._closed_for_full.add(name)
-                self._ask(result.ended + self._timing.debounce_seconds)
+                self._agenda.leave_to_full({name})
+                self._agenda.ask(result.ended + self._timing.debounce_seconds)
             else:
                 self._entries[name] = entry
                 self._absences.saw(name)
         if result.unanswered:
-            self._ask(result.ended)
+            self._agenda.ask(result.ended)
 
     def _fold_companion(self, name: str, entry: Entry | None, result: LookResult) -> None:
         """Take in a companion; absences count for nothing here, and a new index may be about every file."""
         if name in INDEX_PAIR:
-            self._ask(result.ended + self._timing.debounce_seconds)
+            self._agenda.ask(result.ended + self._timing.debounce_seconds)
         base = signed_name(name)
         if entry is None:
             self._companions.pop(name, None)
@@ -250,8 +221,8 @@ class DirectorySource:
             self._companions[name] = entry
 
     def _fold_full(self, result: LookResult) -> None:
-        self._not_before = result.ended + self._timing.gap_after(result.ended - result.began)
-        self._ask(result.ended + self._settings.check_seconds)
+        self._agenda.rest_until(result.ended + self._timing.gap_after(result.ended - result.began))
+        self._agenda.ask(result.ended + self._settings.check_seconds)
         accepting, self._accepting = self._accepting, False
         self._readable, self._strange = result.place is not None, False
         if result.place is None or result.listing is None:
