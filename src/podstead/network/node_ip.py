@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import ipaddress
 import socket
 import struct
 from dataclasses import dataclass
@@ -21,11 +20,6 @@ class NodeAddress:
     ip: str
     interface: str
     """The default route's interface; empty where there is none."""
-
-    @property
-    def is_loopback(self) -> bool:
-        """True on a machine without any address: pods with host ports are reached from this machine only."""
-        return ipaddress.ip_address(self.ip).is_loopback
 
 
 def find_node_ip() -> NodeAddress:

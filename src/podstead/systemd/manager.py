@@ -50,10 +50,6 @@ class Manager:
         """Return active, inactive, failed, activating and so on (ActiveState)."""
         return self.says("show", "--value", "--property=ActiveState", unit)
 
-    def knows(self, unit: str) -> bool:
-        """Return whether there is a unit of this name that may be started."""
-        return self.says("show", "--value", "--property=LoadState", unit) == "loaded"
-
     def _run(self, words: tuple[str, ...], seconds: float) -> subprocess.CompletedProcess[str]:
         if shutil.which(self._program) is None:
             raise OperatorError(f"{self._program} is not here: is systemd installed?")

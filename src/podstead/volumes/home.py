@@ -141,7 +141,7 @@ class PodVolumes:
                     used = await self._threads.run(f"usage of {uid}", functools.partial(usage.measure, path))
                 except OSError:
                     continue
-                found.append(usage.VolumeUsage(volume=name, used=used, limit=limit))
+                found.append(usage.VolumeUsage(volume=name, used=used))
         return tuple(found)
 
     async def tidy(self, uid: PodUID, used: Callable[[], Sequence[v1.Volume] | None]) -> VolumeTrouble | None:

@@ -24,16 +24,10 @@ MEASURE_SECONDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeUsage:
-    """What one emptyDir holds; `limit` is its sizeLimit, 0 for none. Bytes."""
+    """How many bytes one emptyDir holds."""
 
     volume: str
     used: int
-    limit: int
-
-    @property
-    def exceeded(self) -> bool:
-        """Whether it holds more than it may."""
-        return 0 < self.limit < self.used
 
 
 def limits_on_disk(pod: v1.Pod) -> Iterator[tuple[str, int]]:

@@ -11,7 +11,7 @@ from podstead.errors import OperatorError
 from podstead.network import fib
 from podstead.network.cidr import POOL, choose_pod_cidr, overlap
 from podstead.network.link import delete_link
-from podstead.network.node_ip import NodeAddress, find_node_ip, interface_address
+from podstead.network.node_ip import find_node_ip, interface_address
 
 FIB = """\
 Main:
@@ -84,11 +84,6 @@ def test_this_machine_has_the_addresses_that_its_kernel_names() -> None:
     assert IPv4Address(found.ip) in fib.local_addresses(fib.read_text(fib.FIB_TRIE))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind((found.ip, 0))  # the kernel agrees that it is ours
-
-
-def test_a_machine_without_addresses_is_known() -> None:
-    assert NodeAddress(ip="127.0.0.1", interface="").is_loopback
-    assert not NodeAddress(ip="10.0.0.1", interface="eth0").is_loopback
 
 
 def test_an_interface_that_is_not_there_cannot_be_removed() -> None:

@@ -12,7 +12,7 @@ from podstead.k8s.volumes import huge_page_size
 from podstead.volumes import hugepages, layout
 from podstead.volumes.emptydir import tmpfs_size
 from podstead.volumes.mountinfo import MountPoint
-from podstead.volumes.usage import VolumeUsage, limits_on_disk
+from podstead.volumes.usage import limits_on_disk
 from tests.unit.volumes.world import UID, empty, host, mode_of, pod_with, prepared, trouble
 
 if TYPE_CHECKING:
@@ -178,22 +178,17 @@ async def test_huge_pages_are_mounted_where_the_node_has_them(
 # Limits on disk
 
 
-async def test_what_a_volume_holds_against_its_limit(home: PodVolumes) -> None:
+async def test_what_volumes_with_a_limit_hold(home: PodVolumes) -> None:
     pod = pod_with(empty("small", size="64Ki"), empty("free"), empty("memory", medium="Memory", size="1Mi"))
     assert list(limits_on_disk(pod)) == [("small", 64 << 10), ("free", 0)]
     path = (await prepared(home, pod)).volumes["small"]
     (within,) = await home.usage(pod, UID)
-    assert (within.limit, within.exceeded) == (64 << 10, False)
+    assert (within.volume, within.used < 64 << 10) == ("small", True)
     (path / "deep").mkdir()
     (path / "deep/data").write_bytes(b"x" * (128 << 10))
     (path / "again").hardlink_to(path / "deep/data")
     (beyond,) = await home.usage(pod, UID)
-    assert beyond.exceeded
     assert 128 << 10 <= beyond.used < 256 << 10, "a file with two names counts once"
     assert [one.volume for one in await home.usage(pod, UID, all_of_them=True)] == ["small", "free"]
     assert await home.teardown(UID) is None
     assert await home.usage(pod, UID) == ()
-
-
-def test_no_limit_is_never_exceeded() -> None:
-    assert not VolumeUsage(volume="e", used=1 << 40, limit=0).exceeded
