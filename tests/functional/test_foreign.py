@@ -114,7 +114,7 @@ async def test_a_task_that_cri_does_not_list_is_killed_if_asked(
     node: PrivateNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the CRI's own namespace only when it has been there for long: CRI lists its own a moment late."""
-    monkeypatch.setattr(foreign, "SETTLED_SECONDS", 1.5)
+    monkeypatch.setattr(foreign, "settled_seconds", lambda deadline: deadline / 80)
     node.settings = replace(node.settings, security=SecuritySettings(stop_foreign=True))
     await node.start()
     node.run_past_the_interface("other", "bare")

@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.5
 """Two looks and the lists between them stay below the five seconds in which something foreign is told of."""
-SETTLED_SECONDS = 30.0
-"""A task that CRI does not list for so long is not one that it is just making."""
 SHOWN = 5
 """So many are named in a node's problem; each has an Event of its own."""
 REASONS = {
@@ -44,6 +42,11 @@ REASONS = {
     ForeignKind.TASK: "ForeignContainer",
     ForeignKind.IMAGE: "ForeignImage",
 }
+
+
+def settled_seconds(request_seconds: float) -> float:
+    """Return for how long CRI may not list a task that it is just making: the deadline of the call for a sandbox."""
+    return 2 * request_seconds
 
 
 class ForeignWatch:
@@ -118,7 +121,8 @@ class ForeignWatch:
     async def _look(self) -> None:
         found = await asyncio.to_thread(holdings, self._ground.settings.paths)
         now = self._ground.clock.now().boot
-        settled = frozenset(one for one, since in self._unlisted.items() if now - since >= SETTLED_SECONDS)
+        long = settled_seconds(self._ground.settings.runtime.request_seconds)
+        settled = frozenset(one for one, since in self._unlisted.items() if now - since >= long)
         if found == self._seen and not self._doubtful and settled == self._settled:
             return
         self._settled = settled
