@@ -295,6 +295,50 @@ async def test_signers_that_are_taken_from_the_state_make_nobody_the_first(node:
 
 
 @pytest.mark.attack("lowered-mode")
+@pytest.mark.parametrize(
+    ("record", "signers"),
+    [(b"{}", b"nonsense\n"), (b"\0" * 64, b"\0" * 64), (b"", b""), (b"{}", None), (None, None)],
+    ids=["garbage", "zeros", "empty", "taken", "both taken"],
+)
+async def test_a_lost_record_beside_lost_signers_stops_no_agent_and_makes_nobody_the_first(
+    node: SigningNode, record: bytes | None, signers: bytes | None
+) -> None:
+    node.deliver("web.yaml", manifest("web"))
+    web = await node.running_pod("web")
+    await node.stop()
+    trust, good = node.settings.paths.state / "trust", node.signers.read_bytes()
+    for name, data in (("record.json", record), ("allowed_signers", signers)):
+        (trust / name).unlink()
+        if data is not None:
+            (trust / name).write_bytes(data)
+    node.trust("mallory")
+    await node.start()
+    node.deliver("evil.yaml", manifest("evil"), by="mallory")
+    node.deliver("more.yaml", manifest("more"))
+
+    await node.judged("evil.yaml", "Rejected", "SignersMissing")
+    await node.judged("more.yaml", "Rejected", "SignersMissing")
+    await node.until("it is said", lambda: node.events("TrustStoreImpaired"))
+    assert "podstead trust rotate FILE --reason TEXT" in node.events("TrustStoreImpaired")[0]
+    notes = " ".join(node.parts.trust.trust().notes)
+    assert "podstead trust init" in notes
+    assert "podstead trust rotate FILE --reason TEXT" in notes
+    assert any("record.json" in text for text in node.ground.stores.corrupt)
+    node.runtime.exit_container(web.id, 1)
+    again = await node.another("web", web)
+
+    with pytest.raises(OperatorError, match="trust them with --reason TEXT"):
+        await node.parts.trust.rotate_signers(good, b"")
+    await node.parts.trust.rotate_signers(good, b"", "the disk was repaired")
+    await node.judged("evil.yaml", "Rejected", "IndexMissing")
+    node.index(1, {"web.yaml": manifest("web"), "more.yaml": manifest("more")})
+    await node.judged("more.yaml", "Rejected", "IndexWithoutRecord")
+    await node.parts.trust.set_floor(1)
+    more = await node.running_pod("more")
+    assert (node.alive("web"), node.alive("more")) == ([again], [more])
+
+
+@pytest.mark.attack("lowered-mode")
 async def test_a_lower_mode_than_the_last_waits_for_roots_word(node: SigningNode) -> None:
     await node.stop()
     node.mode(SignatureMode.OFF)

@@ -187,7 +187,7 @@ class TrustKeeper:
         )
         if force is None:
             why = files.signers_trouble or f"{files.signers_path} names nobody to trust, or is not there"
-            if held is None and recorded:
+            if recorded != "":
                 why = signers_lost(recorded, files.signers_path)
             self.signers = Signers(revoked=revoked, trouble=why)
             return

@@ -96,8 +96,7 @@ class Housekeeping:
         await self._tidy_revisions()
         await self._forget_gone()
         for corrupt in ground.stores.revisions.take_corrupt():
-            text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
-            ground.recorder.node_event("StateCorrupt", text, warning=True)
+            ground.recorder.node_event("StateCorrupt", corrupt.sentence, warning=True)
         problems = self._problems(info)
         state.runtime = info
         state.problems = tuple(problems)

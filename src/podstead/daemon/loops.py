@@ -65,8 +65,7 @@ class Loops:
             ground.state.last_runtime = await ground.connection.client.info()
         loaded = await stores.records.load()
         for corrupt in loaded.corrupt:
-            text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
-            ground.recorder.node_event("StateCorrupt", text, warning=True)
+            ground.recorder.node_event("StateCorrupt", corrupt.sentence, warning=True)
         await load_objects(ground, parts.objects.present)
         if await same_boot(stores.facts, self._clock.now().boot_id):
             for record in loaded.records:

@@ -125,5 +125,4 @@ async def load_objects(ground: Ground, present: LocalObjects) -> None:
     loaded = await ground.stores.local_objects.load()
     present.take({one.key: one for one in loaded.objects})
     for corrupt in loaded.corrupt:
-        text = f"{corrupt.path} was corrupt and is set aside as {corrupt.kept_at}: {corrupt.reason}"
-        ground.recorder.node_event("StateCorrupt", text, warning=True)
+        ground.recorder.node_event("StateCorrupt", corrupt.sentence, warning=True)

@@ -77,7 +77,7 @@ class Stores:
             local_objects=LocalObjectStore(state, wall=wall),
             events=events,
             trust=trust,
-            corrupt=tuple(f"{c.path} was corrupt and is set aside as {c.kept_at}: {c.reason}" for c in found),
+            corrupt=tuple(one.sentence for one in found),
         )
 
     async def close(self) -> None:

@@ -81,7 +81,7 @@ class TrustDesk:
             notes.append(
                 "the record was lost: nothing new counts until root says from which version on: podstead trust init"
             )
-        if record.signers and self._store.signers is None:
+        if record.signers != "" and self._store.signers is None:
             path = (self._settings or SecuritySettings()).allowed_signers
             notes.append(signers_lost(record.signers, str(path)))
         accepted, lowering = record.accepted, record.lowering
@@ -91,7 +91,7 @@ class TrustDesk:
             accepted=accepted.version if accepted else None,
             accepted_digest=accepted.digest if accepted else "",
             floor=record.floor,
-            signers=record.signers,
+            signers=record.signers or "",
             principals=self._principals(),
             lowered=f"{rfc3339(lowering.at)}: {lowering.reason}" if lowering else "",
             notes=tuple(notes),
@@ -136,11 +136,14 @@ class TrustDesk:
 
         Where the present ones are on record and their file is lost: bring it back, or trust others for a `reason`.
         """
+        from podstead.signing.succession import signers_fault  # noqa: PLC0415 - only who rotates pays for it
+
         async with self._store.changing:
-            if self._store.signers is None:
+            held = self._store.signers
+            if held is None or signers_fault(held):
                 event, text = self._replaced(signers, reason)
             else:
-                await self._check_succession(signers, signature, self._store.signers, reason)
+                await self._check_succession(signers, signature, held, reason)
                 event, text = "SignersRotated", "the new allowed signers are in force"
             digest = sha256(signers).hexdigest()
             await self._store.put(with_signers(self._store.record, digest), signers)
@@ -169,16 +172,15 @@ class TrustDesk:
         from podstead.signing.succession import signers_fault  # noqa: PLC0415 - only who rotates pays for it
 
         recorded = self._store.record.signers
-        if not recorded:
+        if recorded == "":
             raise OperatorError("no signers are in force yet: the file that is configured is taken as it is")
+        if fault := signers_fault(signers):
+            raise OperatorError(f"the new allowed signers do not count: {fault}")
         if recorded == sha256(signers).hexdigest():
             return "SignersRestored", "the allowed signers that were in force are back"
         if not reason:
-            text = f"this is not the file of signers that was in force, SHA-256 {recorded}: its bytes are lost here, and nobody can"
-            raise OperatorError(
-                f"{text} tell whether its keys signed this one; bring it, or trust others with --reason TEXT"
-            )
-        if fault := reason_fault(reason) or signers_fault(signers):
+            raise OperatorError(_reason_due(recorded))
+        if fault := reason_fault(reason):
             raise OperatorError(f"the new allowed signers do not count: {fault}")
         return "SignersReplaced", "other allowed signers take the place of the lost ones"
 
@@ -268,6 +270,17 @@ class TrustDesk:
     def _note(self, act: Act, subject: str, reason: str, message: str, facts: Mapping[Fact, str | int]) -> None:
         self._auditor.note(AuditEntry(act=act, subject=subject, reason=reason, message=message, facts=facts))
         self.on_change()
+
+
+def _reason_due(recorded: str | None) -> str:
+    """Return why signers take the place of lost ones for a reason only; `recorded` as in `TrustRecord.signers`."""
+    if recorded is None:
+        text = (
+            "which signers were in force is lost with the record of trust, and nobody can tell whether these are they"
+        )
+        return f"{text}: trust them with --reason TEXT"
+    text = f"this is not the file of signers that was in force, SHA-256 {recorded}: its bytes are lost here, and nobody can"
+    return f"{text} tell whether its keys signed this one; bring it, or trust others with --reason TEXT"
 
 
 def replace_pair(path: Path, signers: bytes, signature: bytes) -> None:

@@ -86,7 +86,8 @@ async def _main(
 ) -> None:
     clock = SystemClock()
     trust = TrustStore(settings.state, wall=lambda: clock.now().wall)
-    await trust.load()
+    for corrupt in await trust.load():
+        log.warning("%s", corrupt.sentence)
     gates, signatures = build_gates(settings, trust, clock)
     security = settings.security
     source = DirectorySource(

@@ -166,9 +166,9 @@ def _time(options: dict[str, str], name: str, zone: tzinfo | None) -> float | No
     *parts, utc = written.groups()
     try:
         moment = datetime(*(int(part or 0) for part in parts), tzinfo=UTC if utc else zone)  # type: ignore[misc,arg-type]
-    except ValueError:
+        return moment.timestamp()  # of the first and the last year the machine's own zone has no seconds
+    except (ValueError, OverflowError):
         raise MalformedError(f"{name}: there is no such time") from None
-    return moment.timestamp()
 
 
 def _shown(seconds: float) -> str:

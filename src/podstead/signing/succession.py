@@ -31,15 +31,17 @@ def signers_in_force(
     *,
     now: float,
     revoked: Revoked = NOTHING,
-    recorded: str = "",
+    recorded: str | None = "",
 ) -> SignersInForce | None:
     """Return which of two files counts: the one `offered` where it is configured, or the one `held` since before.
 
     The first ever is taken as it is: root put it there. Where the record has the digest of one in force (`recorded`, empty:
-    there was none) and its bytes are not held any more, no other one is the first: only the same bytes count. None: there is
-    neither, or the one that would be first cannot be read or is not that one; then nobody is trusted. `now` is Unix seconds.
-    Never raises.
+    there was none; None: nobody knows) and its bytes are not held any more, no other one is the first: only the same bytes
+    count. Returned is None where there is neither, where the one that would be first cannot be read or is not that one, and
+    where the one that is held cannot be read; then nobody is trusted. `now` is Unix seconds. Never raises.
     """
+    if held is not None and signers_fault(held):
+        return None
     if held is None:
         if offered is None or signers_fault(offered) or recorded not in {"", sha256(offered).hexdigest()}:
             return None
@@ -61,6 +63,8 @@ def succession_fault(
         return fault
     if signature is None:
         return "no key of the old ones has signed them (podstead sign --signature-namespace podstead.io/trust)"
+    if signers_fault(held):
+        return "the old ones cannot be read, so nobody can tell whether a key of theirs has signed the new ones"
     trust = Trust(signers=read_signers(held, None), now=now, revoked=revoked)
     found = verify(offered, signature, trust, namespace=TRUST)
     return found.message if isinstance(found, Invalid) else ""

@@ -32,20 +32,20 @@ class TrustRecord:
     `accepted` is the highest index that was accepted here; once there is one, signatures beside single files never admit
     again. `floor` is the lowest version that counts, None as long as neither root nor an index has given one. `mode` is the
     strictest that was in force since root lowered it last. `signers` is the SHA-256 of the allowed signers in force, whose bytes
-    are kept beside the record; empty: none yet.
+    are kept beside the record; empty: none yet; None: nobody knows, for they were lost with the record that named them.
     """
 
     accepted: IndexMark | None = None
     floor: int | None = None
     mode: SignatureMode = SignatureMode.OFF
-    signers: str = ""
+    signers: str | None = ""
     lowering: Lowering | None = None
     lost: bool = False
     """Whether there was a record that could not be read: nothing new counts until root says from which version on."""
 
 
 EMPTY = TrustRecord()
-LOST = TrustRecord(mode=SignatureMode.ENFORCE, lost=True)
+LOST = TrustRecord(mode=SignatureMode.ENFORCE, signers=None, lost=True)
 """What a record that cannot be read is worth: as strict as there is."""
 
 
@@ -84,8 +84,13 @@ def with_signers(record: TrustRecord, digest: str) -> TrustRecord:
     return replace(record, signers=digest)
 
 
-def signers_lost(digest: str, path: str) -> str:
+def signers_lost(digest: str | None, path: str) -> str:
     """Return what there is to do where the signers on record are no more: `path` is the configured file, which is not theirs."""
+    if digest is None:
+        return (
+            f"which allowed signers were in force is lost with the record of trust, and {path} does not count by itself:"
+            " nobody is trusted for anything new until podstead trust rotate FILE --reason TEXT says whom"
+        )
     return (
         f"the allowed signers in force, SHA-256 {digest}, are gone from the agent's state, and {path} is not they: nobody is"
         " trusted for anything new until podstead trust rotate FILE brings them back, or trusts others with --reason TEXT"

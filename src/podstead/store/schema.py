@@ -33,6 +33,13 @@ class CorruptFile:
     kept_at: Path
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        """What people are told of it; one that could not be set aside, or is gone, has no other place."""
+        if self.kept_at == self.path:
+            return f"{self.path} cannot be used: {self.reason}"
+        return f"{self.path} was corrupt and is set aside as {self.kept_at}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema(Generic[T]):

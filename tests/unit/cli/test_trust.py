@@ -21,7 +21,7 @@ from podstead.errors import OperatorError
 from podstead.signing.index import IndexMark
 from podstead.signing.private import signature_file
 from podstead.signing.provenance import TRUST
-from podstead.state.trust import TrustRecord
+from podstead.state.trust import LOST, TrustRecord
 from podstead.store.instance import lock_root
 from podstead.store.kept_trust import KeptTrustStore
 from podstead.store.trust import TrustStore
@@ -52,7 +52,7 @@ async def test_trust_is_shown(shell: Shell) -> None:
             "mode:     off (last in force)",
             "index:    none accepted yet",
             "floor:    none",
-            "signers:  none in force yet",
+            "signers:  none in force",
         ],
     )
     record = TrustRecord(
@@ -136,6 +136,36 @@ async def test_lost_signers_are_brought_back_or_replaced_for_a_reason(shell: She
     unsigned = await shell("trust", "rotate", str(new), f"--signature={empty}")
     assert (unsigned.code, "podstead sign --signature-namespace podstead.io/trust" in unsigned.err) == (1, True)
     assert shell.node.trust.signers == OLD
+
+
+@pytest.mark.attack("lowered-mode")
+@pytest.mark.parametrize("held", [b"\0" * 64, b""], ids=["zeros", "empty"])
+async def test_signers_in_force_that_nobody_can_read_lock_no_command(shell: Shell, tmp_path: Path, held: bytes) -> None:
+    new, bad = tmp_path / "new", tmp_path / "bad"
+    new.write_bytes(NEW)
+    bad.write_bytes(held)
+    await shell.node.trust.put(TrustRecord(signers=sha256(held).hexdigest()), held)
+    back = await shell("trust", "rotate", str(bad))
+    assert (back.code, "the new allowed signers do not count: they " in back.err) == (1, True)
+    done = await shell("trust", "rotate", str(new), "--reason=the disk was repaired")
+    assert (done.code, shell.node.trust.signers) == (0, NEW)
+
+
+@pytest.mark.attack("lowered-mode")
+async def test_signers_that_were_lost_with_their_record_are_named_for_a_reason(shell: Shell, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    new.write_bytes(NEW)
+    await shell.node.trust.put(LOST)
+    shown = (await shell("trust")).out
+    assert "signers:  none in force\n" in shown
+    assert "podstead trust rotate FILE --reason TEXT says whom" in shown
+    unreasoned = await shell("trust", "rotate", str(new))
+    assert (unreasoned.code, "trust them with --reason TEXT" in unreasoned.err) == (1, True)
+    assert (await shell("trust", "init", "--floor=4")).code == 0
+    assert (shell.node.trust.signers, shell.node.trust.record.signers) == (None, None), "a floor names nobody"
+    done = await shell("trust", "rotate", str(new), "--reason=the disk was repaired")
+    assert (done.code, shell.node.trust.signers) == (0, NEW)
+    assert "note:" not in (await shell("trust")).out
 
 
 async def test_other_signers_for_a_reason_are_in_force_and_told_of(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -143,6 +144,19 @@ def test_a_line_that_cannot_be_read_refuses_the_whole_file(text: str, said: str)
     whole = f"{text}\nops {SOFT.public.text}\n"
     with pytest.raises(MalformedError, match=said.replace("(", r"\(")):
         read_signers(whole.encode())
+
+
+def test_a_day_at_the_beginning_of_all_time_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the machine's own zone it has no seconds since the epoch."""
+    try:
+        for zone in ("UTC", "Pacific/Kiritimati", "Pacific/Niue"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            with pytest.raises(MalformedError, match="line 1: valid-before: there is no such time"):
+                read_signers(f'ops valid-before="00010101" {SOFT.public.text}\n'.encode(), None)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_patterns_take_no_time() -> None:

@@ -9,7 +9,7 @@ import pytest
 from podstead.signing.private import signature_file
 from podstead.signing.provenance import MANIFEST, TRUST
 from podstead.signing.revocation import Revoked
-from podstead.signing.succession import signers_in_force
+from podstead.signing.succession import signers_in_force, succession_fault
 from tests.unit.signing.indexes import NOW, SOFT, STRANGER
 
 OLD = f"ops {SOFT.public.text}\n".encode()
@@ -45,6 +45,23 @@ def test_where_one_is_on_record_and_lost_only_its_own_bytes_are_the_first() -> N
     found = signers_in_force(OLD, None, None, now=NOW, recorded=digest)
     assert found is not None
     assert (found.data, found.digest, found.changed) == (OLD, digest, True)
+
+
+@pytest.mark.attack("lowered-mode")
+def test_where_nobody_knows_which_were_on_record_none_is_the_first() -> None:
+    assert signers_in_force(OLD, by(content=OLD), None, now=NOW, recorded=None) is None
+
+
+@pytest.mark.parametrize(
+    "held",
+    [b"nonsense\n", b"\0" * 64, b"\xff", b"", b"# nobody\n"],
+    ids=["words", "zeros", "bytes", "empty", "nobody"],
+)
+def test_what_is_held_and_cannot_be_read_is_as_good_as_lost(held: bytes) -> None:
+    digest = sha256(held).hexdigest()
+    for offered in (NEW, held, None):
+        assert signers_in_force(offered, by(), held, now=NOW, recorded=digest) is None
+    assert "the old ones cannot be read" in succession_fault(NEW, by(), held, now=NOW)
 
 
 def test_a_file_that_an_old_key_signed_follows() -> None:

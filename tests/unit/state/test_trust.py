@@ -61,12 +61,12 @@ def test_an_index_raises_the_floor_and_never_lets_it_fall() -> None:
     index = Index(nodes=("*",), version=5, issued=0, expires=1, floor=3)
     assert with_index(EMPTY, index, MARK) == TrustRecord(accepted=MARK, floor=3)
     assert with_index(TrustRecord(floor=4), index, MARK).floor == 4
-    assert with_index(LOST, index, MARK) == TrustRecord(accepted=MARK, floor=3, mode=ENFORCE)
+    assert with_index(LOST, index, MARK) == TrustRecord(accepted=MARK, floor=3, mode=ENFORCE, signers=None)
 
 
 def test_root_gives_a_floor() -> None:
     assert initialised(EMPTY, 7).floor == 7
-    assert initialised(LOST, 7) == TrustRecord(mode=ENFORCE, floor=7)
+    assert initialised(LOST, 7) == TrustRecord(mode=ENFORCE, floor=7, signers=None), "of signers it says nothing"
     with pytest.raises(TrustRefusal, match="the floor is 7 already, and it only rises"):
         initialised(TrustRecord(floor=7), 6)
     with pytest.raises(TrustRefusal, match="would end it"):

@@ -61,7 +61,7 @@ def _lines(report: TrustReport) -> Iterator[str]:
     yield f"index:    {index if report.accepted is not None else 'none accepted yet'}"
     yield f"floor:    {report.floor if report.floor is not None else 'none'}"
     named = f": {', '.join(report.principals)}" if report.principals else ""
-    yield f"signers:  {f'SHA-256 {report.signers}' if report.signers else 'none in force yet'}{named}"
+    yield f"signers:  {f'SHA-256 {report.signers}' if report.signers else 'none in force'}{named}"
     if report.lowered:
         yield f"lowered:  {report.lowered}"
     for note in report.notes:
