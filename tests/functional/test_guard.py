@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from podstead.clock import SystemClock
 from podstead.publication.pause import pause_from
+from podstead.signing.index import INDEX_FILE, Index, entry_of, write_index
+from podstead.signing.provenance import INDEX, MANIFEST
 from tests.support.canary import CANARY, HOSTILE, leaks
 from tests.support.inspected import pod
 from tests.unit.trust.sets import key, signed
@@ -46,7 +49,7 @@ class GuardUnderTest:
 
     @property
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "podstead", "guard"]
+        return [*self.podstead, "guard"]
 
     def kill(self) -> None:
         if self.process is not None:
@@ -54,17 +57,28 @@ class GuardUnderTest:
             self.process.wait(10)
             self.process = None
 
-    def run(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [*self.command, *words, "--state-dir", self.state], check=False, capture_output=True, timeout=20
-        )
+    def run(self, *words: str, code: int = 0, state: Path | None = None) -> str:
+        """Run `podstead guard` on the guard's state, or another one."""
+        return self._done([*self.command, *words], state, code)
+
+    @property
+    def podstead(self) -> list[str]:
+        return [sys.executable, "-m", "podstead"]
+
+    def trust(self, *words: str, code: int = 0, state: Path | None = None) -> str:
+        """Run `podstead trust` on the guard's state."""
+        return self._done([*self.podstead, "trust", *words], state, code)
+
+    def _done(self, command: list[str], state: Path | None, code: int) -> str:
+        words = [*command, "--state-dir", str(state or self.state)]
+        done = subprocess.run(words, check=False, capture_output=True, timeout=20)
         assert done.returncode == code, done.stderr.decode()
         return done.stdout.decode() + done.stderr.decode()
 
-    def put(self, name: str, text: str | bytes, *, by: str = "") -> None:
+    def put(self, name: str, text: str | bytes, *, by: str = "", purpose: str = MANIFEST) -> None:
         data = text.encode() if isinstance(text, str) else text
         for path, content in (
-            (self.source / f"{name}.sig", signed(data, by) if by else b""),
+            (self.source / f"{name}.sig", signed(data, by, purpose) if by else b""),
             (self.source / name, data),
         ):
             if content:
@@ -118,6 +132,53 @@ def signing(guard: GuardUnderTest) -> GuardUnderTest:
     guard.start("--allowed-signers", str(guard.root / "signers"), "--signature-mode=enforce")
     guard.publishes(web=WEB)
     return guard
+
+
+def test_root_gives_a_guard_its_word_about_trust(signing: GuardUnderTest) -> None:
+    """An index counts from the version on that root names; signers that are lost with their record count when root says so."""
+    signed_for = ("--allowed-signers", str(signing.root / "signers"), "--signature-mode=enforce")
+    now = int(SystemClock().now().wall)
+    index = write_index(
+        Index(
+            nodes=("n",),
+            version=3,
+            issued=now - 60,
+            expires=now + 3600,
+            files={"web.yaml": entry_of(EDITED.encode())},
+        )
+    )
+    signing.put("web.yaml", EDITED)
+    signing.put(INDEX_FILE, index, by="ops", purpose=INDEX)
+    signing.says("podstead trust init")
+    assert "pid" in signing.trust("init", "--floor=3", code=1)
+    assert "ops@example.com" in signing.trust("show"), "a guard that works may be asked"
+    signing.kill()
+    (signing.state / "trust" / "record.json").write_bytes(b"")
+    (signing.state / "trust" / "allowed_signers").write_bytes(b"\0" * 64)
+    signing.start(*signed_for)
+    signing.says("podstead trust rotate FILE --reason TEXT")
+    signing.kill()
+    assert signing.trust("init", "--floor=3") == "indexes count from version 3 on\n"
+    named = f"--allowed-signers={signing.root / 'signers'}"
+    assert "other allowed signers take the place" in signing.trust(
+        "rotate", str(signing.root / "signers"), "--reason=the disk was repaired", named
+    )
+    signing.start(*signed_for)
+    signing.publishes(web=EDITED)
+    logged = subprocess.run(
+        [*signing.podstead, "audit", f"--root-dir={signing.state}"], check=True, capture_output=True, timeout=20
+    )
+    assert b"the disk was repaired" in logged.stdout
+    assert "no guard has worked" in signing.trust("show", code=1, state=signing.root)
+
+
+def test_two_guards_do_not_share_a_state(signing: GuardUnderTest) -> None:
+    other = signing.root / "other"
+    refused = signing.run(
+        "--source", str(signing.source), "--publish", str(other), "--allow-insecure-manifests", code=1
+    )
+    assert "another guard works with the state directory" in refused
+    assert not other.exists()
 
 
 def test_files_come_change_and_go(guard: GuardUnderTest) -> None:
@@ -327,7 +388,7 @@ def test_a_directory_of_somebody_else_is_not_taken(guard: GuardUnderTest) -> Non
     guard.start("--take-over")
     guard.publishes(web=WEB)
     assert (guard.publish / "web.yaml").stat().st_ino == before, "what the source has too is not written again"
-    assert "another guard publishes" in guard.run(*places, code=1)
+    assert "another guard publishes" in guard.run(*places, code=1, state=guard.root / "other")
     guard.kill()
     assert "cannot lie in one another" in guard.run(
         "--source", str(guard.source), "--publish", str(guard.source / "p"), code=1

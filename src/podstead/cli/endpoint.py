@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 class Endpoint:
     """The agent's socket, and its paths where they follow from what was given.
 
-    `paths` is None when only a socket was named: whose root belongs to it, nobody but its agent can tell.
+    `paths` is None when only a socket was named: whose root belongs to it, nobody but its agent can tell. `guard` is the state
+    directory of a guard where what is asked is meant for it; no agent is asked then.
     """
 
     socket: Path
     paths: Paths | None
+    guard: Path | None = None
 
 
 def root_of(endpoint: Endpoint) -> Path:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from podstead.cli.answers import decode
 from podstead.cli.client import AgentClient, AgentUnreachableError
+from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from podstead.cli.endpoint import Endpoint
     from podstead.config.paths import Paths
@@ -41,6 +44,8 @@ def carry_out(
 
     Raises AgentUnreachableError where no state is to be found either, and OperatorError as the agent would.
     """
+    if endpoint.guard is not None:
+        return asyncio.run(_for_guard(endpoint.guard, by_hand, changes=changes))
     try:
         return asked(AgentClient(endpoint.socket))
     except AgentUnreachableError as error:
@@ -52,16 +57,35 @@ def carry_out(
 
 
 async def _by_hand(paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -> T:
+    from podstead.store.instance import lock_root, make_directories
+
+    make_directories(paths)
+    with lock_root(paths):  # an agent that starts now waits for nothing: it says that another one is there
+        return await _on(paths.state, paths, by_hand)
+
+
+async def _for_guard(state: Path, by_hand: Callable[[TrustDesk], Awaitable[T]], *, changes: bool) -> T:
+    """Do it on a guard's state, whose audit log lies in it; a guard that works knows its record by heart, so it must stop."""
+    from podstead.config.paths import paths_for
+    from podstead.store.instance import lock_directory
+
+    if not (state / "guard").is_dir():
+        raise OperatorError(f"no guard has worked with the state directory {state}: name its own with --state-dir")
+    with contextlib.ExitStack() as held:
+        if changes:
+            advice = "stop it first, and start it afterwards: what it published stays"
+            held.enter_context(lock_directory(state, "the guard works with the state directory", advice))
+        return await _on(state, paths_for(state), by_hand)
+
+
+async def _on(state: Path, paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -> T:
     from podstead.clock import SystemClock
     from podstead.daemon.auditing import recorded_by_hand
     from podstead.daemon.trusting import TrustDesk
-    from podstead.store.instance import lock_root, make_directories
     from podstead.store.trust import TrustStore
 
     clock = SystemClock()
-    make_directories(paths)
-    with lock_root(paths):  # an agent that starts now waits for nothing: it says that another one is there
-        store = TrustStore(paths.state, wall=lambda: clock.now().wall)
-        await store.load()
-        with recorded_by_hand(paths, clock) as auditor:
-            return await by_hand(TrustDesk(store, clock, auditor))
+    store = TrustStore(state, wall=lambda: clock.now().wall)
+    await store.load()
+    with recorded_by_hand(paths, clock) as auditor:
+        return await by_hand(TrustDesk(store, clock, auditor))

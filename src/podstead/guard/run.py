@@ -21,6 +21,8 @@ from podstead.guard.loop import GuardLoop
 from podstead.guard.settling import Settler
 from podstead.sources.directory import DirectorySource
 from podstead.sources.guarded import guard_faults
+from podstead.store import files
+from podstead.store.instance import lock_directory
 from podstead.store.trust import TrustStore
 from podstead.systemd.journal import log_formatter, writes_to_journal
 from podstead.systemd.notify import take_notifier
@@ -47,10 +49,13 @@ def run_guard(settings: GuardSettings) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     check_places(settings)
-    books = GuardBooks(settings.state)
-    if trouble := books.load():
-        log.warning("%s", trouble)
+    files.make_directory(settings.state)
+    busy = "another guard works with the state directory"
     with contextlib.ExitStack() as held:
+        held.enter_context(lock_directory(settings.state, busy, "stop it, or give --state-dir another"))
+        books = GuardBooks(settings.state)
+        if trouble := books.load():
+            log.warning("%s", trouble)
         directory = None
         if settings.publish is not None:
             directory = PublishedDirectory.open(settings.publish, books.guard, take_over=settings.take_over)

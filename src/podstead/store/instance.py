@@ -55,7 +55,7 @@ class Instance:
 
 
 class RootLock:
-    """Holds ROOT/lock until it is closed or the process ends, however that happens."""
+    """Holds the lock of a directory, as ROOT/lock, until it is closed or the process ends, however that happens."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
@@ -115,7 +115,16 @@ def lock_root(paths: Paths) -> RootLock:
     Raises:
         OperatorError: another agent holds it, or its file cannot be opened.
     """
-    path = paths.root / "lock"
+    return lock_directory(paths.root, "another agent runs with this root dir", "stop it, or give --root-dir another")
+
+
+def lock_directory(directory: Path, holder: str, advice: str) -> RootLock:
+    """Take the lock of a directory; `holder` and `advice` are said where another process has it.
+
+    Raises:
+        OperatorError: another process holds it, or its file cannot be opened.
+    """
+    path = directory / "lock"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, files.FILE_MODE)
     except OSError as error:
@@ -123,11 +132,9 @@ def lock_root(paths: Paths) -> RootLock:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        raise OperatorError(
-            f"another agent runs with this root dir {paths.root} (pid {holder}); stop it, or give --root-dir another"
-        ) from error
+        raise OperatorError(f"{holder} {directory} (pid {pid}); {advice}") from error
     # Only for the sentence above, and only true while the lock is held: a full disk may leave it out.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ def run(given: Given, endpoint: Endpoint) -> int:
         raise UsageError(f"there is no 'trust {printable(what)}': {hint}")
     if len(words) != (1 if what == "rotate" else 0):
         raise UsageError(f"write: podstead trust {USAGE[what]}")
+    if state := given.value("state-dir"):
+        endpoint = replace(endpoint, guard=Path(state).absolute())
     return action(given, endpoint, words)
 
 
@@ -156,10 +159,16 @@ COMMAND = Command(
             takes=Takes.FILE,
             help="with rotate, where no agent runs: the configured file (default: /etc/podstead/allowed_signers)",
         ),
+        Option(
+            name="state-dir",
+            value="DIR",
+            takes=Takes.DIRECTORY,
+            help="a guard's state directory: its trust is meant, not an agent's; to change it stop the guard",
+        ),
         output_option(Format.JSON, Format.YAML),
     ),
     notes=(
-        "Without an agent the state below --root-dir is shown and changed itself.\n"
+        "Without an agent the state below --root-dir is shown and changed itself; a guard's is that of --state-dir.\n"
         "New signers are signed with: podstead sign --signature-namespace podstead.io/trust --key KEY NEW_SIGNERS"
     ),
 )
