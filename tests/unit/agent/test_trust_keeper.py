@@ -86,6 +86,15 @@ class Disk:
         monkeypatch.setattr(Path, "replace", renamed)
         monkeypatch.setattr(files, "sync_directory", synced)
 
+    def laid_out(self, below: Path) -> Iterator[Path]:
+        """Yield a state directory for each failure."""
+        for number, found in enumerate(self.after):
+            state = below / str(number)
+            for path, data in found.items():
+                (state / path).parent.mkdir(parents=True, exist_ok=True)
+                (state / path).write_bytes(data)
+            yield state
+
     def _failures(self) -> Iterator[dict[Path, bytes]]:
         for count in range(len(self.pending) + 1):
             for some in combinations(self.pending, count):
@@ -106,22 +115,33 @@ async def test_wherever_the_power_fails_in_a_rotation_the_old_or_the_new_are_tru
     assert len(disk.after) >= 5, "three files change, one after the other"
 
     trusted = set()
-    for number, found in enumerate(disk.after):
-        again = tmp_path / str(number)
-        for path, data in found.items():
-            (again / path).parent.mkdir(parents=True, exist_ok=True)
-            (again / path).write_bytes(data)
-        survivor = store_at(again)
-        assert await survivor.load() == (), found
-        assert survivor.signers in {OLD, NEW}, found
-        trusted.add(survivor.signers)
-        keeper = keeper_of(survivor, NEW)
-        await keeper.refresh()
-        assert (keeper.troubles, len(keeper.signers.signers)) == ((), 2), found
-        converged = store_at(again)
-        await converged.load()
-        assert (converged.signers, converged.record.signers) == (NEW, sha256(NEW).hexdigest()), found
-    assert trusted == {OLD, NEW}, "the failures are on both sides of the change"
+    for again in disk.laid_out(tmp_path):
+        trusted.add(await trusted_and_converges(again, NEW))
+    assert trusted == {OLD, NEW}, "the failures are on both sides of the change, and nowhere is nobody trusted"
+
+
+async def test_wherever_the_power_fails_when_the_first_are_taken_they_are_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_at(tmp_path / "state")
+    with monkeypatch.context() as watched:
+        disk = Disk(tmp_path / "state", watched)
+        await put(store, NEW)
+    assert {await trusted_and_converges(again, NEW) for again in disk.laid_out(tmp_path)} == {None, NEW}
+
+
+async def trusted_and_converges(state: Path, offered: bytes) -> bytes | None:
+    """Return the signers in force at a start on a state, once the next look has taken those that the operator offers."""
+    survivor = store_at(state)
+    assert await survivor.load() == (), "nothing of it is damaged"
+    trusted = survivor.signers
+    keeper = keeper_of(survivor, offered)
+    await keeper.refresh()
+    assert (keeper.troubles, len(keeper.signers.signers)) == ((), 2)
+    converged = store_at(state)
+    await converged.load()
+    assert (converged.signers, converged.record.signers) == (offered, sha256(offered).hexdigest())
+    return trusted
 
 
 async def test_a_rotation_whose_record_cannot_be_written_holds_the_old_ones_also_over_a_restart(
