@@ -14,8 +14,8 @@ from podstead.judging.judges import FileJudges
 from podstead.judging.keeper import PolicyKeeper
 from podstead.judging.paths import resolve
 from podstead.judging.process import JudgingProcess
+from podstead.k8s.text import printable
 from podstead.policy.host_paths import moved_fault, restricts_paths
-from podstead.policy.violation import cleaned
 from podstead.server.port import Problem
 from podstead.sources.guarded import GuardFault, read_guarded
 from podstead.state.trust import mode_in_force
@@ -62,21 +62,22 @@ class Policing:
         finally:
             await self.judges.close()
 
-    def moved(self, path: str, real: Path, writable: bool) -> str:
+    def moved(self, path: str, real: Path, writable: bool) -> str:  # noqa: ARG002 - the shape of what judges
         """Return why a path of the node that leads elsewhere than at first may not be mounted; empty: it may. Blocks.
 
         Called from threads. A policy that says nothing about paths has nothing against it, but where signatures are enforced:
-        there writable places of the system equal root.
+        there writable places of the system equal root. What is judged is `real`, the place of what was opened: the path may
+        lead elsewhere again by now.
         """
-        by = self.gate.by
+        by, away = self.gate.by, f"leads to {printable(str(real))} now, and led elsewhere before"
         if by is None:
-            return f"leads to {real} now, and led elsewhere before; the policy has not been read yet"
+            return f"{away}; the policy has not been read yet"
         if by.policy is None:
-            return ""
+            return f"{away}; {by.problem}" if by.closed else ""
         if not restricts_paths(by.policy) and not self.enforced():
             return ""
         rules = by.policy.host_paths or ()
-        return moved_fault(rules, cleaned(path), _led(path, rules), writable=writable)
+        return moved_fault(rules, str(real), _led(str(real), rules), writable=writable)
 
     def shown(self) -> str:
         """Return which policy is in force, in a few words."""
@@ -159,12 +160,17 @@ def build_policing(ground: Ground, table: Callable[[], PodTable]) -> Policing | 
     return Policing(gate=gate, keeper=keeper, judges=judges, clock=ground.clock, enforced=around.enforced)
 
 
-def _led(path: str, rules: Iterable[HostPathRule]) -> dict[str, PathFacts]:
-    """Return where a path and the listed directories lead; what cannot be looked at is left out."""
+def _led(real: str, rules: Iterable[HostPathRule]) -> dict[str, PathFacts]:
+    """Return where the listed directories lie, and the place of an open file; what cannot be looked at is left out.
+
+    So is a place that has become another since it was opened: it is gone, or a link was put on the way to it.
+    """
     facts = {}
-    for one in (cleaned(path), *(rule.prefix for rule in rules)):
+    for one in (real, *(rule.prefix for rule in rules)):
         with contextlib.suppress(OSError):
             facts[one] = resolve(one)
+    if real in facts and (facts[real].real != real or facts[real].missing):
+        del facts[real]
     return facts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.k8s.text import printable
 from podstead.policy.pod_security.faults import places
 from podstead.policy.pod_security.levels import Level
 from podstead.policy.violation import Breach, cleaned
@@ -60,16 +61,17 @@ def restricts_paths(policy: Policy) -> bool:
 
 
 def moved_fault(rules: tuple[HostPathRule, ...], path: str, paths: Mapping[str, PathFacts], *, writable: bool) -> str:
-    """Return why a path that leads elsewhere than at first may not be mounted, in a clause after `it`; empty: it may.
+    """Return why a place, to which a path leads now and did not at first, may not be mounted, in a clause after `it`.
 
-    Only a listed directory that covers the new place admits it: what a level or an exemption admitted was the place before.
+    Empty: it may. Only a listed directory that covers the place admits it: what a level or an exemption admitted was the
+    one before.
     """
     known = [rule for rule in rules if path in paths and rule.prefix in paths]
     covering = [rule for rule in known if covers(rule.prefix, path, paths)]
     if any(not (rule.read_only and writable) for rule in covering):
         return ""
-    there = f"to {paths[path].real} " if path in paths else ""
-    return f"leads {there}now, and led elsewhere when the policy admitted it: name that place in the manifest, or undo the link"
+    there = printable(paths[path].real if path in paths else path)
+    return f"leads to {there} now, and led elsewhere when the policy admitted it: name that place in the manifest, or undo the link"
 
 
 def covers(prefix: str, path: str, paths: Mapping[str, PathFacts]) -> bool:

@@ -310,7 +310,7 @@ def test_prefixes_are_compared_by_what_paths_lead_to(path: str, refused: bool) -
         ("/opt/mysql/mnt", False, True, "leads to /opt/mysql/mnt now"),
         ("/srv/db", True, False, ""),
         ("/srv/db", True, True, "leads to /opt/mysql/data now"),
-        ("/opt/mysql/unseen", False, True, "leads now"),
+        ("/opt/mysql/unseen", False, True, "leads to /opt/mysql/unseen now"),
     ],
 )
 def test_a_path_that_leads_elsewhere_needs_a_listed_directory(
