@@ -7,10 +7,12 @@ policy changes, an exemption ends or the policy's file is damaged (a refusal nev
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from os import fsdecode
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.errors import POLICY_VIOLATION
-from podstead.judging.wire import Question
+from podstead.judging.wire import Question, refusal
+from podstead.k8s.text import printable
 from podstead.manifest.reading import Message, Severity
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.provenance import UNSIGNED, Provenance, Warrant
@@ -49,8 +51,8 @@ class Judges(Protocol):
         """Return what the policy says of it; never raises for what a file holds."""
         ...
 
-    async def look_up(self, paths: Iterable[str]) -> tuple[WirePath, ...]:
-        """Return what paths of the node lead to."""
+    async def look_up(self, paths: Iterable[str], prefixes: Iterable[str]) -> tuple[WirePath, ...]:
+        """Return what a file's paths of the node lead to, and the directories that the policy lists, in bounded time."""
         ...
 
 
@@ -156,6 +158,8 @@ class PolicyGate:
             reading = _led(reading, led)
             answer = await self._answer(by, file, question, key, known)
             look.leaning[file.name] = answer.lifted
+            if not answer.refused and (why := _unseen(reading, led)):
+                answer = refusal(why, unsure=True)
             allowance = self._around.allowed(file.digest)
             if answer.refused and (allowance is not None or (admitted and lent)):
                 look.marks[file.name] = Provenance(warrant=Warrant.ALLOWED, digest=file.digest)
@@ -225,7 +229,8 @@ class PolicyGate:
         """Return what the paths lead to that a verdict depends on, or that a start is compared with."""
         if not self._around.enforced() and (by.policy is None or not _restricts(by.policy)):
             return ()
-        return await self._judges.look_up(_paths(reading, by))
+        rules = (by.policy.host_paths or ()) if by.policy is not None else ()
+        return await self._judges.look_up(_paths(reading), (rule.prefix for rule in rules))
 
     def _question(self, file: ManifestFile, by: InForce, led: tuple[WirePath, ...]) -> tuple[Question, _Key]:
         stands = file.provenance or UNSIGNED
@@ -299,14 +304,27 @@ def _has_prefixes(by: InForce) -> bool:
     return by.policy is not None and bool(by.policy.host_paths)
 
 
-def _paths(reading: Reading, by: InForce) -> Iterator[str]:
-    """Yield the paths of the node that a verdict depends on, in the spelling in which it asks for them."""
+def _paths(reading: Reading) -> Iterator[str]:
+    """Yield the paths of the node that pods mount, in the spelling in which a verdict asks for them."""
     from podstead.policy.host_paths import host_paths_of  # noqa: PLC0415 - a node without a policy does without
 
     for pod in reading.pods:
         yield from (path for _, _, path in host_paths_of(pod.pod))
-    if by.policy is not None:
-        yield from (rule.prefix for rule in by.policy.host_paths or ())
+
+
+def _unseen(reading: Reading, found: tuple[WirePath, ...]) -> str:
+    """Return why a file is refused of which a path cannot be looked at; empty: all could be.
+
+    The first start would have nothing to compare with, and take whatever somebody has put there by then.
+    """
+    faults = {one.path: one.fault for one in found if not one.steps}
+    if not faults:
+        return ""
+    path = next((path for path in _paths(reading) if path in faults), "")
+    if not path:
+        return ""
+    why = "the policy has to know where it leads, and it is looked at again"
+    return printable(f"hostPath {path} cannot be looked at ({faults[path]}): {why}")
 
 
 def _restricts(policy: Policy) -> bool:
@@ -321,7 +339,7 @@ def _led(reading: Reading, found: tuple[WirePath, ...]) -> Reading:
         return reading
     from podstead.policy.host_paths import host_paths_of  # noqa: PLC0415 - a node without a policy does without
 
-    real = {one.path: one.real for one in found if one.steps}
+    real = {one.path: fsdecode(one.real) for one in found if one.steps}
     pods = (
         replace(
             pod,

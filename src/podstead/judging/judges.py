@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 from podstead.judging.wire import WirePath, refusal
+from podstead.threads import StuckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 MOST_INLINE_BYTES = 8 << 10
 """As for decoding: the costliest text of this size takes 31 ms, in which no probe would run."""
 PATH_SECONDS = 2.0
-"""A path that has not answered by then is on a dead file system: it is not known to lie where it may."""
+"""For all paths of a file: one that has not answered by then is on a dead file system, and every edit waits meanwhile."""
 
 
 class FileJudges:
@@ -39,20 +41,41 @@ class FileJudges:
         await asyncio.sleep(0)  # a hundred files in a row must not be one turn of the loop
         return answer(question, by.policy, None)
 
-    async def look_up(self, paths: Iterable[str]) -> tuple[WirePath, ...]:
-        """Return what paths of the node lead to; one that cannot be looked at leads nowhere."""
+    async def look_up(self, paths: Iterable[str], prefixes: Iterable[str]) -> tuple[WirePath, ...]:
+        """Return what a file's paths of the node lead to, and the directories that the policy lists.
+
+        One that cannot be looked at leads nowhere. The paths have `PATH_SECONDS` together, and after one that does not answer
+        no other is asked: the file is refused for that one. A listed directory is the operator's, and has as long by itself.
+        """
+        found: dict[str, WirePath] = {}
+        wanted, loop = sorted(set(paths)), asyncio.get_running_loop()
+        end = loop.time() + PATH_SECONDS
+        try:
+            for path in wanted:
+                found[path] = await self._looked_up(path, round(end - loop.time(), 1))
+        except StuckError as error:
+            found |= {path: WirePath(path, fault=str(error)) for path in wanted if path not in found}
+        for prefix in sorted({*prefixes} - found.keys()):
+            try:
+                found[prefix] = await self._looked_up(prefix, PATH_SECONDS)
+            except StuckError as error:
+                found[prefix] = WirePath(prefix, fault=str(error))
+        return tuple(found[path] for path in sorted(found))
+
+    async def _looked_up(self, path: str, seconds: float) -> WirePath:
+        """Return what a path leads to. Raises StuckError where nobody says so in time."""
         from podstead.judging.paths import resolve  # noqa: PLC0415 - a node without a policy does without
 
-        found = []
-        for path in sorted(set(paths)):
-            try:
-                facts = await self._threads.run(f"policy {path}", lambda path=path: resolve(path), PATH_SECONDS)  # type: ignore[misc]  # mypy cannot infer a lambda's default
-            except OSError:
-                found.append(WirePath(path, path, (), ()))
-                continue
-            steps = tuple((step.device, step.inode, step.mount) for step in facts.steps)
-            found.append(WirePath(path, facts.real, steps, facts.missing))
-        return tuple(found)
+        if seconds <= 0:
+            raise StuckError(f"the paths before it took {PATH_SECONDS:g} s")
+        try:
+            facts = await self._threads.run(f"policy {path}", lambda: resolve(path), seconds)
+        except StuckError:
+            raise
+        except OSError as error:
+            return WirePath(path, fault=error.strerror or str(error))
+        steps = tuple((step.device, step.inode, step.mount) for step in facts.steps)
+        return WirePath(path, os.fsencode(facts.real), steps, tuple(os.fsencode(name) for name in facts.missing))
 
     async def close(self) -> None:
         """End the child."""

@@ -49,13 +49,17 @@ class JudgingProcess:
 
     async def ask(self, policy: bytes, question: Question) -> Answer:
         """Return what a policy says of a file; a child that cannot say so refuses it."""
+        try:
+            message = framed(question)
+        except ValueError:
+            return refusal("the file cannot be judged: its name, or who signed it, is not UTF-8")
         async with self._turn:
             self._stay()
             try:
                 fresh = self._process is None or self._policy != policy
                 if fresh and (await self._start(policy)).refused:
                     return refusal("the policy's rules cannot be used: podstead policy check shows why")
-                found = await self._exchange(framed(question), self._seconds)
+                found = await self._exchange(message, self._seconds)
             except ChildFailure as failure:
                 return refusal(f"the policy's rules did not come to a verdict: judging the file {failure}", unsure=True)
             self._sleep_later()

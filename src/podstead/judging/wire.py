@@ -15,12 +15,16 @@ MOST_BYTES = 16 << 20
 
 
 class WirePath(msgspec.Struct, frozen=True, array_like=True):
-    """What a path leads to."""
+    """What a path leads to. Names are bytes: those of the node need not be UTF-8, and only that can be sent.
+
+    `fault` says why it could not be looked at, empty: it could; what could not has no `steps`.
+    """
 
     path: str
-    real: str
-    steps: tuple[tuple[int, int, int], ...]
-    missing: tuple[str, ...]
+    real: bytes = b""
+    steps: tuple[tuple[int, int, int], ...] = ()
+    missing: tuple[bytes, ...] = ()
+    fault: str = ""
 
 
 class Question(msgspec.Struct, frozen=True, array_like=True):

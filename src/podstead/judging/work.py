@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import fsdecode
 from typing import TYPE_CHECKING
 
 from podstead.judging.wire import Answer, WireMessage
@@ -25,7 +26,11 @@ def answer(question: Question, policy: Policy, rules: RuleJudge | None) -> Answe
         pins=frozenset(question.pins),
     )
     paths = {
-        one.path: PathFacts(real=one.real, steps=tuple(PathStep(*step) for step in one.steps), missing=one.missing)
+        one.path: PathFacts(
+            real=fsdecode(one.real),
+            steps=tuple(PathStep(*step) for step in one.steps),
+            missing=tuple(fsdecode(name) for name in one.missing),
+        )
         for one in question.paths
     }
     at = Circumstances(node=question.node, now=question.now, enforce=question.enforce, paths=paths)
