@@ -140,10 +140,13 @@ async def test_many_small_files_leave_the_loop_its_turns() -> None:
     async with asyncio.TaskGroup() as group:
         lag = Lag()
         lagging = group.create_task(lag.run())
+        before = time.thread_time()
         for number in range(20):
             assert (await decoder.decode(file(costly + b"# %d\n" % number))).accepted
+        whole = time.thread_time() - before
         lagging.cancel()
-    assert lag.worst < 0.15
+    print(f"{whole * 1e3:.0f} ms, {lag.worst * 1e3:.0f} ms at a time")
+    assert lag.worst < whole / 2, "not all at once"
 
 
 async def test_a_file_above_the_limit_never_reaches_the_parser() -> None:
