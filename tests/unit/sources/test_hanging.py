@@ -67,7 +67,7 @@ async def test_a_file_that_never_answers_holds_up_nobody(manifests: Path, hangin
         began = time.monotonic()
         write(manifests, "new.yaml")
         await viewer.content("new.yaml", b"new.yaml")
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 1.0, "the file that hangs is waited for by nobody"
         for _ in range(3):
             viewer.source.poke()
             await asyncio.sleep(0.05)
