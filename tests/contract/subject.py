@@ -13,10 +13,10 @@ from uuid import uuid4
 
 from podstead.agent.stopper import SETTLE_SECONDS
 from podstead.cri._pb import cri_pb2 as pb
-from podstead.cri.methods import CRI_NAMESPACE
 from podstead.errors import NotFoundFault, RuntimeFault
 from podstead.identity import PodKey, PodUID, RevisionID
 from podstead.k8s import core_v1 as v1
+from podstead.state.foreign import CRI_NAMESPACE
 from podstead.state.observed import ContainerState
 from podstead.state.runtime import DNS, ContainerRequest, SandboxRequest
 from tests.simulators.cri_world import Program

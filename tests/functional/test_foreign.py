@@ -17,6 +17,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.errors import CallError, Code
 from podstead.daemon import foreign, housekeeping
 from podstead.k8s import labels
+from podstead.state.runtime import SANDBOX_DEADLINES
 from tests.functional.manifests import IMAGE, manifest
 from tests.functional.node import SimulatedNode
 from tests.simulators.cri_images import make_image
@@ -114,7 +115,7 @@ async def test_a_task_that_cri_does_not_list_is_killed_if_asked(
     node: PrivateNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the CRI's own namespace only when it has been there for long: CRI lists its own a moment late."""
-    monkeypatch.setattr(foreign, "settled_seconds", lambda deadline: deadline / 80)
+    monkeypatch.setattr(foreign, "SANDBOX_DEADLINES", 1.5 / node.settings.runtime.request_seconds)
     node.settings = replace(node.settings, security=SecuritySettings(stop_foreign=True))
     await node.start()
     node.run_past_the_interface("other", "bare")
@@ -127,6 +128,14 @@ async def test_a_task_that_cri_does_not_list_is_killed_if_asked(
     await node.until("both are told", lambda: len(node.events("ForeignStopped")) == 2)
     await asyncio.sleep(10 * LOOK_SECONDS)
     assert len(node.events("ForeignStopped")) == 2, "once each"
+
+
+@pytest.mark.attack("foreign-container")
+async def test_a_task_does_not_hide_behind_the_name_of_another(node: PrivateNode) -> None:
+    await node.start()
+    for namespace in ("one", "other"):
+        node.run_past_the_interface(namespace, "bare")
+    await node.until("both are told of", lambda: all(f"{n}/bare" in node.problem() for n in ("one", "other")))
 
 
 @pytest.mark.attack("foreign-container")
@@ -200,7 +209,7 @@ async def test_a_dead_agent_s_call_is_not_awaited_for_ever(node: PrivateNode) ->
     await node.crash()
     node.runtime.hook = lambda moment, name, request: hold(moment, name, "RunPodSandbox")
     await node.start()
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(SANDBOX_DEADLINES * 0.5 + 0.1)
     node.runtime.hook = None
     sandbox = (await node.runtime.call("RunPodSandbox", asked[0])).pod_sandbox_id
     node.changed()

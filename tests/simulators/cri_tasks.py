@@ -9,7 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from podstead.cri._pb import containerd_tasks_pb2 as tasks_pb
 from podstead.cri.errors import CallError, Code
-from podstead.cri.methods import CRI_NAMESPACE
+from podstead.state.foreign import CRI_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

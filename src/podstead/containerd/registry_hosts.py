@@ -66,18 +66,16 @@ def render_hosts(registry: Registry, *, import_url: str = "") -> str:
     A mirror without a scheme gets https, or http with `plain_http`; CA and `skip_verify` hold for all of them.
     `import_url` is a running import's own server, asked before all others (see `import_server`).
     """
-    tls = _tls_lines(registry)
-    text = f"server = {_quote(default_server(registry))}\n"
-    if import_url:
-        text += _host_table(import_url, "override_path = true\n")
+    tls, server = _tls_lines(registry), default_server(registry)
+    hosts = {import_url: "override_path = true\n"} if import_url else {}
     for mirror in registry.mirrors:
         scheme = "" if "://" in mirror else ("http://" if registry.plain_http else "https://")
-        text += _host_table(f"{scheme}{mirror.rstrip('/')}", tls)
+        hosts.setdefault(f"{scheme}{mirror.rstrip('/')}", tls)  # a table that stands twice is no TOML
     if tls or registry.plain_http:
         # Top-level settings would have to stand before the tables; the registry as a last mirror says the same.
         # Without a table of its own containerd 1.7 asks a registry on the loopback by HTTPS, though `server` says http.
-        text += _host_table(default_server(registry), tls)
-    return text
+        hosts.setdefault(server, tls)
+    return f"server = {_quote(server)}\n" + "".join(_host_table(url, extra) for url, extra in hosts.items())
 
 
 def proxy_environment(images: ImageSettings) -> dict[str, str]:

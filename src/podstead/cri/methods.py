@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from podstead.cri._pb import containerd_events_pb2 as events_pb
 from podstead.cri._pb import containerd_tasks_pb2 as tasks_pb
 from podstead.cri._pb import cri_pb2 as pb
+from podstead.state.foreign import CRI_NAMESPACE
 
 RequestT = TypeVar("RequestT", bound=Message)
 ReplyT = TypeVar("ReplyT", bound=Message)
@@ -61,8 +62,6 @@ RUNTIME = "/runtime.v1.RuntimeService/"
 IMAGES = "/runtime.v1.ImageService/"
 EVENTS = "/containerd.services.events.v1.Events/"
 TASKS = "/containerd.services.tasks.v1.Tasks/"
-CRI_NAMESPACE = "k8s.io"
-"""containerd's namespace of everything made through the CRI."""
 
 MEMORY_SECONDS = 15.0
 """A busy containerd lists thousands of containers within a second. One that stays silent this long hangs, and the node

@@ -49,12 +49,14 @@ class Removal(TaskCalls):
             pass  # what is there has ended, or was never started
         except RuntimeFault:
             return False
-        for seconds in END_SECONDS:
+        for seconds in (*END_SECONDS, None):
             try:
                 await self.delete_task(identifier)
             except NotFoundFault:
                 return True
             except RuntimeFault:
+                if seconds is None:
+                    return False
                 await asyncio.sleep(seconds)
             else:
                 return True

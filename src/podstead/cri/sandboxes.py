@@ -9,6 +9,7 @@ from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.removal import Removal
 from podstead.identity import SandboxID
 from podstead.k8s import labels
+from podstead.state.runtime import SANDBOX_DEADLINES
 
 if TYPE_CHECKING:
     from podstead.identity import PodUID
@@ -49,8 +50,7 @@ class SandboxCalls(Removal):
             config=convert.sandbox_config(request), runtime_handler=request.runtime_handler
         )
         action = f"create a sandbox for pod {request.key}"
-        # Setting up a network may take longer than any other call; the kubelet doubles its deadline too.
-        reply = await self._call(methods.RUN_SANDBOX, message, action, 2 * self._request_seconds)
+        reply = await self._call(methods.RUN_SANDBOX, message, action, SANDBOX_DEADLINES * self._request_seconds)
         return SandboxID(reply.pod_sandbox_id)
 
     async def stop_sandbox(self, sandbox: SandboxID) -> None:

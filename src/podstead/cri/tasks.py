@@ -8,7 +8,7 @@ from dataclasses import replace
 from podstead.cri import methods
 from podstead.cri._pb import containerd_tasks_pb2 as tasks_pb
 from podstead.cri.calls import Calls
-from podstead.cri.methods import CRI_NAMESPACE
+from podstead.state.foreign import CRI_NAMESPACE
 
 TASK_SECONDS = 5.0
 """Deadline of each call about a task."""

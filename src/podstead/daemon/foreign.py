@@ -17,6 +17,7 @@ from podstead.server.port import Problem
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.foreign import ForeignKind, Listing, foreign_images, foreign_pods, foreign_tasks
 from podstead.state.records import UNKNOWN_FILE
+from podstead.state.runtime import SANDBOX_DEADLINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from podstead.daemon.image_needs import NeededImages
     from podstead.state.foreign import Foreign
     from podstead.state.observed import ObservedContainer, ObservedSandbox
+
+    Key = tuple[ForeignKind, str, str]
+    """Of a `Foreign`."""
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +48,6 @@ REASONS = {
 }
 
 
-def settled_seconds(request_seconds: float) -> float:
-    """Return for how long CRI may not list a task that it is just making: the deadline of the call for a sandbox."""
-    return 2 * request_seconds
-
-
 class ForeignWatch:
     """Looks for ever; `problems` are those of the last look."""
 
@@ -60,13 +59,13 @@ class ForeignWatch:
         self._earlier: frozenset[str] | None = None
         """What was there when this agent first looked."""
         self._seen: Holdings | None = None
-        self._doubtful: frozenset[str] = frozenset()
+        self._doubtful: frozenset[Key] = frozenset()
         """Tasks and images that were foreign at one look: they count at the second, as lists are not of one moment."""
-        self._unlisted: dict[str, float] = {}
-        """Tasks that CRI does not list, and since which second of the boot."""
-        self._settled: frozenset[str] = frozenset()
-        """Those of them that had been there for long at the last look."""
-        self._told: dict[str, Foreign] = {}
+        self._unlisted: dict[tuple[str, str], float] = {}
+        """Tasks that CRI does not list, by namespace and id, and since which second of the boot."""
+        self._settled: frozenset[tuple[str, str]] = frozenset()
+        """Those of them that no call can still be making, at the last look."""
+        self._told: dict[Key, Foreign] = {}
         self._listing: Listing | None = None
         self._heir_until: float | None = None
         """The boot-clock second up to which an earlier agent's calls may still be answered; None: none may."""
@@ -83,13 +82,14 @@ class ForeignWatch:
         """
         ground, now = self._ground, self._ground.clock.now()
         seconds = ground.settings.runtime.request_seconds
+        longest = SANDBOX_DEADLINES * seconds
         self._made.inherit(
             ((intent.uid, intent.container, intent.attempt), intent.revision)
             for session in self._table().sessions()
             for intent in ground.stores.history.intents(session.uid)
-            if intent.at > now.wall - 2 * seconds
+            if intent.at > now.wall - longest - seconds
         )
-        self._heir_until = now.boot + seconds
+        self._heir_until = now.boot + longest
 
     async def run(self) -> None:
         """Look for ever."""
@@ -121,7 +121,7 @@ class ForeignWatch:
     async def _look(self) -> None:
         found = await asyncio.to_thread(holdings, self._ground.settings.paths)
         now = self._ground.clock.now().boot
-        long = settled_seconds(self._ground.settings.runtime.request_seconds)
+        long = SANDBOX_DEADLINES * self._ground.settings.runtime.request_seconds
         settled = frozenset(one for one, since in self._unlisted.items() if now - since >= long)
         if found == self._seen and not self._doubtful and settled == self._settled:
             return
@@ -133,10 +133,10 @@ class ForeignWatch:
         await self._images.know_those_present(images)
         known = self._images.known(images)
         tasks = tuple(foreign_tasks(listing, settled))
-        self._unlisted = {one.id: self._unlisted.get(one.id, now) for one in tasks}
-        doubtful = {one.id: one for one in (*tasks, *foreign_images(listing, known))}
+        self._unlisted = {task: self._unlisted.get(task, now) for one in tasks for task in [(one.namespace, one.id)]}
+        doubtful = {one.key: one for one in (*tasks, *foreign_images(listing, known))}
         certain = [one for key, one in doubtful.items() if key in self._doubtful or key in self._told]
-        self._doubtful = frozenset(doubtful) - {one.id for one in certain}
+        self._doubtful = frozenset(doubtful) - {one.key for one in certain}
         self._seen = found
         self._tell((*self._pods(listing), *certain))
         self._forget(listing)
@@ -164,7 +164,7 @@ class ForeignWatch:
 
     def _tell(self, found: Iterable[Foreign]) -> None:
         """Tell of what was not told of yet, and show all that is there."""
-        present = {one.id: one for one in found}
+        present = {one.key: one for one in found}
         for key, one in present.items():
             if key not in self._told:
                 reason, ground = REASONS[one.kind], self._ground

@@ -48,6 +48,11 @@ class Foreign:
     namespace: str = ""
 
     @property
+    def key(self) -> tuple[ForeignKind, str, str]:
+        """What tells it from all others."""
+        return self.kind, self.namespace, self.id
+
+    @property
     def sentence(self) -> str:
         """What it is and why it is told of."""
         of = f" of image {printable(self.image)}" if self.image else ""
@@ -119,7 +124,7 @@ def foreign_pods(
             )
 
 
-def foreign_tasks(listing: Listing, settled: Collection[str] = ()) -> Iterator[Foreign]:
+def foreign_tasks(listing: Listing, settled: Collection[tuple[str, str]] = ()) -> Iterator[Foreign]:
     """Yield what runs past the runtime's CRI part: in another namespace, or in its own and not listed there.
 
     The CRI part lists a pod a moment after its task has begun. So one in its namespace counts as running, and may be
@@ -133,7 +138,7 @@ def foreign_tasks(listing: Listing, settled: Collection[str] = ()) -> Iterator[F
                 id=identifier,
                 name=f"{namespace}/{identifier}",
                 why=BEHIND,
-                running=namespace != CRI_NAMESPACE or identifier in settled,
+                running=namespace != CRI_NAMESPACE or (namespace, identifier) in settled,
                 namespace=namespace,
             )
 

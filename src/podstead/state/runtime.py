@@ -22,6 +22,8 @@ class DNS:
     options: tuple[str, ...] = ()
 
 
+SANDBOX_DEADLINES = 2
+"""A call for a sandbox may take so many deadlines of other calls: setting up a network may be slow (kubelet, alike)."""
 ID_RANGE = 65_536
 """Ids of a pod with a user namespace: all that images use (nobody is 65534). The kubelet gives as many."""
 

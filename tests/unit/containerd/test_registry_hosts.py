@@ -45,6 +45,8 @@ def test_a_registry_in_plain_http_has_a_table_of_its_own() -> None:
     read = tomllib.loads(render_hosts(Registry(host="127.0.0.1:5000", plain_http=True)))
     assert list(read["host"]) == ["http://127.0.0.1:5000"]
     assert "host" not in tomllib.loads(render_hosts(Registry(host="r")))
+    among = Registry(host="r:5000", plain_http=True, mirrors=("m", "r:5000", "m/"))
+    assert list(tomllib.loads(render_hosts(among))["host"]) == ["http://m", "http://r:5000"]
 
 
 def test_an_import_is_asked_first_and_the_others_stay() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podstead.cri import methods, removal
+from podstead.cri import removal
 from podstead.cri.client import CRIClient
 from podstead.cri.errors import CallError, Code
 from podstead.errors import RuntimeFault
@@ -30,9 +30,12 @@ class Scripted:
     def __init__(self, **answers: list[CallError | None]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, str]] = []
+        self.namespaces: list[str] = []
+        """Of the calls that name one."""
 
     async def unary(self, method: Unary[RequestT, ReplyT], request: RequestT, deadline_seconds: float | None) -> ReplyT:
         self.asked.append((method.name, getattr(request, "container_id", "")))
+        self.namespaces.extend(value for name, value in method.metadata if name == "containerd-namespace")
         answers = self.answers.get(method.name, [])
         if answers and (answer := answers.pop(0)) is not None:
             raise answer
@@ -60,9 +63,9 @@ async def test_every_task_of_a_sandbox_is_ended_once() -> None:
 
 async def test_a_task_that_is_still_ending_is_asked_for_again() -> None:
     running = CallError(Code.FAILED_PRECONDITION, "cannot delete a running process")
-    connection = Scripted(RemoveContainer=[kept(FIRST)], Delete=[running])
+    connection = Scripted(RemoveContainer=[kept(FIRST)], Delete=[running, running])
     await CRIClient(connection).remove_container(ContainerID(FIRST))
-    assert [name for name, _ in connection.asked] == ["RemoveContainer", "Kill", "Delete", "Delete", "RemoveContainer"]
+    assert [name for name, _ in connection.asked] == ["RemoveContainer", "Kill", *["Delete"] * 3, "RemoveContainer"]
 
 
 async def test_a_task_that_has_gone_by_itself_is_no_trouble() -> None:
@@ -96,5 +99,10 @@ async def test_another_refusal_ends_no_task() -> None:
     assert [name for name, _ in connection.asked] == ["RemoveContainer"]
 
 
-def test_containerd_is_told_whose_task_is_meant() -> None:
-    assert methods.KILL_TASK.metadata == methods.DELETE_TASK.metadata == (("containerd-namespace", "k8s.io"),)
+async def test_containerd_is_told_whose_task_is_meant() -> None:
+    connection = Scripted()
+    client = CRIClient(connection)
+    await client.kill_task("bare", "other")
+    await client.kill_task(FIRST)
+    await client.delete_task(FIRST)
+    assert connection.namespaces == ["other", "k8s.io", "k8s.io"]

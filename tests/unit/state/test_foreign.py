@@ -136,7 +136,7 @@ def test_tasks_that_the_interface_does_not_list() -> None:
     listing = replace(BOTH, tasks=tasks)
     found = [(one.name, one.namespace, one.running) for one in foreign_tasks(listing)]
     assert found == [("k8s.io/hidden", "k8s.io", False), ("other/one", "other", True)]
-    assert [one.running for one in foreign_tasks(listing, {"hidden"})] == [True, True]
+    assert [one.running for one in foreign_tasks(listing, {("k8s.io", "hidden")})] == [True, True]
 
 
 def test_images_that_nobody_knows() -> None:
