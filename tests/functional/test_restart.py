@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.errors import CallError, Code
+from podstead.store.facts import DIRECTORY_PATH
 from podstead.store.files import StoreError
 from tests.functional.manifests import IMAGE, OTHER_IMAGE, manifest
 from tests.simulators.cri_images import full_reference
@@ -267,3 +269,26 @@ async def test_conditions_hold_since_the_pod_s_start_and_not_the_agent_s(node: S
     node.remove("web.yaml")
     await node.gone("web")
     await node.until("it is forgotten", lambda: uid not in node.ground.stores.history.load_all())
+
+
+async def test_another_directory_that_root_configures_is_taken_from_and_ends_nothing(node: SimulatedNode) -> None:
+    for name in ("moved", "left"):
+        node.write(f"{name}.yaml", manifest(name))
+    first, left = await node.running_pod("moved"), await node.running_pod("left")
+    await node.until("the directory is remembered", lambda: node.ground.stores.facts.get(DIRECTORY_PATH), 10.0)
+    await node.stop()
+    before, node.directory = node.directory, node.directory.with_name("elsewhere")
+    node.directory.mkdir()
+    shutil.copy(before / "moved.yaml", node.directory)
+    assert node.settings.source is not None
+    node.settings = replace(node.settings, source=replace(node.settings.source, path=node.directory))
+    await node.start()
+    node.write("new.yaml", manifest("new"))
+    await node.running_pod("new")
+    assert await node.running_pod("moved") is first
+    assert await node.running_pod("left") is left
+    assert node.parts.directory is not None
+    node.parts.directory.accept_directory()
+    await node.gone("left")
+    await node.until("that is remembered", lambda: node.ground.stores.facts.get(DIRECTORY_PATH) == str(node.directory))
+    assert await node.running_pod("moved") is first

@@ -13,6 +13,7 @@ from podstead.cri import methods
 from podstead.cri._pb import containerd_events_pb2 as events_pb
 from podstead.cri._pb import cri_pb2 as pb
 from podstead.cri.errors import Code
+from podstead.state.foreign import CRI_NAMESPACE
 from podstead.state.runtime import EventKind, RuntimeEvent
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ async def containerd(transport: Transport) -> AsyncGenerator[RuntimeEvent, None]
     every other listener on this containerd too, under a topic and namespace that nobody else has.
     """
     mark = f"podstead-{uuid.uuid4().hex}"
-    filters = [f'namespace=={methods.CRI_NAMESPACE},topic=="{topic}"' for topic in TOPICS]
+    filters = [f'namespace=={CRI_NAMESPACE},topic=="{topic}"' for topic in TOPICS]
     filters.append(f'namespace=={mark},topic=="{MARKER_TOPIC}"')
     marker = asyncio.create_task(_publish_marks(transport, mark), name="event-marks")
     try:
@@ -93,7 +94,7 @@ async def _publish_marks(transport: Transport, mark: str) -> None:
 
 def decode_envelope(envelope: events_pb.Envelope) -> RuntimeEvent | None:
     """Return the event of one envelope; None for a mark, the end of an exec, and what is not understood."""
-    if envelope.namespace != methods.CRI_NAMESPACE:
+    if envelope.namespace != CRI_NAMESPACE:
         return None
     payload = envelope.event.value
     try:

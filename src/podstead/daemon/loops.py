@@ -15,10 +15,10 @@ from podstead.daemon.node import node_labels
 from podstead.daemon.objects import load_objects
 from podstead.daemon.volumes import VolumeKeeper
 from podstead.errors import PodsteadError, RuntimeFault
-from podstead.store.facts import BOOT_ID, DIRECTORY, OBJECTS_DIRECTORY
+from podstead.store.facts import BOOT_ID, DIRECTORY, DIRECTORY_PATH, OBJECTS_DIRECTORY, OBJECTS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from podstead.agent.object_loop import ObjectLoop
     from podstead.agent.syncloop import SyncLoop
@@ -135,9 +135,10 @@ class Loops:
             for session in parts.table.sessions():
                 parts.memory.save(session.uid, parts.prober.results(session.uid))
             if parts.directory is not None:
-                await _put_fact(facts, DIRECTORY, parts.directory.identity)
+                known = {DIRECTORY: parts.directory.identity, DIRECTORY_PATH: parts.directory.counted_at}
+                await _put_facts(facts, known)
             if (objects := parts.objects.directory) is not None:
-                await _put_fact(facts, OBJECTS_DIRECTORY, objects.identity)
+                await _put_facts(facts, {OBJECTS_DIRECTORY: objects.identity, OBJECTS_PATH: objects.counted_at})
 
     async def _adopt(self) -> None:
         """Take in what a late answer of the runtime left behind: a sandbox that nobody waits for any more."""
@@ -163,15 +164,15 @@ async def same_boot(facts: FactStore, boot_id: str) -> bool:
     """Return whether the machine has not restarted since the last agent: what is volatile counts then only."""
     if facts.get(BOOT_ID) == boot_id:
         return True
-    await _put_fact(facts, BOOT_ID, boot_id)
+    await _put_facts(facts, {BOOT_ID: boot_id})
     return False
 
 
-async def _put_fact(facts: FactStore, name: str, value: str | None) -> None:
+async def _put_facts(facts: FactStore, known: Mapping[str, str | None]) -> None:
     try:
-        await facts.put({name: value})
+        await facts.put(known)
     except PodsteadError as error:
-        log.warning("cannot remember the fact %s: %s", name, error)
+        log.warning("cannot remember the facts %s: %s", ", ".join(known), error)
 
 
 def _shutdown_changed(keeper: Housekeeping, sync: SyncLoop | None) -> None:

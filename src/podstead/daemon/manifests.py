@@ -11,7 +11,7 @@ from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.state.sources import is_url
-from podstead.store.facts import DIRECTORY
+from podstead.store.facts import DIRECTORY, DIRECTORY_PATH
 
 if TYPE_CHECKING:
     from podstead.agent.gates import Gates
@@ -33,6 +33,7 @@ def manifest_directory(ground: Ground, table: PodTable) -> DirectorySource | Non
         watched(ground, ground.settings.source),
         ground.clock,
         known_identity=ground.stores.facts.get(DIRECTORY),
+        known_at=ground.stores.facts.get(DIRECTORY_PATH),
         expected=lambda: {
             r.claim.file for r in table.records().values() if not r.terminating and not is_url(r.claim.file)
         },

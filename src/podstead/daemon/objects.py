@@ -19,7 +19,7 @@ from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.directory import DirectorySource
 from podstead.state.references import references, shown_in_volumes
-from podstead.store.facts import OBJECTS_DIRECTORY
+from podstead.store.facts import OBJECTS_DIRECTORY, OBJECTS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,6 +116,7 @@ def _directory(ground: Ground, settings: SourceSettings, present: LocalObjects) 
         watched(ground, settings),
         ground.clock,
         known_identity=ground.stores.facts.get(OBJECTS_DIRECTORY),
+        known_at=ground.stores.facts.get(OBJECTS_PATH),
         expected=lambda: {one.file for one in present.held.values() if not one.gone},
     )
 

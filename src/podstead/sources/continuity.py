@@ -17,14 +17,24 @@ if TYPE_CHECKING:
 class Continuity:
     """Judges whether the directory that was opened is the one whose absences count."""
 
-    def __init__(self, known: str | None) -> None:
+    def __init__(self, known: str | None, *, at: str = "", known_at: str | None = None) -> None:
+        """`at` is the path that is looked at, `known_at` that at which the known directory counted (None: the same)."""
         self._identity = known
         self._mount: tuple[int, int] | None = None
+        self._at = at
+        self._known_at = known_at or at
+        self._given: tuple[str, tuple[int, int]] | None = None
+        """The directory that was found first at a path which root has configured anew."""
 
     @property
     def identity(self) -> str | None:
         """The identity that counts now; to be persisted. None until a directory was seen."""
         return self._identity
+
+    @property
+    def counted_at(self) -> str:
+        """The path at which that directory counts; to be persisted with it."""
+        return self._known_at
 
     def is_same(self, identity: str, mount: tuple[int, int]) -> bool:
         """Return whether this is the adopted directory."""
@@ -37,15 +47,26 @@ class Continuity:
         if self._identity is not None and not self.is_same(identity, mount) and not accepted:
             missing = sorted(set(expected).difference(names))
             if missing:
-                return _strange(missing)
-        self._identity, self._mount = identity, mount
+                if self._known_at != self._at and self._given is None:
+                    self._given = identity, mount
+                return _strange(
+                    missing,
+                    f"root has configured it instead of {self._known_at}" if self.is_given(identity, mount) else "",
+                )
+        self._identity, self._mount, self._known_at = identity, mount, self._at
         return None
 
+    def is_given(self, identity: str, mount: tuple[int, int]) -> bool:
+        """Return whether root's configuration names this directory in place of the one that counts: its files are meant."""
+        return self._given == (identity, mount)
 
-def _strange(missing: list[str]) -> str:
+
+def _strange(missing: list[str], given: str) -> str:
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    how = given or "unmounted, renamed or replaced"
+    what = "nothing is removed" if given else "nothing is removed, and nothing is taken"
     return (
-        f"it is another directory than before (unmounted, renamed or replaced) and lacks {shown}: nothing is removed, and nothing is taken;"
+        f"it is another directory than before ({how}) and lacks {shown}: {what};"
         " bring the directory or the files back, or run `podstead accept-directory` if they are meant to be gone"
     )
 

@@ -38,9 +38,9 @@ def _nothing_expected() -> Collection[str]:
 class DirectorySource:
     """Watches one manifest directory or file.
 
-    `known_identity` is what `identity` was when the agent last ran; `expected` names the files that hold pods now.
-    A directory that is another one than before counts only when all of those are in it, or root accepts it. `inspect`
-    reads one file.
+    `known_identity` and `known_at` are what `identity` and `counted_at` were when the agent last ran; `expected` names the
+    files that hold pods now. A directory that is another one than before counts only when all of those are in it, or root
+    accepts it; until then files are taken from it only if root has configured its path since. `inspect` reads one file.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class DirectorySource:
         clock: Clock,
         *,
         known_identity: str | None = None,
+        known_at: str | None = None,
         expected: Callable[[], Collection[str]] = _nothing_expected,
         inspect: Inspect = inspect_entry,
         timing: Timing | None = None,
@@ -67,7 +68,7 @@ class DirectorySource:
             on_late=self._wake.set,
             inspect=inspect,
         )
-        self._continuity = Continuity(known_identity)
+        self._continuity = Continuity(known_identity, at=str(self._settings.path), known_at=known_at)
         self._absences = Absences(settings.absence_seconds)
         self._entries: dict[str, Entry] = {}
         self._companions: dict[str, Entry] = {}
@@ -86,6 +87,11 @@ class DirectorySource:
     def identity(self) -> str | None:
         """Identity of the directory whose absences count; persist it after each snapshot."""
         return self._continuity.identity
+
+    @property
+    def counted_at(self) -> str:
+        """The path at which that directory counts; persist it with `identity`."""
+        return self._continuity.counted_at
 
     @property
     def unreadable(self) -> str | None:
@@ -240,7 +246,7 @@ class DirectorySource:
         self._degraded = self._continuity.judge(
             place.identity, place.mount, names=self._entries, expected=self._expected(), accepted=accepting
         )
-        self._strange = self._degraded is not None
+        self._strange = self._degraded is not None and not self._continuity.is_given(place.identity, place.mount)
         if self._degraded is None or self._single is None:
             self._single = place.single is not None
         if not before or self._degraded is not None or self._listing.overflow:

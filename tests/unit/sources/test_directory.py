@@ -187,6 +187,35 @@ async def test_nothing_is_taken_from_another_directory_until_root_accepts_it(man
         await viewer.content("a.yaml", b"edited")
 
 
+async def test_a_directory_that_root_has_configured_anew_is_taken_and_removes_nothing(manifests: Path) -> None:
+    (manifests / "a.yaml").write_bytes(b"moved")
+    known, at, expected = "directory:0:other", "/etc/elsewhere", ["a.yaml", "b.yaml"]
+    async with Viewer(settings(manifests), known=known, known_at=at, expected=expected) as viewer:
+        first = await viewer.content("a.yaml", b"moved")
+        assert "root has configured it instead of /etc/elsewhere" in (first.degraded or "")
+        (manifests / "new.yaml").write_bytes(b"new")
+        last = await viewer.content("new.yaml", b"new")
+        assert not last.certain
+        assert (viewer.source.identity, viewer.source.counted_at) == ("directory:0:other", "/etc/elsewhere")
+        viewer.source.accept_directory()
+        await viewer.until(lambda snapshot: snapshot.certain)
+        assert viewer.source.counted_at == str(manifests)
+
+
+@pytest.mark.attack("bind-mount")
+async def test_what_is_put_over_a_directory_that_root_has_configured_anew_gives_nothing(manifests: Path) -> None:
+    (manifests / "a.yaml").write_bytes(b"moved")
+    known, at, expected = "directory:0:other", "/etc/elsewhere", ["a.yaml", "b.yaml"]
+    async with Viewer(settings(manifests), known=known, known_at=at, expected=expected) as viewer:
+        await viewer.content("a.yaml", b"moved")
+        fresh = manifests.with_name("fresh")
+        fresh.mkdir(mode=0o700)
+        (fresh / "planted.yaml").write_bytes(b"evil")
+        manifests.rename(manifests.with_name("aside"))
+        fresh.rename(manifests)
+        await viewer.until(lambda snapshot: reason_of(snapshot, "planted.yaml") == "AnotherDirectory")
+
+
 async def test_root_accepts_a_replaced_directory(manifests: Path) -> None:
     (manifests / "a.yaml").write_bytes(b"one")
     async with Viewer(settings(manifests), known="directory:0:other", expected=["a.yaml", "b.yaml"]) as viewer:
