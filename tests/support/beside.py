@@ -17,10 +17,11 @@ from tests.support.vm.recipe import NAMES
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-FIRST = (*reversed(NAMES), "package")
-"""A release's shared machine, the package: what takes long to make."""
-OF_THEIR_OWN = ("test_docker.py", "test_package.py", "test_readme.py")
+OF_THEIR_OWN = ("test_docker.py", "test_readme.py", "test_package.py")
 """Files of tests/vm whose tests have a machine each: whoever is free takes one."""
+NEWEST, *OLDER = reversed(NAMES)
+FIRST = (NEWEST, *(f"{release} {file}" for release in reversed(NAMES) for file in OF_THEIR_OWN), *OLDER, "package")
+"""What takes long, the longest first: a release's shared machine, machines of tests of their own, the package."""
 REAL = "tests/real/"
 CONTRACT = "the contract on containerd"
 LONG = (

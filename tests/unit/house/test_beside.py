@@ -29,13 +29,15 @@ def test_a_heavy_ring_stays_together_and_so_does_a_file(test: str, share: str) -
 def test_machines_begin_and_the_real_ring_ends() -> None:
     order = [
         "trixie",
+        "trixie test_docker.py",
+        "bookworm test_package.py",
         "bookworm",
         "package",
         "tests/unit/cri/test_removal.py",
         *(REAL + name for name in LONG),
         CONTRACT,
     ]
-    shuffled = [*order[3:], *order[:3]]
+    shuffled = [*order[4:], *order[:4]]
     assert sorted(shuffled, key=turn_of) == order
     assert turn_of("tests/real/test_network.py") == turn_of(CONTRACT)
 
