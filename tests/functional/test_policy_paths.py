@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from podstead.agent import quarantine
 from podstead.daemon import housekeeping, policing
 from tests.functional.manifests import manifest
 from tests.functional.node import SimulatedNode
@@ -36,11 +37,13 @@ async def node(
     """A node whose policy lets pods mount what lies below `data`."""
     monkeypatch.setattr(housekeeping, "PERIOD_SECONDS", 0.2)
     monkeypatch.setattr(policing, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(quarantine, "HOLD_SECONDS", 0.3)
+    monkeypatch.setattr(quarantine, "LOOK_SECONDS", 0.1)
     (root / "data").mkdir()
     (root / "elsewhere").mkdir()
     policy.write_text(f"{HEAD}hostPaths: [{{prefix: {root}/data}}]\n")
     made = SimulatedNode(root, runtime)
-    security = replace(made.settings.security, policy=policy, policy_required=True)
+    security = replace(made.settings.security, policy=policy, policy_required=True, quarantine=True)
     made.settings = replace(made.settings, security=security)
     await made.start()
     await made.until("the first look", lambda: made.parts.sync is not None and made.parts.sync.looked, 20.0)
@@ -68,6 +71,10 @@ async def test_a_path_that_cannot_be_looked_at_is_not_admitted(node: SimulatedNo
     said = await refused(node, "web.yaml")
     assert f"hostPath {path} cannot be looked at (too many links): the policy has to know where it leads" in said
     assert node.sandboxes("web") == []
+    planted = manifest("planted", container={"securityContext": {"privileged": True}})
+    node.write("planted.yaml", planted)
+    await node.until("what is refused for good is put away", lambda: not (node.directory / "planted.yaml").exists())
+    assert (node.directory / "web.yaml").exists()
 
     path.unlink()
     path.mkdir()

@@ -356,7 +356,7 @@ def _led(reading: Reading, found: tuple[WirePath, ...]) -> Reading:
 
 def _with(reading: Reading, answer: Answer) -> Reading:
     told = (*answer.told(), *reading.messages)
-    return replace(reading, reason=POLICY_VIOLATION if answer.refused else "", messages=told)
+    return replace(reading, reason=POLICY_VIOLATION if answer.refused else "", messages=told, unsure=answer.unsure)
 
 
 def _allowed(allowance: Allowance | None, answer: Answer) -> Message:

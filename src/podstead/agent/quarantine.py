@@ -100,7 +100,7 @@ class Quarantine:
         files = {file.name: file for file in snapshot.files if file.data is not None}
         forbidden: dict[str, Refused] = {}
         for name, reading in judged.items():
-            if name in files and not reading.accepted and readings[name].accepted:
+            if name in files and not reading.accepted and not reading.unsure and readings[name].accepted:
                 text = "; ".join(message.placed for message in foremost(reading.messages)[:3])
                 forbidden[name] = self._since(self._forbidden, files[name], reading.reason, text)
         self._forbidden = forbidden

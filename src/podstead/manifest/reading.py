@@ -94,6 +94,8 @@ class Reading:
     reason: str = ""
     empty_list: bool = False
     """Whether it says in so many words that there is no pod: a list without items, not a file without content."""
+    unsure: bool = False
+    """Whether it is refused because a judge could not find out what it has to know: another look may accept it as it is."""
 
     @property
     def accepted(self) -> bool:

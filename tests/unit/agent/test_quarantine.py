@@ -26,6 +26,7 @@ class World:
         self.boot = 100.0
         self.unsigned: dict[str, FileTrouble] = {}
         self.forbidden: set[str] = set()
+        self.unsure: set[str] = set()
         self.held: dict[str, str] = {}
         self.full = False
         self.taken: list[Refused] = []
@@ -63,7 +64,9 @@ class World:
 
     async def judge(self, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
         return {
-            name: replace(reading, reason="PolicyViolation") if name in self.forbidden else reading
+            name: replace(reading, reason="PolicyViolation", unsure=name in self.unsure)
+            if name in self.forbidden
+            else reading
             for name, reading in readings.items()
         }
 
@@ -120,6 +123,17 @@ async def test_what_waits_or_does_not_parse_is_no_matter_of_the_gates(world: Wor
     world.unsigned = {"a.yaml": FileTrouble.PENDING}
     await world.look(file(), file("b.yaml"), broken=True)
     assert await world.after(60) == []
+
+
+async def test_what_nobody_could_judge_is_looked_at_again_and_stays(world: World) -> None:
+    """A network file system that is away for a minute takes no manifest along."""
+    world.forbidden = world.unsure = {"a.yaml"}
+    await world.look(file())
+    assert await world.after(60) == []
+    world.unsure = set()
+    await world.look(file())
+    assert await world.after(HOLD_SECONDS - 1) == []
+    assert await world.after(1.5) == ["a.yaml"]
 
 
 async def test_a_file_that_must_stay_stays_and_that_is_said_once(world: World) -> None:
