@@ -12,6 +12,7 @@ import errno
 import os
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.layout import (
@@ -40,7 +41,6 @@ from podstead.k8s.resources import CgroupValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from podstead.cgroups.hierarchy import Hierarchies, Hierarchy
     from podstead.cgroups.slices import Property, Slices
@@ -265,7 +265,8 @@ def _words(file: Path) -> frozenset[str]:
 
 
 def _pids_below(directory: Path) -> set[int]:
-    return {int(word) for file in directory.rglob("cgroup.procs") for word in _words(file)}
+    # Not by rglob, which raises where a cgroup goes while it is looked at (Python 3.11).
+    return {int(word) for place, _, _ in os.walk(directory) for word in _words(Path(place, "cgroup.procs"))}
 
 
 def _bottom_up(directory: Path) -> Iterator[Path]:

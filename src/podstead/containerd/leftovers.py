@@ -52,14 +52,14 @@ def cgroup_pids(cgroup_parent: str, ids: frozenset[str], mount: Path = CGROUP_MO
     relative = cgroup_parent.strip("/")
     pids: set[int] = set()
     for top in (mount, *mount.glob("*")) if relative else ():  # the root cgroup is the whole machine
-        for file in (top / relative).rglob("cgroup.procs"):
-            parts = file.parent.relative_to(top / relative).parts
+        for place, _, _ in os.walk(top / relative):  # not by rglob, which raises where a cgroup goes meanwhile
+            parts = Path(place).relative_to(top / relative).parts
             if ids.isdisjoint(part.removeprefix("cri-containerd-").removesuffix(".scope") for part in parts):
                 continue
             try:
-                pids.update(int(line) for line in file.read_text(encoding="ascii").split())
+                pids.update(int(line) for line in Path(place, "cgroup.procs").read_text(encoding="ascii").split())
             except OSError:
-                continue  # the cgroup went with its last process
+                continue  # there is none, or the cgroup went with its last process
     return tuple(sorted(pids))
 
 

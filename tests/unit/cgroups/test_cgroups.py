@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from podstead.cgroups.layout import Driver, both_roots, check_root, driver_of, p
 from podstead.cgroups.tree import CgroupTree
 from podstead.cgroups.usage import Usage, read_usage
 from podstead.cgroups.values import CgroupFile, cpu_weight, v1_files, v2_files
+from podstead.containerd.leftovers import cgroup_pids
 from podstead.errors import OperatorError
 from podstead.k8s.resources import CgroupValues
 
@@ -149,6 +151,31 @@ def test_nothing_outside_the_root_is_touched(unified: Path, path: str) -> None:
         with pytest.raises(ValueError, match="not below the cgroup root"):
             two(unified).pids(path)
     assert sorted(unified.rglob("*")) == before
+
+
+def test_cgroups_that_come_and_go_meanwhile_are_no_fault(unified: Path) -> None:
+    """As a container's do while its pod is looked at; found with containerd 1.7 on a busy machine."""
+    stays = unified / "podstead-x" / "stays"
+    stays.mkdir(parents=True)
+    (stays / "cgroup.procs").write_text("17\n")
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for number in range(20):
+                (unified / "podstead-x" / f"pod{number}" / "container").mkdir(parents=True)
+            for number in range(20):
+                (unified / "podstead-x" / f"pod{number}" / "container").rmdir()
+                (unified / "podstead-x" / f"pod{number}").rmdir()
+
+    busy = threading.Thread(target=come_and_go)
+    busy.start()
+    try:
+        assert {two(unified).pids("/podstead-x") for _ in range(300)} == {(17,)}
+        assert {cgroup_pids("/podstead-x", frozenset({"stays"}), unified) for _ in range(300)} == {(17,)}
+    finally:
+        over.set()
+        busy.join()
 
 
 def test_v2_controllers_are_handed_down_and_missing_ones_named(unified: Path) -> None:
