@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -305,6 +307,32 @@ def test_nothing_of_a_removed_pod_stays(agent: AgentUnderTest) -> None:
     assert "CNI-DN-" not in node_iptables(agent)  # portmap's chains of one pod
     links = run("nsenter", f"--net={agent.net_namespace}", "ip", "-br", "link", "show", "type", "veth")
     assert [line for line in links.splitlines() if not line.startswith("eth0")] == []
+
+
+def test_a_process_that_the_runtime_left_in_a_pods_cgroup_goes_with_the_pod(agent: AgentUnderTest) -> None:
+    """As `runc init` stays for ever when an agent dies in a start (containerd 2.1)."""
+    agent.write("left.yaml", manifest("left"))
+    agent.write("beside.yaml", manifest("beside"))
+    (box,) = (agent.wait_running("left"), agent.sandboxes("left"))[1]
+    agent.wait_running("beside")
+    (beside,) = agent.containers("beside", running=True)
+    pid = agent.pid_of(agent.containers("left", running=True)[0].id)
+    tree = next(
+        tree for tree in read_hierarchies().trees if (tree.mount / cgroup_of(pid, "memory").strip("/")).is_dir()
+    )
+    of_pod = tree.mount / cgroup_of(pid, "memory").strip("/").partition(box.uid)[0]
+    left = of_pod.with_name(f"{of_pod.name}{box.uid}") / "left"
+    left.mkdir()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            (left / "cgroup.procs").write_text(str(process.pid))
+            agent.remove("left.yaml")
+            agent.wait_gone("left")
+            assert process.wait(20) == -signal.SIGKILL
+        finally:
+            process.kill()
+    agent.wait("its cgroup is gone", lambda: not left.exists())
+    assert agent.containers("beside", running=True) == (beside,)
 
 
 def test_a_pod_of_several_containers_and_documents(agent: AgentUnderTest) -> None:

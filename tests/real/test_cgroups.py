@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 import time
@@ -119,6 +120,24 @@ def test_removal_waits_for_the_last_process_and_says_when_it_stays(tree: CgroupT
             ending.join()
         finally:
             sleeper.kill()
+
+
+def test_what_is_killed_is_what_is_in_the_cgroup(tree: CgroupTree) -> None:
+    paths = [pod_cgroup_path(tree.root, "BestEffort", uid) for uid in ("u5", "u6")]
+    left, beside = (subprocess.Popen(["sleep", "60"]) for _ in paths)
+    try:
+        for path, process in zip(paths, (left, beside), strict=True):
+            tree.create(path, VALUES)
+            (first, *_) = (one for one in everywhere(tree) if (one / "besteffort" / Path(path).name).is_dir())
+            (first / "besteffort" / Path(path).name / "cgroup.procs").write_text(str(process.pid))
+        tree.kill(paths[0])
+        assert left.wait(10) == -signal.SIGKILL
+        assert tree.remove(paths[0])
+        assert (tree.pids(paths[1]), beside.poll()) == ((beside.pid,), None)
+    finally:
+        for process in (left, beside):
+            process.kill()
+            process.wait()
 
 
 async def test_a_pods_containers_are_held_and_counted(private_node: PrivateNode) -> None:

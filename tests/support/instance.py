@@ -22,6 +22,7 @@ from podstead.containerd.private import ContainerdSettings, PrivateContainerd
 from podstead.containerd.process import lock_holder
 from podstead.cri import methods
 from podstead.cri._pb import cri_pb2 as pb
+from podstead.daemon import halt
 from podstead.errors import RuntimeFault
 from podstead.identity import ContainerID
 from podstead.network.conflist import pod_network
@@ -201,6 +202,7 @@ class InstanceUnderTest:
             return
         with contextlib.ExitStack() as cleaning:
             cleaning.callback(remove_cgroups, self.cgroup_root)
+            cleaning.callback(halt.remove_cgroups, self.settings.paths, self.cgroup_root)
             cleaning.callback(self._unmount)
             cleaning.callback(self._restore_network)
             cleaning.callback(apart, self.containerd.stop())

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from podstead.agent.requests import sound
-from podstead.cgroups.layout import pod_cgroup_path
+from podstead.cgroups.layout import QOS_DIRECTORIES, pod_cgroup_path
 from podstead.errors import RuntimeFault
 from podstead.k8s.containers import find_container
 from podstead.k8s.qos import qos_class
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from podstead.volumes.abilities import MountAbilities
     from podstead.volumes.home import PodVolumes
     from podstead.volumes.mounts import Prepared
-
-QOS_CLASSES = ("Guaranteed", "Burstable", "BestEffort")
 
 
 class PodHomes:
@@ -86,7 +84,15 @@ class PodHomes:
             raise RuntimeFault(trouble.message, reason=trouble.reason)
 
     def _remove_cgroups(self, uid: PodUID) -> None:
-        for qos in QOS_CLASSES:
+        """Remove them with what the runtime has left in them, as the kubelet does.
+
+        Its containers are gone by now. But of a start that was cut off by the agent's death the OCI runtime's own process
+        may wait in a cgroup for ever (`runc init`, with containerd 2.1).
+        """
+        for qos in QOS_DIRECTORIES:
             path = pod_cgroup_path(self._cgroups.root, qos, uid)
+            if self._cgroups.remove(path):
+                continue
+            self._cgroups.kill(path)
             if not self._cgroups.remove(path):
                 raise RuntimeFault(f"cannot remove cgroup {path}: a process is still in it", reason="FailedRemoval")

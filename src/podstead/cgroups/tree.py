@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -135,6 +136,24 @@ class CgroupTree:
         for tree in self.hierarchies.trees:
             found |= _pids_below(tree.mount.joinpath(*parts))
         return tuple(sorted(found))
+
+    def kill(self, path: str) -> None:
+        """Send SIGKILL to every process in a cgroup and below it.
+
+        Raises:
+            ValueError: the path is neither the root nor below it.
+        """
+        with contextlib.ExitStack() as opened:
+            found: dict[int, int] = {}
+            for pid in self.pids(path):
+                with contextlib.suppress(ProcessLookupError):
+                    found[pid] = os.pidfd_open(pid)
+                    opened.callback(os.close, found[pid])
+            for pid in found.keys() & set(
+                self.pids(path)
+            ):  # a number may have become another process's before it was opened
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(found[pid], signal.SIGKILL)
 
     def pod_paths(self) -> tuple[str, ...]:
         """Return every pod's cgroup below the root, also one that is left in a single hierarchy only."""

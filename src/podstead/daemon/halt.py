@@ -6,11 +6,12 @@ Data stays: records, revisions, volumes on disk, images. The next `podstead run`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from podstead.cgroups.hierarchy import read_hierarchies
-from podstead.cgroups.layout import both_roots
+from podstead.cgroups.layout import QOS_DIRECTORIES, both_roots, pod_cgroup_path
 from podstead.cgroups.tree import CgroupTree
 from podstead.clock import SystemClock
 from podstead.config.images import ImageSettings
@@ -69,9 +70,21 @@ async def end_host(paths: Paths, private: PrivateContainerd, network: HostNetwor
         await asyncio.to_thread(network.restore)
     await asyncio.to_thread(_unmount, paths)
     await asyncio.to_thread(unlink_logs, paths)
-    hierarchies = await asyncio.to_thread(read_hierarchies)
+    await asyncio.to_thread(remove_cgroups, paths, cgroup_root)
+
+
+def remove_cgroups(paths: Paths, cgroup_root: str) -> None:
+    """Remove the cgroups, with what a start that was cut off left in our pods': in others of the root may be other work."""
+    hierarchies = read_hierarchies()
     for root in both_roots(cgroup_root):
-        await asyncio.to_thread(CgroupTree(root, hierarchies).remove, root)
+        tree = CgroupTree(root, hierarchies)
+        if tree.remove(root):
+            continue
+        for uid in paths.pods.iterdir() if paths.pods.is_dir() else ():
+            for qos in QOS_DIRECTORIES:
+                with contextlib.suppress(ValueError):  # no name of a pod's
+                    tree.kill(pod_cgroup_path(root, qos, uid.name))
+        tree.remove(root)
 
 
 def unlink_logs(paths: Paths) -> None:
