@@ -149,9 +149,8 @@ class CgroupTree:
                 with contextlib.suppress(ProcessLookupError):
                     found[pid] = os.pidfd_open(pid)
                     opened.callback(os.close, found[pid])
-            for pid in found.keys() & set(
-                self.pids(path)
-            ):  # a number may have become another process's before it was opened
+            # A number may have become another process's before it was opened.
+            for pid in found.keys() & set(self.pids(path)):
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(found[pid], signal.SIGKILL)
 

@@ -133,7 +133,8 @@ class ForeignWatch:
         await self._images.know_those_present(images)
         known = self._images.known(images)
         tasks = tuple(foreign_tasks(listing, settled))
-        self._unlisted = {task: self._unlisted.get(task, now) for one in tasks for task in [(one.namespace, one.id)]}
+        unlisted = [(one.namespace, one.id) for one in tasks]
+        self._unlisted = {task: self._unlisted.get(task, now) for task in unlisted}
         doubtful = {one.key: one for one in (*tasks, *foreign_images(listing, known))}
         certain = [one for key, one in doubtful.items() if key in self._doubtful or key in self._told]
         self._doubtful = frozenset(doubtful) - {one.key for one in certain}
