@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -243,6 +245,36 @@ async def test_tls_is_verified_against_the_given_authority(receiver: Receiver, s
     known.take([written()], POINT)
     await until(lambda: receiver.bodies)
     await known.close()
+
+
+async def test_a_handshake_without_an_end_is_ended_by_the_close() -> None:
+    heard, ended = threading.Event(), threading.Event()
+
+    def silent(connection: socket.socket) -> None:
+        heard.set()
+        while connection.recv(65536):
+            pass
+        ended.set()
+
+    with hostile(silent) as url:
+        sink = sink_to(url.replace("http:", "https:"), timeout_seconds=60.0)
+        sink.take([written()], POINT)
+        await until(heard.is_set)
+        await sink.close()
+        await until(ended.is_set)
+
+
+async def test_a_connection_that_is_reset_leaves_nothing_open() -> None:
+    def reset(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with hostile(reset) as url:
+        sink = sink_to(url.replace("http:", "https:"))
+        sink.take([written()], POINT)
+        await until(lambda: sink._patience._why)
+        await sink.close()
+    assert "127.0.0.1" in sink._patience._why
+    gc.collect()  # what is open still is told about, which is an error here
 
 
 async def test_syslog_gets_each_record_and_checkpoints(short: Path) -> None:
