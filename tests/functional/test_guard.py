@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -149,14 +150,17 @@ def test_root_gives_a_guard_its_word_about_trust(signing: GuardUnderTest) -> Non
     )
     signing.put("web.yaml", EDITED)
     signing.put(INDEX_FILE, index, by="ops", purpose=INDEX)
-    signing.says("podstead trust init")
+    signing.says(
+        f"podstead trust --state-dir {signing.state} init --floor VERSION (stop the guard before, and start it after)"
+    )
     assert "pid" in signing.trust("init", "--floor=3", code=1)
     assert "ops@example.com" in signing.trust("show"), "a guard that works may be asked"
     signing.kill()
     (signing.state / "trust" / "record.json").write_bytes(b"")
     (signing.state / "trust" / "allowed_signers").write_bytes(b"\0" * 64)
     signing.start(*signed_for)
-    signing.says("podstead trust rotate FILE --reason TEXT")
+    reaches = f"podstead trust --state-dir {signing.state} --allowed-signers {signing.root / 'signers'} rotate FILE --reason TEXT"
+    signing.says(reaches)
     signing.kill()
     assert signing.trust("init", "--floor=3") == "indexes count from version 3 on\n"
     named = f"--allowed-signers={signing.root / 'signers'}"
@@ -170,6 +174,23 @@ def test_root_gives_a_guard_its_word_about_trust(signing: GuardUnderTest) -> Non
     )
     assert b"the disk was repaired" in logged.stdout
     assert "no guard has worked" in signing.trust("show", code=1, state=signing.root)
+
+
+def test_root_accepts_another_source(guard: GuardUnderTest) -> None:
+    """What a guard advises about a source that was replaced is a command that reaches it, and that it obeys."""
+    guard.put("web.yaml", WEB)
+    guard.put("other.yaml", OTHER)
+    guard.start()
+    guard.publishes(web=WEB, other=OTHER)
+    guard.source.rename(guard.root / "before")
+    guard.source.mkdir(mode=0o700)
+    guard.put("web.yaml", EDITED)
+    guard.says(advised := f"podstead guard accept-directory --state-dir {guard.state}")
+    assert guard.published() == {"web.yaml": WEB, "other.yaml": OTHER}
+    subprocess.run([*guard.podstead, *shlex.split(advised)[1:]], check=True, capture_output=True, timeout=20)
+    guard.publishes(web=EDITED)
+    guard.kill()
+    assert "start it first" in guard.run("accept-directory", code=1)
 
 
 def test_two_guards_do_not_share_a_state(signing: GuardUnderTest) -> None:

@@ -197,6 +197,7 @@ class Signatures:
             allowed=self.allowed(),
             waiting=waiting,
             frozen=frozen,
+            hints=keeper.hints,
         )
 
     async def _recorded(self, standing: Standing) -> Standing:

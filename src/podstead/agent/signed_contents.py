@@ -42,7 +42,7 @@ class SignedContents:
         found = self._signatures.ruling(content, evidence)
         if not self._enforced or found.provenance is not None or found.objection is None:
             return ""
-        return found.objection.sentence
+        return found.objection.sentence(self._signatures.keeper.hints)
 
     def listed_policy(self) -> str:
         """Return the SHA-256 of the only policy that may come into force: the index lists it; empty: it lists none."""

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from podstead.errors import PodsteadError
+from podstead.hints import USUAL
 from podstead.signing.provenance import INDEX, Invalid, attest
 from podstead.signing.revocation import NOTHING, Revoked, read_revoked
 from podstead.signing.signers import read_signers
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from podstead.clock import Clock
     from podstead.config.security import SignatureMode
+    from podstead.hints import Hints
     from podstead.signing.index import IndexMark
     from podstead.state.trust import TrustRecord
 
@@ -108,11 +110,15 @@ class TrustBook(Protocol):
 class TrustKeeper:
     """What a judgement needs of the node's trust; `refresh` brings it up to date."""
 
-    def __init__(self, records: TrustRecords, book: TrustBook, configured: SignatureMode, clock: Clock) -> None:
+    def __init__(
+        self, records: TrustRecords, book: TrustBook, configured: SignatureMode, clock: Clock, hints: Hints = USUAL
+    ) -> None:
         self._records = records
         self._book = book
         self._configured = configured
         self._clock = clock
+        self.hints = hints
+        """The commands that reach whose trust this is."""
         self._seen: tuple[object, ...] | None = None
         self._kept: ReadIndex | None = None
         self.signers = Signers(trouble="the file of allowed signers has not been read yet")
@@ -127,7 +133,7 @@ class TrustKeeper:
     @property
     def mode_note(self) -> str:
         """Why the mode is another than the one that is configured; empty: it is not."""
-        return mode_in_force(self._configured, self._records.record)[1]
+        return mode_in_force(self._configured, self._records.record, self.hints)[1]
 
     @property
     def past(self) -> Past:
@@ -188,7 +194,7 @@ class TrustKeeper:
         if force is None:
             why = files.signers_trouble or f"{files.signers_path} names nobody to trust, or is not there"
             if recorded != "":
-                why = signers_lost(recorded, files.signers_path)
+                why = signers_lost(recorded, files.signers_path, self.hints)
             self.signers = Signers(revoked=revoked, trouble=why)
             return
         data, trouble = force.data, files.signers_trouble or force.message

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from podstead.cli.endpoint import Endpoint
     from podstead.config.paths import Paths
     from podstead.daemon.trusting import TrustDesk
+    from podstead.hints import Hints
 
 T = TypeVar("T")
 
@@ -57,16 +58,20 @@ def carry_out(
 
 
 async def _by_hand(paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -> T:
+    from podstead.config.paths import paths_for
+    from podstead.hints import USUAL, agent_hints
     from podstead.store.instance import lock_root, make_directories
 
     make_directories(paths)
+    hints = USUAL if paths == paths_for(None) else agent_hints(root=str(paths.root))
     with lock_root(paths):  # an agent that starts now waits for nothing: it says that another one is there
-        return await _on(paths.state, paths, by_hand)
+        return await _on(paths.state, paths, by_hand, hints)
 
 
 async def _for_guard(state: Path, by_hand: Callable[[TrustDesk], Awaitable[T]], *, changes: bool) -> T:
     """Do it on a guard's state, whose audit log lies in it; a guard that works knows its record by heart, so it must stop."""
     from podstead.config.paths import paths_for
+    from podstead.hints import guard_hints
     from podstead.store.instance import lock_directory
 
     if not (state / "guard").is_dir():
@@ -75,10 +80,10 @@ async def _for_guard(state: Path, by_hand: Callable[[TrustDesk], Awaitable[T]], 
         if changes:
             advice = "stop it first, and start it afterwards: what it published stays"
             held.enter_context(lock_directory(state, "the guard works with the state directory", advice))
-        return await _on(state, paths_for(state), by_hand)
+        return await _on(state, paths_for(state), by_hand, guard_hints(str(state)))
 
 
-async def _on(state: Path, paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]]) -> T:
+async def _on(state: Path, paths: Paths, by_hand: Callable[[TrustDesk], Awaitable[T]], hints: Hints) -> T:
     from podstead.clock import SystemClock
     from podstead.daemon.auditing import recorded_by_hand
     from podstead.daemon.trusting import TrustDesk
@@ -88,4 +93,4 @@ async def _on(state: Path, paths: Paths, by_hand: Callable[[TrustDesk], Awaitabl
     store = TrustStore(state, wall=lambda: clock.now().wall)
     await store.load()
     with recorded_by_hand(paths, clock) as auditor:
-        return await by_hand(TrustDesk(store, clock, auditor))
+        return await by_hand(TrustDesk(store, clock, auditor, hints=hints))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+ALLOWED_SIGNERS = Path("/etc/podstead/allowed_signers")
+
 
 class SignatureMode(StrEnum):
     """What signatures decide; each is stricter than the one before it."""
@@ -53,7 +55,7 @@ class SecuritySettings:
     """Who may say what runs on this node."""
 
     signature_mode: SignatureMode = SignatureMode.OFF
-    allowed_signers: Path = Path("/etc/podstead/allowed_signers")
+    allowed_signers: Path = ALLOWED_SIGNERS
     """Whose signatures count (ssh-keygen(1), ALLOWED SIGNERS)."""
     revoked_keys: Path = Path("/etc/podstead/revoked_keys")
     """Keys that count no more; the file need not be there."""
@@ -67,3 +69,8 @@ class SecuritySettings:
     audit: AuditSettings = AuditSettings()
     stop_foreign: bool = False
     """Whether what the agent did not make is stopped in its runtime; else it is only told of."""
+
+    @property
+    def named_signers(self) -> str:
+        """The file of allowed signers as commands have to name it; empty: it is where they look by themselves."""
+        return "" if self.allowed_signers == ALLOWED_SIGNERS else str(self.allowed_signers)

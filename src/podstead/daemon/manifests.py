@@ -37,6 +37,7 @@ def manifest_directory(ground: Ground, table: PodTable) -> DirectorySource | Non
         expected=lambda: {
             r.claim.file for r in table.records().values() if not r.terminating and not is_url(r.claim.file)
         },
+        accept=ground.settings.hints.accept,
     )
 
 

@@ -118,6 +118,7 @@ def _directory(ground: Ground, settings: SourceSettings, present: LocalObjects) 
         known_identity=ground.stores.facts.get(OBJECTS_DIRECTORY),
         known_at=ground.stores.facts.get(OBJECTS_PATH),
         expected=lambda: {one.file for one in present.held.values() if not one.gone},
+        accept=ground.settings.hints.accept,
     )
 
 

@@ -142,7 +142,7 @@ def build_parts(ground: Ground) -> Parts:
         upkeep=upkeep,
         volumes=volumes,
         departing=build_departing(ground, NodeClosing(table, room, pleg.view, settings.shutdown, clock)),
-        trust=TrustDesk(stores.trust, clock, ground.auditor, settings.security, look_again),
+        trust=TrustDesk(stores.trust, clock, ground.auditor, settings.security, look_again, settings.hints),
         gone=gone,
     )
 

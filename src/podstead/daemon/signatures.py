@@ -76,7 +76,7 @@ def build_signatures(ground: Ground, table: Callable[[], PodTable]) -> Signature
     """Return what verifies before anything is parsed; nothing runs yet."""
     stores, settings = ground.stores, ground.settings
     book = OperatorsTrust(settings.security, KeptTrustStore(settings.paths.state))
-    keeper = TrustKeeper(stores.trust, book, settings.security.signature_mode, ground.clock)
+    keeper = TrustKeeper(stores.trust, book, settings.security.signature_mode, ground.clock, settings.hints)
 
     def admitted() -> Mapping[str, Provenance]:
         return admitted_contents(table())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from podstead.config.security import SecuritySettings, SignatureMode
 from podstead.errors import OperatorError
+from podstead.hints import USUAL, Hints
 from podstead.server.trust import AllowanceReport, TrustReport
 from podstead.state.allowances import AllowanceRefusal
 from podstead.state.audit import Act, AuditEntry, Fact
@@ -52,7 +53,8 @@ class Auditor(Protocol):
 class TrustDesk:
     """Takes root's word, makes it durable and tells of it. `settings` is None where no agent runs.
 
-    `on_change` is called after each change, and when the time of an allowance is over.
+    `on_change` is called after each change, and when the time of an allowance is over. `hints` are the commands that reach whose
+    trust this is.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class TrustDesk:
         auditor: Auditor,
         settings: SecuritySettings | None = None,
         on_change: Callable[[], object] = lambda: None,
+        hints: Hints = USUAL,
     ) -> None:
         self._store = store
         self._clock = clock
         self._auditor = auditor
         self._settings = settings
         self.on_change = on_change
+        self._hints = hints
         self._allowed = asyncio.Event()
         self._open = {one.digest for one in store.allowances.entries if not one.ended}
         """The contents that are let through as far as anybody was told."""
@@ -75,15 +79,16 @@ class TrustDesk:
     def trust(self) -> TrustReport:
         """Return what is on record."""
         record, configured = self._store.record, self._settings.signature_mode if self._settings else None
-        mode, note = mode_in_force(configured, record) if configured is not None else (record.mode, "")
+        mode, note = mode_in_force(configured, record, self._hints) if configured is not None else (record.mode, "")
         notes = [note] if note else []
         if record.lost:
             notes.append(
-                "the record was lost: nothing new counts until root says from which version on: podstead trust init"
+                "the record was lost: nothing new counts until root says from which version on:"
+                f" {self._hints.trust} init --floor N{self._hints.stopped}"
             )
         if record.signers != "" and self._store.signers is None:
             path = (self._settings or SecuritySettings()).allowed_signers
-            notes.append(signers_lost(record.signers, str(path)))
+            notes.append(signers_lost(record.signers, str(path), self._hints))
         accepted, lowering = record.accepted, record.lowering
         return TrustReport(
             mode=str(mode),
@@ -222,7 +227,9 @@ class TrustDesk:
         now = self._clock.now()
         async with self._store.changing:
             try:
-                changed = self._store.allowances.with_one(digest, file, seconds=seconds, reason=reason, now=now)
+                changed = self._store.allowances.with_one(
+                    digest, file, seconds=seconds, reason=reason, now=now, hints=self._hints
+                )
             except AllowanceRefusal as refusal:
                 raise OperatorError(str(refusal)) from None
             await self._store.put_allowances(changed)
@@ -237,7 +244,7 @@ class TrustDesk:
         """End an allowance; a beginning of the digest is enough."""
         async with self._store.changing:
             try:
-                changed, ended = self._store.allowances.without(digest)
+                changed, ended = self._store.allowances.without(digest, self._hints)
             except AllowanceRefusal as refusal:
                 raise OperatorError(str(refusal)) from None
             await self._store.put_allowances(changed)

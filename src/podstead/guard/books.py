@@ -62,6 +62,7 @@ class GuardBooks:
         self._taken_out = self.directory / "taken-out"
         self._pause = self.directory / "pause.json"
         self._status = self.directory / "status.json"
+        self._accepted = self.directory / "accepted"
         self._stored = StoredRecord(version=1, guard="")
         self.published: dict[str, Published] = {}
 
@@ -145,6 +146,17 @@ class GuardBooks:
             reason=pause.reason, seconds=pause.seconds, at=pause.at, boot_id=pause.boot_id, since=pause.since
         )
         files.write(self._pause, msgspec.json.encode(stored))
+
+    def ask_to_accept(self) -> None:
+        """Leave root's word that the source is right as it is, for the guard that works. Raises StoreError."""
+        files.write(self._accepted, b"")
+
+    def take_accepted(self) -> bool:
+        """Return whether root has said so, and forget it: it counts once. Raises StoreError."""
+        if files.read(self._accepted) is None:
+            return False
+        files.remove(self._accepted)
+        return True
 
     def put_status(self, data: bytes) -> None:
         """Write what `guard status` shows. Raises StoreError."""

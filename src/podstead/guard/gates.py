@@ -163,6 +163,6 @@ def _signatures(settings: GuardSettings, trust: TrustStore, clock: Clock) -> Sig
     from podstead.daemon.signatures import OperatorsTrust  # noqa: PLC0415 - see above
 
     book = OperatorsTrust(settings.security, KeptTrustStore(settings.state))
-    keeper = TrustKeeper(trust, book, settings.security.signature_mode, clock)
+    keeper = TrustKeeper(trust, book, settings.security.signature_mode, clock, settings.hints)
     told = GuardLog()
     return Signatures(settings.node, keeper, dict, told, told, clock)

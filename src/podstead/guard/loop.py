@@ -127,6 +127,9 @@ class GuardLoop:
             self._paused, self._asked = paused, True
             text = f"paused: {pause.reason}" if paused and pause is not None else "the pause is over"
             self._board.alarm("GuardPaused" if paused else "GuardResumed", text, self._now)
+        if await asyncio.to_thread(self._books.take_accepted):
+            log.info("the source is taken as it is: root accepts it")
+            self._source.accept_directory()
         before = self._books.published
         lasting: list[tuple[str, str]] = []
         if self._snapshot is None:

@@ -56,6 +56,7 @@ def run_guard(settings: GuardSettings) -> int:
         books = GuardBooks(settings.state)
         if trouble := books.load():
             log.warning("%s", trouble)
+        books.take_accepted()  # it was meant for the directory that an earlier guard looked at
         directory = None
         if settings.publish is not None:
             directory = PublishedDirectory.open(settings.publish, books.guard, take_over=settings.take_over)
@@ -100,6 +101,7 @@ async def _main(
         clock,
         known_identity=books.identity,
         expected=lambda: tuple(books.published),
+        accept=settings.hints.accept,
     )
     ready = False
 

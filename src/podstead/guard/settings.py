@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from podstead.config.security import SecuritySettings
+from podstead.hints import Hints, guard_hints
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,3 +32,8 @@ class GuardSettings:
     policy_path: Path | None = None
     rules: RuleJudge | None = None
     take_over: bool = False
+
+    @property
+    def hints(self) -> Hints:
+        """The commands that reach this guard."""
+        return guard_hints(str(self.state), signers=self.security.named_signers)

@@ -91,8 +91,8 @@ def version_fault(mark: IndexMark, *, last: IndexMark | None, floor: int | None)
     """Return why an index of this version comes too late; None: it does not."""
     if last is None and floor is None:
         text = (
-            f"no version of an index is on record here, so this one, version {mark.version}, may be any old one; say which is the"
-            " lowest that counts, from your own records: podstead trust init --floor N"
+            f"no version of an index is on record here, so this one, version {mark.version}, may be any old one: look up the"
+            " lowest that counts in your own records"
         )
         return IndexFault.NO_RECORD, text
     if last is not None and mark.version < last.version:

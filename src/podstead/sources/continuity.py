@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from podstead.hints import USUAL
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -17,8 +19,14 @@ if TYPE_CHECKING:
 class Continuity:
     """Judges whether the directory that was opened is the one whose absences count."""
 
-    def __init__(self, known: str | None, *, at: str = "", known_at: str | None = None) -> None:
-        """`at` is the path that is looked at, `known_at` that at which the known directory counted (None: the same)."""
+    def __init__(
+        self, known: str | None, *, at: str = "", known_at: str | None = None, accept: str = USUAL.accept
+    ) -> None:
+        """`at` is the path that is looked at, `known_at` that at which the known directory counted (None: the same).
+
+        `accept` is the command by which root says that the directory is right as it is.
+        """
+        self._accept = accept
         self._identity = known
         self._mount: tuple[int, int] | None = None
         self._at = at
@@ -51,6 +59,7 @@ class Continuity:
                     self._given = identity, mount
                 return _strange(
                     missing,
+                    self._accept,
                     f"root has configured it instead of {self._known_at}" if self.is_given(identity, mount) else "",
                 )
         self._identity, self._mount, self._known_at = identity, mount, self._at
@@ -61,13 +70,13 @@ class Continuity:
         return self._given == (identity, mount)
 
 
-def _strange(missing: list[str], given: str) -> str:
+def _strange(missing: list[str], accept: str, given: str) -> str:
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     how = given or "unmounted, renamed or replaced"
     what = "nothing is removed" if given else "nothing is removed, and nothing is taken"
     return (
         f"it is another directory than before ({how}) and lacks {shown}: {what};"
-        " bring the directory or the files back, or run `podstead accept-directory` if they are meant to be gone"
+        f" bring the directory or the files back, or run `{accept}` if they are meant to be gone"
     )
 
 

@@ -12,6 +12,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from podstead.hints import USUAL
 from podstead.sources.agenda import Agenda
 from podstead.sources.continuity import Absences, Continuity
 from podstead.sources.entry import Entry, inspect_entry
@@ -40,7 +41,8 @@ class DirectorySource:
 
     `known_identity` and `known_at` are what `identity` and `counted_at` were when the agent last ran; `expected` names the
     files that hold pods now. A directory that is another one than before counts only when all of those are in it, or root
-    accepts it; until then files are taken from it only if root has configured its path since. `inspect` reads one file.
+    accepts it; until then files are taken from it only if root has configured its path since. `accept` is the
+    command by which root accepts it. `inspect` reads one file.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class DirectorySource:
         known_identity: str | None = None,
         known_at: str | None = None,
         expected: Callable[[], Collection[str]] = _nothing_expected,
+        accept: str = USUAL.accept,
         inspect: Inspect = inspect_entry,
         timing: Timing | None = None,
     ) -> None:
@@ -68,7 +71,8 @@ class DirectorySource:
             on_late=self._wake.set,
             inspect=inspect,
         )
-        self._continuity = Continuity(known_identity, at=str(self._settings.path), known_at=known_at)
+        self._continuity = Continuity(known_identity, at=str(self._settings.path), known_at=known_at, accept=accept)
+        self._accept = accept
         self._absences = Absences(settings.absence_seconds)
         self._entries: dict[str, Entry] = {}
         self._companions: dict[str, Entry] = {}
@@ -301,7 +305,7 @@ class DirectorySource:
             warning = f"the directory is not root's alone: {self._insecure[0]}"
             files = {n: replace(f, warnings=(*f.warnings, warning)) for n, f in files.items()}
         if self._strange:
-            files = {name: _strangers(file) for name, file in files.items()}
+            files = {name: _strangers(file, self._accept) for name, file in files.items()}
         shown = [*files.values(), *(self._listing.ignored if readable else ())]
         return SourceSnapshot(
             path=str(self._settings.path),
@@ -331,9 +335,9 @@ def _insecure_note(fault: str) -> str:
     return f"{fault} (it is taken all the same, by --allow-insecure-manifests)"
 
 
-def _strangers(file: ManifestFile) -> ManifestFile:
+def _strangers(file: ManifestFile, accept: str) -> ManifestFile:
     """Return a file of a directory that is not the one that counts: somebody may have mounted it over that one."""
     if file.data is None:
         return file
-    message = "it lies in another directory than before: nothing is taken from that until root says so (podstead accept-directory)"
+    message = f"it lies in another directory than before: nothing is taken from that until root says so ({accept})"
     return replace(file, data=None, digest="", trouble=FileTrouble.REFUSED, reason="AnotherDirectory", message=message)

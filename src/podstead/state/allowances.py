@@ -18,8 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from podstead.hints import USUAL
+
 if TYPE_CHECKING:
     from podstead.clock import Instant
+    from podstead.hints import Hints
 
 MAX_SECONDS = 7 * 86_400.0
 """A week: over a holiday, and short enough that nobody takes it for the usual way."""
@@ -98,7 +101,9 @@ class Allowances:
         """Return those that let something through now."""
         return tuple(one for one in self.entries if one.left(now) > 0)
 
-    def with_one(self, digest: str, file: str, *, seconds: float, reason: str, now: Instant) -> Allowances:
+    def with_one(
+        self, digest: str, file: str, *, seconds: float, reason: str, now: Instant, hints: Hints = USUAL
+    ) -> Allowances:
         """Return them with another one; it takes the place of that for the same content. Raises AllowanceRefusal."""
         if not MIN_SECONDS <= seconds <= MAX_SECONDS:
             raise AllowanceRefusal("a time from 1m to 168h (a week) is due: --for 1h")
@@ -106,7 +111,7 @@ class Allowances:
             raise AllowanceRefusal(f"a reason of up to {MAX_REASON} characters is due: --reason TEXT")
         others = tuple(one for one in self.entries if one.digest != digest)
         if len(others) >= MAX_ALLOWANCES:
-            raise AllowanceRefusal(f"there are {len(others)} of them already: podstead allow end DIGEST ends one")
+            raise AllowanceRefusal(f"there are {len(others)} of them already: {hints.allow} end DIGEST ends one")
         made = Allowance(
             digest=digest,
             file=file,
@@ -119,14 +124,14 @@ class Allowances:
         )
         return Allowances(entries=(*others, made))
 
-    def without(self, prefix: str) -> tuple[Allowances, Allowance]:
+    def without(self, prefix: str, hints: Hints = USUAL) -> tuple[Allowances, Allowance]:
         """Return them with that of a digest, or of its beginning, ended, and which it is. Raises AllowanceRefusal."""
         meant = [one for one in self.entries if prefix and one.digest.startswith(prefix) and not one.ended]
         if len(meant) != 1:
             text = (
                 f"{len(meant)} allowances begin with this digest" if meant else "there is no allowance of this digest"
             )
-            raise AllowanceRefusal(f"{text}: podstead allow list shows them")
+            raise AllowanceRefusal(f"{text}: {hints.allow} list shows them")
         ended = replace(meant[0], ended=True)
         return Allowances(entries=tuple(ended if one is meant[0] else one for one in self.entries)), ended
 

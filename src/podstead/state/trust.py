@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from podstead.config.security import SignatureMode
+from podstead.hints import USUAL
 
 if TYPE_CHECKING:
+    from podstead.hints import Hints
     from podstead.signing.index import Index, IndexMark
 
 MAX_REASON = 500
@@ -58,14 +60,14 @@ def stricter(one: SignatureMode, other: SignatureMode) -> SignatureMode:
     return max(one, other, key=lambda mode: mode.strictness)
 
 
-def mode_in_force(configured: SignatureMode, record: TrustRecord) -> tuple[SignatureMode, str]:
+def mode_in_force(configured: SignatureMode, record: TrustRecord, hints: Hints = USUAL) -> tuple[SignatureMode, str]:
     """Return the mode that holds, and a sentence where it is not the one that is configured."""
     holds = stricter(configured, record.mode)
     if holds is configured:
         return holds, ""
     return holds, (
         f"signature mode {configured} is configured, and {holds} was in force: the stricter one holds until"
-        f" podstead trust lower --mode {configured} --reason TEXT"
+        f" {hints.trust} lower --mode {configured} --reason TEXT{hints.stopped}"
     )
 
 
@@ -84,16 +86,17 @@ def with_signers(record: TrustRecord, digest: str) -> TrustRecord:
     return replace(record, signers=digest)
 
 
-def signers_lost(digest: str | None, path: str) -> str:
+def signers_lost(digest: str | None, path: str, hints: Hints) -> str:
     """Return what there is to do where the signers on record are no more: `path` is the configured file, which is not theirs."""
     if digest is None:
         return (
             f"which allowed signers were in force is lost with the record of trust, and {path} does not count by itself:"
-            " nobody is trusted for anything new until podstead trust rotate FILE --reason TEXT says whom"
+            f" nobody is trusted for anything new until {hints.rotate} FILE --reason TEXT says whom{hints.stopped}"
         )
     return (
-        f"the allowed signers in force, SHA-256 {digest}, are gone from the agent's state, and {path} is not they: nobody is"
-        " trusted for anything new until podstead trust rotate FILE brings them back, or trusts others with --reason TEXT"
+        f"the allowed signers in force, SHA-256 {digest}, are gone from the state directory, and {path} is not they: nobody is"
+        f" trusted for anything new until {hints.rotate} FILE brings them back, or trusts others with --reason"
+        f" TEXT{hints.stopped}"
     )
 
 

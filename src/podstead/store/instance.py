@@ -142,6 +142,28 @@ def lock_directory(directory: Path, holder: str, advice: str) -> RootLock:
     return RootLock(descriptor)
 
 
+def is_locked(directory: Path) -> bool:
+    """Return whether a process holds the lock of a directory now.
+
+    Raises:
+        OperatorError: that cannot be told.
+    """
+    path = directory / "lock"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise OperatorError(f"cannot open {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def open_instance(paths: Paths, *, wall: float) -> Instance:
     """Return the instance of the root directory, minted at the first start. `wall` is Unix seconds.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from podstead.clock import Instant
 
 DIRECTORY = "trust"
-WITNESS = b"This node has a record of whom it trusts. Without the record beside this file nothing new counts: podstead trust\n"
+WITNESS = b"This node has a record of whom it trusts. Without the record beside this file nothing new counts: see podstead trust --help\n"
 """What stands in `STATE/trust.witness`; only that it is there says anything."""
 
 

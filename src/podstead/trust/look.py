@@ -81,20 +81,24 @@ def _judged(file: ManifestFile, ruling: Ruling | None, question: Question, waiti
         return file
     objection = ruling.objection
     if ruling.provenance is not None:
-        warnings = () if objection is None else (f"{objection.sentence}; it counts as it was admitted here before",)
+        warnings = (
+            ()
+            if objection is None
+            else (f"{objection.sentence(question.hints)}; it counts as it was admitted here before",)
+        )
         if ruling.provenance.warrant is Warrant.ALLOWED:
             warnings = (question.allowed[file.digest],)
         return replace(file, provenance=ruling.provenance, warnings=(*file.warnings, *warnings))
     if objection is None:
         raise AssertionError("a ruling has a provenance or an objection")
     if question.mode is not SignatureMode.ENFORCE:
-        warning = f"{objection.reason}: {objection.sentence}; enforce would refuse it"
+        warning = f"{objection.reason}: {objection.sentence(question.hints)}; enforce would refuse it"
         return replace(file, provenance=UNSIGNED, warnings=(*file.warnings, warning))
     return _refused(file, objection, question, waiting)
 
 
 def _refused(file: ManifestFile, objection: Objection, question: Question, waiting: dict[str, float]) -> ManifestFile:
-    trouble, message = FileTrouble.REFUSED, objection.sentence
+    trouble, message = FileTrouble.REFUSED, objection.sentence(question.hints)
     if objection.rule.waits:
         waiting[file.name] = question.since(file.name)
         if not _late(file.name, waiting, question):

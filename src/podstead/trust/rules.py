@@ -12,6 +12,8 @@ from podstead.signing.provenance import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from podstead.hints import Hints
+
 
 class Lack(StrEnum):
     """What is missing where something signed is due; faults of what is there are `Fault` and `IndexFault`."""
@@ -33,7 +35,8 @@ class Rule:
     """What follows from a reason.
 
     `waits`: the other half may be on its way, so it is no alarm at once. `doubt`: it says nothing against the bytes, only
-    that it is not certain that they are still meant; so what was admitted here before counts on. `mend` is what to do.
+    that it is not certain that they are still meant; so what was admitted here before counts on. `mend` is what to do; names in
+    braces stand for fields of `Hints`.
     """
 
     waits: bool = False
@@ -43,7 +46,7 @@ class Rule:
 
 _SIGN = "sign it again: podstead sign"
 _INDEX = "sign the whole set again: podstead sign --index"
-_SIGNERS = "podstead keys shows whose signatures count here"
+_SIGNERS = "{keys} shows whose signatures count here"
 _CLOCK = "set the clock (timedatectl), or bring a new index"
 
 RULES: Mapping[Reason, Rule] = {
@@ -66,7 +69,7 @@ RULES: Mapping[Reason, Rule] = {
     IndexFault.OLDER: Rule(mend="bring the latest set"),
     IndexFault.FORKED: Rule(mend=_INDEX),
     IndexFault.BELOW_FLOOR: Rule(mend="bring a later set"),
-    IndexFault.NO_RECORD: Rule(doubt=True, mend="podstead trust init --floor VERSION"),
+    IndexFault.NO_RECORD: Rule(doubt=True, mend="{trust} init --floor VERSION{stopped}"),
     IndexFault.NOT_YET: Rule(doubt=True, mend=_CLOCK),
     IndexFault.EXPIRED: Rule(doubt=True, mend=_INDEX),
 }
@@ -84,11 +87,11 @@ class Objection:
         """What follows."""
         return RULES[self.reason]
 
-    @property
-    def sentence(self) -> str:
-        """The objection with what to do about it, unless it says so itself."""
-        said = self.rule.mend.partition(":")[0] in self.message or "podstead " in self.message
-        return self.message if said else f"{self.message}; {self.rule.mend}"
+    def sentence(self, hints: Hints) -> str:
+        """Return the objection with what to do about it, unless it says so itself."""
+        mend = self.rule.mend.format(trust=hints.trust, keys=hints.keys, stopped=hints.stopped)
+        said = mend.partition(":")[0] in self.message or "podstead " in self.message
+        return self.message if said else f"{self.message}; {mend}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ def _in_force(held: ReadIndex, question: Question, accept: ReadIndex | None = No
         index=held.index,
         signed=signer if isinstance(signer, Signed) else None,
         objection=objection,
-        findings=() if objection is None else (_finding(objection),),
+        findings=() if objection is None else (_finding(objection, question),),
         accept=accept,
     )
 
@@ -124,7 +124,7 @@ def _without(objection: Objection, question: Question) -> Standing:
     """Return the standing where the directory's index does not count: the one before it stays in force where it is kept."""
     since = question.since(INDEX_FILE) if objection.rule.waits else None
     late = since is None or question.now.boot - since >= WAIT_SECONDS
-    own = (_finding(objection),) if late else ()
+    own = (_finding(objection, question),) if late else ()
     past = question.past
     if past.kept is not None and past.last is not None and past.kept.mark == past.last:
         before = _in_force(past.kept, question)
@@ -139,8 +139,8 @@ def _without(objection: Objection, question: Question) -> Standing:
     return Standing(due=_due(question), objection=objection, findings=own, waiting=since)
 
 
-def _finding(objection: Objection) -> Finding:
+def _finding(objection: Objection, question: Question) -> Finding:
     reason = str(objection.reason)
     # A signature's fault says of which file only in its sentence: in the list of a node's problems the reason says it too.
     known = reason.startswith("Index") or isinstance(objection.reason, IndexFault | Lack)
-    return Finding(reason=reason if known else f"Index{reason}", message=objection.sentence)
+    return Finding(reason=reason if known else f"Index{reason}", message=objection.sentence(question.hints))

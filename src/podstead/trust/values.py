@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from podstead.config.security import SignatureMode
+from podstead.hints import USUAL, Hints
 from podstead.signing.provenance import Trust
 from podstead.signing.revocation import NOTHING, Revoked
 
@@ -77,7 +78,8 @@ class Question:
     """What is judged by. `admitted` has the contents that run or wait here by their digests, with what stood for them.
 
     `allowed` has the digests that root let through for a while, with the sentence that says so. `waiting` says since when, on
-    the boot clock, something has been incomplete. `frozen`: what is new cannot be recorded, for this reason.
+    the boot clock, something has been incomplete. `frozen`: what is new cannot be recorded, for this reason. `hints` are the commands that
+    reach who judges.
     """
 
     mode: SignatureMode = SignatureMode.ENFORCE
@@ -90,6 +92,7 @@ class Question:
     allowed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     waiting: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     frozen: str = ""
+    hints: Hints = USUAL
 
     def with_evidence(self, evidence: Mapping[Pair, Evidence]) -> Question:
         """Return the same question with other signatures examined."""

@@ -120,7 +120,7 @@ async def test_lost_signers_are_brought_back_or_replaced_for_a_reason(shell: She
     (tmp_path / "new.sig").write_bytes(signed(NEW))
     lost = TrustRecord(signers=sha256(OLD).hexdigest())
     await shell.node.trust.put(lost)
-    assert "are gone from the agent's state" in (await shell("trust")).out
+    assert "are gone from the state directory" in (await shell("trust")).out
     other = await shell("trust", "rotate", str(new))
     assert (other.code, f"SHA-256 {lost.signers}: its bytes are lost here" in other.err) == (1, True)
     empty = tmp_path / "empty"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from podstead.guard.settings import GuardSettings
 
 STATE = Path("/var/lib/podstead-guard")
-WORDS = ("pause", "resume", "status", "unit")
+WORDS = ("pause", "resume", "status", "accept-directory", "unit")
 UNIT = """\
 [Unit]
 Description=Podstead guard: publishes verified manifests for the kubelet
@@ -68,6 +68,8 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
             return _resume(given)
         case ("status",):
             return _status(given)
+        case ("accept-directory",):
+            return _accept_directory(given)
         case ("unit",):
             return _unit(given)
         case _:
@@ -183,6 +185,17 @@ def _resume(given: Given) -> int:
     return 0
 
 
+def _accept_directory(given: Given) -> int:
+    from podstead.store.instance import is_locked
+
+    books = _books(given)
+    if not is_locked(_state(given)):
+        raise OperatorError(f"no guard works with the state directory {_state(given)} now: start it first")
+    books.ask_to_accept()
+    say("the source is taken as it is: what is published and not in it is withdrawn after two looks")
+    return 0
+
+
 def _status(given: Given) -> int:
     import msgspec
 
@@ -234,7 +247,7 @@ def _unit(given: Given) -> int:
 
 
 COMMAND = Command(
-    usage="guard --source DIR --publish DIR | --watch DIR | pause | resume | status | unit [FLAGS]",
+    usage="guard --source DIR --publish DIR | --watch DIR | pause | resume | status | accept-directory | unit [FLAGS]",
     summary="Publish only verified manifests for a kubelet that runs here, or watch over its own directory.",
     run=run,
     words=(WORDS,),
@@ -289,5 +302,7 @@ COMMAND = Command(
         output_option(Format.JSON, Format.YAML),
     ),
     notes="pause lets unsigned content of the source through for a while, for an upgrade; resume ends that. status shows what is\n"
-    "published, refused and was found; its exit code is 1 where something is refused. unit prints a unit of systemd.",
+    "published, refused and was found; its exit code is 1 where something is refused. accept-directory takes a\n"
+    "source that was replaced, unmounted or reads empty for the true one. unit prints a unit\n"
+    "of systemd.",
 )
