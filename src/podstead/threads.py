@@ -62,7 +62,10 @@ class PathThreads:
             except RuntimeError:
                 return  # the loop is closed: the agent has ended without this answer
 
-        threading.Thread(target=work, name="path", daemon=True).start()
+        try:
+            threading.Thread(target=work, name="path", daemon=True).start()
+        except RuntimeError:  # the system or the agent's cgroup has no process id left
+            raise StuckError("no thread can be started: check the limits of processes (TasksMax, pid_max)") from None
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(answer)
