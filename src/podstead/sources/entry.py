@@ -35,7 +35,11 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells one state of a file from another; equal stamps mean equal bytes, owner and mode."""
+    """What tells one state of a file from another: equal stamps mean equal bytes, owner and mode.
+
+    But for two writes of one length within a tick of the kernel's clock (4 ms before Linux 6.13): the second is known by
+    the event of its close.
+    """
 
     device: int
     inode: int
@@ -98,7 +102,7 @@ def inspect_entry(directory: int, name: str, question: Question) -> Entry | None
         if refused is not None:
             return refused
         known, stamp = question.known, Stamp.of(status)
-        if known is not None and known.stamp == stamp:
+        if known is not None and known.stamp == stamp and not question.closed:
             return known if known.waiting is None else Entry(file=known.file, stamp=stamp)
         if not _ripe(stamp, question):
             return _wait(name, status, question)

@@ -7,13 +7,14 @@ import errno
 import hashlib
 import os
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from podstead.clock import Instant, SystemClock
 from podstead.sources import entry as entries
-from podstead.sources.entry import Entry, Question, inspect_entry
+from podstead.sources.entry import Entry, Question, Stamp, inspect_entry
 from podstead.sources.opening import open_beneath
 from podstead.sources.posture import owner_name
 from podstead.state.sources import FileTrouble
@@ -151,7 +152,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_an_unchanged_file_is_not_opened_again(manifests: Path, opened: list[str]) -> None:
     (manifests / "a.yaml").write_bytes(b"one")
     first = ask(manifests, "a.yaml")
-    assert ask(manifests, "a.yaml", first) is first
+    assert ask(manifests, "a.yaml", first, closed=False) is first
     assert opened == ["a.yaml"]
 
 
@@ -264,3 +265,16 @@ def test_errors_of_the_file_system_have_a_reason(manifests: Path, code: str, mon
 def test_owner_falls_back_to_the_number() -> None:
     assert owner_name(0) == "root"
     assert owner_name(4_000_000_000) == "4000000000"
+
+
+def test_a_closed_file_is_read_though_its_stat_is_the_same(manifests: Path) -> None:
+    """Two writes of one length within a tick of the kernel's clock have the same stat; the second close tells of it."""
+    (manifests / "a.yaml").write_bytes(b"image: web:1")
+    first = ask(manifests, "a.yaml")
+    assert first is not None
+    (manifests / "a.yaml").write_bytes(b"image: web:2")
+    same = replace(first, stamp=Stamp.of((manifests / "a.yaml").stat()))
+    second = ask(manifests, "a.yaml", same)
+    assert second is not None
+    assert second.file.data == b"image: web:2"
+    assert ask(manifests, "a.yaml", second, closed=False) is second
