@@ -93,7 +93,7 @@ def fold(
     claims = {key: record.claim for key, record in live.items()} | moved
     leaving = {
         key: reason
-        for key in vacated
+        for key in ([] if _is_decoding(listed, readings) else vacated)
         if key not in moved and (reason := _removal(claims[key].file, snapshot, listed, well_formed)) is not None
     }
     remove, refused = _settle(records, claims, leaving, offers)
@@ -202,6 +202,17 @@ def _removal(
     if file in listed:
         return RemovalReason.NOT_IN_FILE
     return RemovalReason.FILE_GONE if snapshot.gone(file) else None
+
+
+def _is_decoding(listed: Mapping[str, ManifestFile], readings: Mapping[str, Reading]) -> bool:
+    """Return whether a file's bytes are there and their meaning is to come; one whose bytes do not come has no digest.
+
+    A pod's file may have been renamed to it: whether the pod leaves is known a moment later.
+    """
+    return any(
+        (file.data is not None and name not in readings) or (file.trouble is FileTrouble.PENDING and bool(file.digest))
+        for name, file in listed.items()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from podstead.manifest.reading import Severity
-from podstead.state.fold import DUPLICATE, Folded, RemovalReason
+from podstead.state.fold import DUPLICATE, Folded, RemovalReason, fold
 from podstead.state.records import UNKNOWN_FILE, Claim, PodRecord
 from podstead.state.reports import FileVerdict, Verdict
-from podstead.state.sources import FileTrouble
+from podstead.state.sources import FileTrouble, ManifestFile, SourceSnapshot
 
 from .looks import BROKEN, EMPTY, UNREAD, Content, folded, key, record
 
@@ -74,6 +74,9 @@ ROWS: dict[str, Row] = {
         [X_IN_A, record("y1", "b"), record("z1", "c")], {"a": "x1", "b": "x2", "c": "y2", "d": "z2"},
         {"x": "x1 a"}, "yz", {}, {"a": A, "b": R, "c": R, "d": R}),
     "a rename": ([X_IN_A], {"b": "x1"}, {"x": "x1 b"}, "", {}, {"b": A}),
+    "a rename to a file not decoded yet": ([X_IN_A], {"b": UNREAD}, {}, "x", {}, {"b": P}),
+    "a move to a file not decoded yet": ([X_IN_A], {"a": "y1", "b": UNREAD}, {"y": "y1 a"}, "x", {}, {"a": A, "b": P}),
+    "a file gone beside one being written": ([X_IN_A], {"b": FileTrouble.PENDING}, {}, "", {"x": GONE}, {"b": P}),
     "a rename of what waits": ([record("x1", "a", candidate="x2")], {"b": "x2"}, {"x": "x2 b"}, "", {}, {"b": A}),
     "a rename, both names seen": ([X_IN_A], {"a": "x1", "b": "x1"}, {"x": "x1 a"}, "", {}, {"a": A, "b": R}),
     "a rename with an edit, for certain": ([X_IN_A], {"b": "x2"}, {"x": "x2 b"}, "", {"x": GONE}, {"b": A}),
@@ -151,6 +154,13 @@ def test_a_pod_of_a_lost_record_is_claimed_by_the_file_that_names_it_now() -> No
 
 def test_a_pod_of_a_lost_record_that_no_file_names_leaves() -> None:
     assert removed(folded([LOST], {"b": "y1"})) == {"x": RemovalReason.FILE_GONE}
+
+
+def test_a_rename_to_a_large_file_that_a_child_decodes() -> None:
+    """As the reader shows it: without its bytes, and with their digest."""
+    large = ManifestFile(name="b", path="/manifests/b", digest="1", trouble=FileTrouble.PENDING, reason="Reading")
+    outcome = fold({key("x"): X_IN_A}, SourceSnapshot(path="/manifests", certain=True, files=(large,)), {})
+    assert (kept(outcome), removed(outcome)) == ("x", {})
 
 
 def test_a_rename_seen_as_neither_name_then_the_new_one() -> None:
