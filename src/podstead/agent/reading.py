@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 DECODE_SECONDS = 0.01
 # How long a refused content may still be half of a write; shown as Pending until then.
 SETTLE_SECONDS = 1.0
+# How soon a file is read again of which nothing could be found out: the machine had no process or no time for it.
+AGAIN_SECONDS = 30.0
 
 
 class FileDecoder(Protocol):
@@ -93,14 +95,24 @@ class FileReader:
     async def _decode(self, file: ManifestFile) -> Reading | None:
         """Return what a file says; None where a mistake of ours came between: it is that file's, not the node's."""
         try:
-            return await self._decoder.decode(file)
+            reading = await self._decoder.decode(file)
         except Exception:
             log.exception("file %s cannot be read by our own mistake", file.name)
             return None
+        else:
+            if reading.unsure:
+                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._decode_again, file.digest)
+            return reading
         finally:
             if file.digest in self._late:
                 self._late.discard(file.digest)
                 self._again()
+
+    def _decode_again(self, digest: str) -> None:
+        """Forget a reading that may be another by now, and ask for the pass that reads anew: no look need come before."""
+        if (task := self._decoding.get(digest)) is not None and task.done():
+            del self._decoding[digest]
+            self._again()
 
     def unsettled(self, snapshot: SourceSnapshot) -> frozenset[str]:
         """Return the files whose content is so new that a refusal may be that of half a write (foundation 10)."""

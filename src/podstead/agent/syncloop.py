@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# How often the node's room is judged again while a pod waits for it, and how soon a failed write is tried again.
+# How often the node's room is judged again while a pod waits for it, and how soon a failed write is tried again; how often
+# a judge is asked again that could not find out what it has to know. It may keep an answer for longer than that.
 RETRY_SECONDS = 5.0
 
 
@@ -82,7 +83,7 @@ class SyncLoop:
         self._outside = False
         """Whether the pass under way waits for the disk, or for who judges files: each file has its deadline there."""
         self._waiting = False
-        """Whether some pod waits for room, or a write for another try."""
+        """Whether some pod waits for room, a file for its judge, or a write for another try."""
         self.looked = False
         """Whether the first look has been worked through."""
 
@@ -144,16 +145,17 @@ class SyncLoop:
     async def _pass(self, group: asyncio.TaskGroup) -> bool:
         """Work through the latest look; returns whether something waits for another try."""
         snapshot = self._snapshot
-        problem = None
+        problem, unsure = None, False
         if snapshot is not None:
             with self._waiting_for_others():
                 snapshot = await self._gates.verifier.verify(snapshot)
             snapshot, readings = await self._reader.read(snapshot, group)
             with self._waiting_for_others():
-                readings = await self._gates.judge.judge(snapshot, readings)
+                judged = await self._gates.judge.judge(snapshot, readings)
+            unsure = any(one.unsure and readings[name].accepted for name, one in judged.items())
             snapshot = self._gates.mark(snapshot)
             unsettled = self._reader.unsettled(snapshot)
-            folded = fold(self._table.records(), snapshot, readings, unsettled)
+            folded = fold(self._table.records(), snapshot, judged, unsettled)
             try:
                 with self._waiting_for_others():
                     await self._incarnations.apply(folded, {file.name: file for file in snapshot.files})
@@ -165,4 +167,4 @@ class SyncLoop:
             self._board.show(snapshot, folded.verdicts, problem)
             self.looked = True
         waits = self._room.judge()
-        return waits or problem is not None
+        return waits or unsure or problem is not None

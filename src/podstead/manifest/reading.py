@@ -95,7 +95,7 @@ class Reading:
     empty_list: bool = False
     """Whether it says in so many words that there is no pod: a list without items, not a file without content."""
     unsure: bool = False
-    """Whether it is refused because a judge could not find out what it has to know: another look may accept it as it is."""
+    """Whether it is refused because its reader or a judge could not find out what it has to know: later it may be accepted as it is."""
 
     @property
     def accepted(self) -> bool:

@@ -118,8 +118,8 @@ class Decoder:
                 *self._command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
             )
         except OSError as error:
-            text = f"the file is too large to be read in the agent, and no child could be started: {error.strerror}"
-            return _refused("DecodeUnavailable", text), False
+            text = f"the file is too large to be read in the agent, and no child could be started: {error.strerror}; it is tried again soon"
+            return _refused("DecodeUnavailable", text, unsure=True), False
         try:
             async with asyncio.timeout(self._wall_seconds):
                 answer = await _converse(process, data)
@@ -128,8 +128,8 @@ class Decoder:
                 return _refused("DecodeLimit", "the file unfolds to more than a node can hold: make it smaller"), True
             return (_died(status) if status else decode_reading(answer)), True
         except TimeoutError:
-            text = f"reading the file took longer than {self._wall_seconds:g} s: it is tried again at the next look"
-            return _refused("DecodeLimit", text), False
+            text = f"reading the file took longer than {self._wall_seconds:g} s: it is tried again soon"
+            return _refused("DecodeLimit", text, unsure=True), False
         except ValueError:
             return _refused("DecodeLimit", "the process that read the file gave no reading: make it smaller"), True
         finally:
@@ -173,6 +173,6 @@ def _died(status: int) -> Reading:
     return _refused("DecodeLimit", f"reading the file {why}: make it smaller and simpler")
 
 
-def _refused(reason: str, text: str) -> Reading:
+def _refused(reason: str, text: str, *, unsure: bool = False) -> Reading:
     message = Message(line=0, column=0, field="", severity=Severity.ERROR, message=text)
-    return Reading(messages=(message,), reason=reason)
+    return Reading(messages=(message,), reason=reason, unsure=unsure)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from podstead.agent import syncloop
 from podstead.agent.gates import OPEN, Gates, OpenJudge
 from podstead.agent.syncloop import SyncLoop
 from podstead.clock import Instant
-from podstead.state.sources import SourceSnapshot
+from podstead.manifest.reading import Reading
+from podstead.state.sources import ManifestFile, SourceSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-    from podstead.manifest.reading import Reading
+    import pytest
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class World:
     writing: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
     shown: asyncio.Event = field(default_factory=asyncio.Event)
+    files: tuple[ManifestFile, ...] = ()
 
     def now(self) -> Instant:
         return Instant(boot_id="b", boot=self.at, wall=0.0)
@@ -34,11 +37,11 @@ class World:
         await asyncio.sleep(seconds)
 
     async def snapshots(self) -> AsyncGenerator[SourceSnapshot, None]:
-        yield SourceSnapshot(path="/m", certain=True, files=())
+        yield SourceSnapshot(path="/m", certain=True, files=self.files)
         await asyncio.Event().wait()
 
-    async def decode(self, _file: object) -> Any:
-        raise AssertionError
+    async def decode(self, _file: object) -> Reading:
+        return Reading()
 
     def records(self) -> dict[str, object]:
         return {}
@@ -106,3 +109,24 @@ async def test_work_that_nobody_takes_up_is_a_standstill() -> None:
         sync.poke()
         sync.poke()
         assert sync.standstill(world.at + 45.0) == 45.0
+
+
+async def test_a_judge_that_found_nothing_out_is_asked_again_on_a_quiet_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network file system was away when the policy wanted to know where a path leads: no look tells that it is back."""
+    monkeypatch.setattr(syncloop, "RETRY_SECONDS", 0.01)
+    world = World(files=(ManifestFile(name="a.yaml", path="/m/a.yaml", data=b"a", digest="1", size=1),))
+    world.written.set()
+    asked, answered = 0, asyncio.Event()
+
+    class Unsure(OpenJudge):
+        async def judge(self, snapshot: SourceSnapshot, readings: Mapping[str, Reading]) -> Mapping[str, Reading]:
+            nonlocal asked
+            asked += bool(readings)
+            world.at += 10.0  # the content has stood for long
+            if asked >= 3:
+                answered.set()
+                return readings
+            return {name: replace(one, reason="PolicyViolation", unsure=True) for name, one in readings.items()}
+
+    async with running(world, Gates(verifier=OPEN.verifier, judge=Unsure())), asyncio.timeout(30):
+        await answered.wait()

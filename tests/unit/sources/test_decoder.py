@@ -180,6 +180,7 @@ async def test_a_child_without_an_end_is_killed_and_the_file_tried_again() -> No
     assert time.monotonic() - began < 5
     assert first.reason == "DecodeLimit"
     assert "longer than 0.3 s" in first.messages[0].message
+    assert first.unsure
     assert await decoder.decode(file(POD)) is not first
 
 
@@ -193,7 +194,8 @@ async def test_a_child_that_cannot_be_started_is_tried_again() -> None:
     decoder = Decoder(
         "node1", strict=False, settings=replace(WHERE, inline_bytes=0), child_command=("/nowhere/python",)
     )
-    assert (await decoder.decode(file(POD))).reason == "DecodeUnavailable"
+    reading = await decoder.decode(file(POD))
+    assert (reading.reason, reading.unsure) == ("DecodeUnavailable", True)
 
 
 async def test_a_cancelled_decode_leaves_no_child() -> None:
