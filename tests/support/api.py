@@ -151,6 +151,7 @@ async def serving(directory: Path, limits: Limits | None = None) -> AsyncIterato
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        listener.close()  # of a server that has not begun
         assert task.cancelled()
 
 

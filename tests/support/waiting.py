@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL_SECONDS = 0.03
-PATIENCE = 2.0
+PATIENCE = 3.0
 """A wait has its bound for the case that what it waits for never comes: a machine with other work takes longer."""
 
 
@@ -32,3 +33,25 @@ def wait_until(what: str, holds: Callable[[], Any], seconds: float, last: Callab
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}{trouble}{last()}")
         time.sleep(POLL_SECONDS)
+
+
+async def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
+    """Let the loop run until something holds that tells nobody of it."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.005)
+
+
+async def steady(count: Callable[[], int], turns: int = 30) -> int:
+    """Wait until something that has begun goes no further, and return where it stands.
+
+    It counts turns in which the loop really came round, for a process that others keep waiting does nothing meanwhile.
+    """
+    before, still = 0, 0
+    async with asyncio.timeout(60):
+        while still < turns:
+            await asyncio.sleep(0.01)
+            now = count()
+            still = still + 1 if now == before != 0 else 0
+            before = now
+    return before

@@ -256,16 +256,30 @@ class HttpServer:
 
         `identify` says who a new connection is, once; it must not block.
         """
+        ended = False
         async with asyncio.TaskGroup() as group:
 
             def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                group.create_task(self._serve_one(reader, writer, identify))
+                if ended:  # it was on its way when the listening ended
+                    writer.transport.abort()
+                    return
+                served = group.create_task(self._serve_one(reader, writer, identify))
+                # Not by the task itself, which the end of the server cancels before it has begun, too.
+                served.add_done_callback(lambda _: _leave(writer))
 
-            server = await asyncio.start_server(accepted, sock=listener)
+            server = await asyncio.start_server(accepted, sock=listener, start_serving=False)
             try:
+                await server.start_serving()  # a cancellation may come here already
                 await asyncio.Event().wait()
             finally:
-                server.close()
+                ended = True
+                asyncio.get_running_loop().remove_reader(listener)
+                try:
+                    await asyncio.sleep(
+                        0
+                    )  # CPython hands over what it has accepted a turn later, if the server is open
+                finally:
+                    server.close()
 
     async def _serve_one(
         self,
@@ -285,5 +299,9 @@ class HttpServer:
             _log.exception("Connection failed")
         finally:
             self._open -= 1
-            if not writer.is_closing():
-                writer.transport.abort()
+
+
+def _leave(writer: asyncio.StreamWriter) -> None:
+    """Close a connection that is not being closed in order."""
+    if not writer.is_closing():
+        writer.transport.abort()

@@ -12,6 +12,7 @@ import pytest
 from podstead.server.faults import ApiError, reply_to
 from podstead.server.http import HttpServer, Limits
 from podstead.server.messages import Caller, Reply, Request, Response, StreamingResponse, Upgrade
+from tests.support.waiting import steady, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,6 +26,8 @@ class Echo:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.waiting = False
+        self.sent = 0
         self.cancelled = asyncio.Event()
         self.closed = asyncio.Event()
 
@@ -32,6 +35,7 @@ class Echo:
         self.requests.append(request)
         match request.path:
             case "/slow":
+                self.waiting = True
                 try:
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
@@ -62,7 +66,6 @@ class Echo:
             self.closed.set()
 
     async def _flood(self) -> AsyncGenerator[bytes]:
-        self.sent = 0
         try:
             while True:
                 yield bytes(65536)
@@ -80,8 +83,9 @@ class Echo:
 
 
 class Served:
-    def __init__(self, path: Path, echo: Echo) -> None:
+    def __init__(self, path: Path, echo: Echo, server: HttpServer) -> None:
         self.path = path
+        self.server = server
         self.echo = echo
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -91,7 +95,7 @@ class Served:
         """Send bytes and return everything until the server closes."""
         reader, writer = await self.open()
         writer.write(data)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             got = await reader.read()
         writer.close()
         return got
@@ -107,11 +111,12 @@ async def http(directory: Path, limits: Limits | None = None) -> AsyncIterator[S
     server = HttpServer(echo, limits)
     task = asyncio.get_running_loop().create_task(server.serve(listener, lambda _: Caller(user="root")))
     try:
-        yield Served(directory / "s", echo)
+        yield Served(directory / "s", echo, server)
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        listener.close()  # of a server that has not begun
 
 
 async def test_requests_follow_one_another_on_a_connection(directory: Path) -> None:
@@ -172,7 +177,7 @@ async def test_pieces_come_as_they_are_made(directory: Path) -> None:
     async with http(directory) as served:
         reader, writer = await served.open()
         writer.write(b"GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             head = await reader.readuntil(b"\r\n\r\n")
             assert b"transfer-encoding: chunked" in head.lower()
             assert await reader.readexactly(18) == b"4\r\none\n\r\n4\r\ntwo\n\r\n"
@@ -184,10 +189,10 @@ async def test_a_client_that_goes_cancels_its_handler(directory: Path) -> None:
     async with http(directory) as served:
         _, writer = await served.open()
         writer.write(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
-        await asyncio.sleep(0.05)
+        await until(lambda: served.echo.waiting)
         assert not served.echo.cancelled.is_set()
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await served.echo.cancelled.wait()
 
 
@@ -195,12 +200,11 @@ async def test_a_client_that_takes_nothing_stops_the_stream(directory: Path) -> 
     async with http(directory) as served:
         _, writer = await served.open()
         writer.write(b"GET /flood HTTP/1.1\r\nHost: h\r\n\r\n")
-        await asyncio.sleep(0.2)
-        stuck = served.echo.sent
+        stuck = await steady(lambda: served.echo.sent)
         await asyncio.sleep(0.1)
         assert 0 < served.echo.sent == stuck < 4 << 20
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await served.echo.closed.wait()
 
 
@@ -209,7 +213,7 @@ async def test_a_mistake_in_a_stream_ends_it_visibly(directory: Path, caplog: py
         reader, writer = await served.open()
         writer.write(b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n")
         got = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionError):
                 while data := await reader.read(65536):
                     got += data
@@ -223,7 +227,7 @@ async def test_an_upgrade_hands_the_connection_over_with_what_came_early(directo
     async with http(directory) as served:
         reader, writer = await served.open()
         writer.write(b"GET /upgrade HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nearly ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             assert await reader.readexactly(6) == b"EARLY "
             writer.write(b"late")
@@ -235,10 +239,24 @@ async def test_an_upgrade_hands_the_connection_over_with_what_came_early(directo
 
 async def test_too_many_connections_are_told(directory: Path) -> None:
     async with http(directory, Limits(connections=1)) as served:
-        _, first = await served.open()
-        await asyncio.sleep(0.05)
+        reader, first = await served.open()
+        first.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n")  # from now on it counts
         got = await served.talk(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert got.startswith(b"HTTP/1.1 503 ")
         first.close()
-        await asyncio.sleep(0.05)
+        await until(lambda: not served.server._open)
         assert b"200" in await served.talk(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_no_connection_outlives_the_server_however_young(directory: Path, turns: int) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        async with http(directory):
+            client.settimeout(10)
+            client.connect(str(directory / "s"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -11,6 +10,7 @@ import msgspec
 from podstead.server.handlers import watch as watch_module
 from podstead.store.changes import NODES, PODS
 from tests.support.api import CountingVersions, pod
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     import pytest
@@ -119,7 +119,7 @@ async def test_a_client_too_far_behind_gets_an_error_event(node: Node) -> None:
     client = await node.connect()
     await client.start("GET", "/api/v1/pods?watch=true&resourceVersion=0")
     await client.event()
-    await asyncio.sleep(0.05)
+    await until(lambda: node.store._shelf(PODS).watches)
     for turn in range(1500):  # more than the store keeps for a slow client, in one turn of the loop
         node.store.put(PODS, pod("a-node1", turn=str(turn)))
     stream = Stream(client)
@@ -162,12 +162,10 @@ async def test_a_client_that_goes_leaves_no_watch_behind(node: Node) -> None:
     client = await node.connect()
     await client.start("GET", "/api/v1/nodes?watch=true")
     await client.event()
-    await asyncio.sleep(0.05)
     shelf = node.store._shelf(NODES)
-    assert len(shelf.watches) == 1
+    await until(lambda: len(shelf.watches) == 1)
     client.close()
-    await asyncio.sleep(0.05)
-    assert len(shelf.watches) == 0
+    await until(lambda: not shelf.watches)
 
 
 def test_the_simulated_versions_count_like_the_real_ones() -> None:
