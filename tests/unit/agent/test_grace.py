@@ -56,7 +56,7 @@ async def test_who_waits_within_it_is_told_of_its_new_end() -> None:
     await asyncio.sleep(0.05)
     grace.give_up()
     await both
-    assert 0.9 < loop.time() - begun < 5
+    assert 0.9 < loop.time() - begun < 25
     assert grace.in_vain
 
 

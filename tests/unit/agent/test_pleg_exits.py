@@ -50,7 +50,7 @@ async def tell(told: Told, *containers: str) -> None:
     for name in containers:
         event = RuntimeEvent(kind=EventKind.EXITED, container_id=name, exit_code=3, finished_at=7)
         told.queue.put_nowait(event)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await told.queue.join()
 
 

@@ -72,7 +72,7 @@ async def running(world: World, gates: Gates = OPEN) -> AsyncIterator[SyncLoop]:
 
 async def test_a_slow_disk_is_no_standstill_and_rest_is_none() -> None:
     world = World()
-    async with running(world) as sync, asyncio.timeout(5):
+    async with running(world) as sync, asyncio.timeout(30):
         await world.writing.wait()
         assert sync.standstill(world.at + 3600) == 0.0
         world.written.set()
@@ -92,7 +92,7 @@ async def test_judges_that_take_their_time_are_no_standstill() -> None:
             await judged.wait()
             return await super().judge(snapshot, readings)
 
-    async with running(world, Gates(verifier=OPEN.verifier, judge=Slow())) as sync, asyncio.timeout(5):
+    async with running(world, Gates(verifier=OPEN.verifier, judge=Slow())) as sync, asyncio.timeout(30):
         await judging.wait()
         assert sync.standstill(world.at + 3600) == 0.0
         judged.set()
@@ -102,7 +102,7 @@ async def test_judges_that_take_their_time_are_no_standstill() -> None:
 async def test_work_that_nobody_takes_up_is_a_standstill() -> None:
     world = World()
     world.written.set()
-    async with running(world) as sync, asyncio.timeout(5):
+    async with running(world) as sync, asyncio.timeout(30):
         await world.shown.wait()
         await asyncio.sleep(0)
         world.at += 10.0

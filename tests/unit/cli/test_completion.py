@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(sys.executable).parent
 MYSQL = ("-n", "kube-system")
-MAX_SECONDS = 5
+MAX_SECONDS = 20
 
 
 def offered(*words: str) -> list[str]:

@@ -80,7 +80,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
 def test_it_is_started_by_a_plan_that_only_root_reads(machine: Machine) -> None:
     pid = machine.start()
     assert lock_holder(machine.directory / "lock") == pid
-    deadline = time.monotonic() + 5  # it takes the lock, and becomes containerd after that
+    deadline = time.monotonic() + 45  # it takes the lock, and becomes containerd after that
     while Path(f"/proc/{pid}/cmdline").read_bytes() != "\0".join([*SLEEP, ""]).encode():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -92,7 +92,7 @@ def test_it_is_started_by_a_plan_that_only_root_reads(machine: Machine) -> None:
 
 def test_what_it_prints_goes_where_the_unit_s_output_goes(machine: Machine) -> None:
     machine.start("/bin/sh", "-c", "echo said; exec sleep 60")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 45
     while (machine.directory / "journal").read_text() != "said\n":
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -103,14 +103,14 @@ def test_what_it_prints_goes_where_the_unit_s_output_goes(machine: Machine) -> N
 def test_it_is_ended_by_systemd_which_would_start_it_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.start()
     monkeypatch.setattr(InstalledUnit, "holds", lambda *_: True)
-    assert machine.process.terminate(timeout_seconds=5)
+    assert machine.process.terminate(timeout_seconds=30)
     assert machine.asked()[-1] == f"stop {unit.UNIT}"
 
 
 def test_one_that_is_about_to_start_again_is_stopped_too(machine: Machine) -> None:
     with subprocess.Popen(SLEEP) as waiting:
         (machine.directory / "pid").write_text(str(waiting.pid))
-        assert not machine.process.terminate(timeout_seconds=5)
+        assert not machine.process.terminate(timeout_seconds=30)
     assert machine.asked() == [f"stop {unit.UNIT}"]
 
 
@@ -118,7 +118,7 @@ def test_one_that_runs_outside_of_the_unit_gets_its_signal(machine: Machine) -> 
     found, machine.unit = machine.unit, None
     machine.start()
     machine.unit = found
-    assert machine.process.terminate(timeout_seconds=5)
+    assert machine.process.terminate(timeout_seconds=30)
     assert not (machine.directory / "asked").exists()
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SLEEP = (shutil.which("sleep") or "/bin/sleep", "60")
+PATIENCE_SECONDS = 45.0
+"""For what comes at once, unless the machine has other work."""
 
 
 @pytest.fixture
@@ -52,16 +54,16 @@ def test_a_started_program_holds_the_lock_in_a_session_of_its_own(one: Container
     assert Path(f"/proc/{pid}/cmdline").read_bytes() == "\0".join([*SLEEP, ""]).encode()
     variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     assert set(variables) - {b"", b"LC_CTYPE=C.UTF-8"} == {b"A=b"}  # Python sets the locale of its children
-    assert one.terminate(timeout_seconds=5) is True
+    assert one.terminate(timeout_seconds=30) is True
     assert one.find() is None
-    assert one.terminate(timeout_seconds=5) is False
+    assert one.terminate(timeout_seconds=30) is False
 
 
 def test_children_do_not_inherit_the_lock(one: ContainerdProcess, directory: Path) -> None:
     # Shims outlive containerd: were the lock theirs too, a dead containerd could never be started again.
     shell = shutil.which("sh") or "/bin/sh"
     pid = start(one, shell, "-c", f"sleep 60 & echo $! > {directory}/child; wait")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (directory / "child").exists() or not (directory / "child").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -93,11 +95,15 @@ def test_what_cannot_be_executed_is_told(one: ContainerdProcess) -> None:
 
 
 def test_a_program_that_ignores_term_is_killed(one: ContainerdProcess) -> None:
-    start(one, sys.executable, "-c", "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
-    time.sleep(0.2)
+    script = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ignores it', flush=True); time.sleep(60)"
+    start(one, sys.executable, "-c", script)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "ignores it" not in one.ended_because():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     began = time.monotonic()
     assert one.terminate(timeout_seconds=0.3) is True
-    assert time.monotonic() - began < 4
+    assert 0.3 <= time.monotonic() - began < 30, "it would sleep for a minute"
 
 
 def test_a_stranger_on_the_socket_is_named(one: ContainerdProcess, directory: Path) -> None:
@@ -117,7 +123,7 @@ def test_a_large_log_is_set_aside_at_start(
     monkeypatch.setattr(process, "MAX_LOG_BYTES", 10)
     (directory / "log").write_text("old " * 10)
     start(one, shutil.which("sh") or "/bin/sh", "-c", "echo new; exec sleep 60")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while "new" not in one.ended_because():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -136,7 +142,7 @@ def test_the_launcher_in_the_foreground_stays_the_process(directory: Path) -> No
     command = [sys.executable, "-I", "-S", launch.__file__, "--foreground"]
     command += ["--lock", str(directory / "l"), "--log", str(directory / "o"), "--", *SLEEP]
     with subprocess.Popen(command) as running:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while lock_holder(directory / "l") != running.pid:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -167,7 +173,7 @@ def test_shims_are_known_by_their_socket_only(directory: Path) -> None:
                 assert process_.stdout.readline() == b"up\n"
             assert shim_pids(Path(mine)) == (ours.pid,)
             kill_and_wait(shim_pids(Path(mine)))
-            assert ours.wait(5) == -signal.SIGKILL
+            assert ours.wait(30) == -signal.SIGKILL
             assert theirs.poll() is None
             assert none.poll() is None
             kill_and_wait((ours.pid,))  # what is gone already is no error

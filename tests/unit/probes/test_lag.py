@@ -20,10 +20,14 @@ async def test_the_meter_sees_a_blocked_loop_only_while_open() -> None:
         begun = loop.time()
         await asyncio.sleep(0.06)
         time.sleep(0.2)  # noqa: ASYNC251 - the fault that is looked for
-        assert 0.15 < meter.worst_since(begun) < 1.0
+        assert 0.15 < meter.worst_since(begun) < loop.time() - begun
         await asyncio.sleep(0.06)
-        assert 0.15 < meter.worst_since(begun) < 1.0
-        assert meter.worst_since(loop.time()) < 0.1
+        assert 0.15 < meter.worst_since(begun) < loop.time() - begun
+        least = 1.0
+        for _ in range(10):  # on a loaded machine the loop is late by itself, now and then
+            await asyncio.sleep(0.06)
+            least = min(least, meter.worst_since(loop.time()))
+        assert least < 0.1
     await asyncio.sleep(0.06)
     assert meter._timer is None
 
@@ -39,7 +43,9 @@ async def one_failure(port: int, *, block: float) -> tuple[Prober, Changes]:
     prober.update(UID, (target(ProbeKind.LIVENESS, probe=probe, started_at=SystemClock().now().boot),))
     await asyncio.sleep(0.3)
     time.sleep(block)  # noqa: ASYNC251 - the fault that is looked for
-    await asyncio.sleep(1.2 - block)
+    async with asyncio.timeout(60):
+        while not (changes.told or prober.disregarded):  # noqa: ASYNC110 - an attempt has no event
+            await asyncio.sleep(0.05)
     return prober, changes
 
 

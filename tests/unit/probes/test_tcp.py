@@ -19,14 +19,14 @@ async def quiet(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize(("host", "dialled"), [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("127.0.0.1", "localhost")])
 async def test_a_listener_is_a_success(host: str, dialled: str) -> None:
     async with serving(quiet, host=host) as port:
-        assert (await tcp.probe(dialled, port, 2.0)).result is Result.SUCCESS
+        assert (await tcp.probe(dialled, port, 20.0)).result is Result.SUCCESS
 
 
 async def test_a_closed_port_is_a_failure_that_says_why() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
-        attempt = await tcp.probe("127.0.0.1", port, 2.0)
+        attempt = await tcp.probe("127.0.0.1", port, 20.0)
     assert attempt.result is Result.FAILURE
     assert attempt.message == f"cannot connect to 127.0.0.1:{port}: Connection refused"
 
@@ -47,7 +47,7 @@ async def test_no_answer_is_a_failure_after_the_timeout() -> None:
             one.close()
     assert attempt.result is Result.FAILURE
     assert "no answer within 0.2 s" in attempt.message
-    assert took < 2
+    assert 0.2 <= took < 20, "the kernel's own patience is minutes"
 
 
 async def test_a_name_without_an_address_is_a_failure() -> None:

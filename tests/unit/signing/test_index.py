@@ -178,10 +178,10 @@ def test_a_changed_byte_is_refused_or_means_something_else_that_is_sound(at: int
 )
 def test_hostile_documents_take_no_time(data: bytes) -> None:
     """Each is as large as may be; a tenth of the bound is usual, the rest is for slow machines."""
-    begun = time.monotonic()
+    begun = time.thread_time()
     with pytest.raises(MalformedError):
         read_index(data)
-    assert time.monotonic() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 def test_nodes_are_names_or_patterns() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import sys
 import time
@@ -18,6 +19,7 @@ from podstead.sources.content import Content
 from podstead.sources.decoder import Decoder
 from podstead.sources.wire import decode_reading, encode_reading
 from podstead.state.sources import FileTrouble, ManifestFile
+from tests.support.waiting import until
 from tests.unit.sources.test_flood import Lag
 
 POD = b"""apiVersion: v1
@@ -53,7 +55,7 @@ def padded(size: int) -> bytes:
     return POD + b"#" * (size - len(POD) - 1) + b"\n"
 
 
-def child(program: str, *, wall_seconds: float = 10.0) -> Decoder:
+def child(program: str, *, wall_seconds: float = 100.0) -> Decoder:
     """A decoder whose child is this Python program."""
     where = replace(WHERE, inline_bytes=0)
     return Decoder(
@@ -177,7 +179,7 @@ async def test_a_child_without_an_end_is_killed_and_the_file_tried_again() -> No
     decoder = child("import time; time.sleep(60)", wall_seconds=0.3)
     began = time.monotonic()
     first = await decoder.decode(file(POD))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert first.reason == "DecodeLimit"
     assert "longer than 0.3 s" in first.messages[0].message
     assert first.unsure
@@ -199,31 +201,30 @@ async def test_a_child_that_cannot_be_started_is_tried_again() -> None:
 
 
 async def test_a_cancelled_decode_leaves_no_child() -> None:
-    decoder = child("import time; time.sleep(60)")
+    decoder, others = child("import time; time.sleep(60)"), children()
     decoding = asyncio.ensure_future(decoder.decode(file(POD)))
-    await asyncio.sleep(0.3)
-    before = children()
+    await until(lambda: len(children() - others) == 1)
     decoding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await decoding
-    assert len(before) == 1
-    assert children() == []
+    assert children() <= others
 
 
-def children() -> list[int]:
+def children() -> set[int]:
     """Process ids of this process's living children."""
-    found = []
+    found = set[int]()
     for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
     return found
 
 
 async def test_at_most_two_children_at_once() -> None:
-    decoder = child("import time; time.sleep(0.4); raise SystemExit(3)")
+    decoder, others = child("import time; time.sleep(0.4); raise SystemExit(3)"), children()
     decoding = [asyncio.ensure_future(decoder.decode(file(b"%d" % number))) for number in range(5)]
     most = 0
     while not all(one.done() for one in decoding):
-        most = max(most, len(children()))
+        most = max(most, len(children() - others))
         await asyncio.sleep(0.02)
     assert most == 2
 

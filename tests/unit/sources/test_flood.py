@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podstead.sources.timing import Timing
+from tests.support.computing import without_garbage
 from tests.unit.sources.viewer import Viewer, data_of, settings
 
 if TYPE_CHECKING:
@@ -57,15 +57,11 @@ class Lag:
         self.worst = 0.0
 
     async def run(self) -> None:
-        gc.collect()
-        gc.freeze()
-        try:
+        with without_garbage():
             while True:
                 before = time.thread_time()
                 await asyncio.sleep(0.002)
                 self.worst = max(self.worst, time.thread_time() - before)
-        finally:
-            gc.unfreeze()
 
 
 def fill(directory: Path, count: int, suffix: str) -> None:

@@ -76,7 +76,7 @@ class Viewer:
                     self.seen.append((time.monotonic(), snapshot))
                     self._news.notify_all()
 
-    async def until(self, met: Callable[[SourceSnapshot], bool], seconds: float = 20.0) -> SourceSnapshot:
+    async def until(self, met: Callable[[SourceSnapshot], bool], seconds: float = 60.0) -> SourceSnapshot:
         """Wait for the last snapshot to fulfil a condition and return it."""
         try:
             async with asyncio.timeout(seconds), self._news:
@@ -88,7 +88,7 @@ class Viewer:
             raise AssertionError(f"not seen in {seconds} s; last was {self.seen[-1:]}") from None
         return self.seen[-1][1]
 
-    async def content(self, name: str, data: bytes, seconds: float = 20.0) -> SourceSnapshot:
+    async def content(self, name: str, data: bytes, seconds: float = 60.0) -> SourceSnapshot:
         """Wait until the file has this content."""
         return await self.until(lambda snapshot: data_of(snapshot, name) == data, seconds)
 

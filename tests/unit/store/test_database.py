@@ -11,6 +11,8 @@ import pytest
 
 from podstead.identity import PodUID, RevisionID
 from podstead.state.records import ContainerHistory, PodHistory, Transition
+from podstead.store import database as databases
+from podstead.store import history as histories
 from podstead.store.database import Database
 from podstead.store.history import HistoryStore, Intent, StoredContainer, StoredHistory
 from podstead.store.tables import MIGRATIONS
@@ -53,6 +55,17 @@ HISTORY = PodHistory(
 INTENT = Intent(uid=UID, container="mysql", kind="container", attempt=8, revision=RevisionID("aa"), at=1.5)
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on disk in the end is asked here, not how soon a disk that others use has it."""
+    monkeypatch.setattr(databases, "CLOSE_SECONDS", 60.0)
+
+
+@pytest.fixture
+def _slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories, "INTENT_SECONDS", 60.0)
+
+
 @asynccontextmanager
 async def opened(path: Path, **limits: int) -> AsyncIterator[tuple[Database, HistoryStore]]:
     database = Database(path, wall=wall, retry_seconds=0.02, **limits)
@@ -66,7 +79,7 @@ async def opened(path: Path, **limits: int) -> AsyncIterator[tuple[Database, His
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the thread that is waited for knows no event
             await asyncio.sleep(0.01)
 
@@ -75,6 +88,7 @@ def big(number: int) -> PodHistory:
     return PodHistory(containers={f"c{n}": ContainerHistory(restart_count=number) for n in range(200)})
 
 
+@pytest.mark.usefixtures("_slow_disk")
 async def test_history_intents_and_verdicts_survive(tmp_path: Path) -> None:
     path = tmp_path / "podstead.db"
     async with opened(path) as (_, store):
@@ -106,6 +120,7 @@ def test_no_field_of_history_is_forgotten() -> None:
     assert all(getattr(HISTORY.of("mysql"), name) != getattr(fresh, name) for name in fresh.__dataclass_fields__)
 
 
+@pytest.mark.usefixtures("_slow_disk")
 async def test_a_committed_intent_survives_a_process_that_dies_at_once(tmp_path: Path) -> None:
     path = tmp_path / "podstead.db"
     async with opened(path) as (_, store):
@@ -121,7 +136,7 @@ async def test_a_corrupt_file_is_set_aside_and_a_new_one_made(tmp_path: Path, sp
     async with opened(path) as (database, store):
         for number in range(50):
             store.put(PodUID(f"u{number}"), big(number))
-        assert await database.flush(5)
+        assert await database.flush(60)
     content = path.read_bytes()
     # None: pages in the middle are overwritten, as a dying disk does it.
     damaged = spoil if spoil is not None else content[:8192] + b"\xa5" * (len(content) - 8192)
@@ -152,7 +167,7 @@ async def test_a_full_disk_never_reaches_the_caller_and_is_caught_up_with(tmp_pa
         for number in range(5, 40):
             store.remove(PodUID(f"u{number}"))
         await eventually(lambda: database.problem is None)
-        assert await database.flush(5)
+        assert await database.flush(60)
     async with opened(path) as (_, store):
         assert store.load_all() == {PodUID(f"u{number}"): big(number) for number in range(5)}
         assert store.intents(UID) == (INTENT,)
@@ -172,13 +187,13 @@ async def test_a_reduced_queue_still_tells_the_whole_truth(tmp_path: Path) -> No
     path = tmp_path / "podstead.db"
     async with opened(path) as (database, store):
         store.put(PodUID("old"), HISTORY)
-        assert await database.flush(5)
+        assert await database.flush(60)
     async with opened(path, max_pending=10) as (database, store):
         store.remove(PodUID("old"))
         for number in range(100):
             store.put(PodUID(f"u{number % 8}"), big(number))
         database._refill()
-        assert await database.flush(5)
+        assert await database.flush(60)
     async with opened(path) as (_, store):
         assert set(store.load_all()) == {PodUID(f"u{number}") for number in range(8)}
         assert store.get(PodUID("u3")) == big(99)
@@ -190,7 +205,7 @@ async def test_a_file_that_turns_corrupt_at_work_is_filled_anew(
     path = tmp_path / "podstead.db"
     async with opened(path) as (database, store):
         store.put(UID, HISTORY)
-        assert await database.flush(5)
+        assert await database.flush(60)
         execute = database._connection.execute
         failures = [sqlite3.DatabaseError("database disk image is malformed")]
         failures[0].sqlite_errorcode = sqlite3.SQLITE_CORRUPT
@@ -203,7 +218,7 @@ async def test_a_file_that_turns_corrupt_at_work_is_filled_anew(
         monkeypatch.setattr(database._connection, "execute", corrupt_once)
         store.put(PodUID("u2"), HISTORY)
         await eventually(lambda: database.pending == 0 and not failures and database.problem is None)
-        assert await database.flush(5)
+        assert await database.flush(60)
         assert len(database.take_corrupt()) == 1
     async with opened(path) as (_, store):
         assert store.load_all() == {UID: HISTORY, PodUID("u2"): HISTORY}
@@ -227,7 +242,7 @@ async def test_a_value_that_sqlite_cannot_hold_does_not_end_the_writing(tmp_path
         await eventually(lambda: database.problem is not None)
         store.put(UID, HISTORY)
         await eventually(lambda: database.problem is None)
-        assert await database.flush(5)
+        assert await database.flush(60)
 
 
 async def test_a_newer_files_tables_are_used_as_they_are(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def version(item: v1.Pod) -> int:
 
 
 async def take(watch: Watch[v1.Pod], count: int) -> list[Change[v1.Pod]]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await anext(watch) for _ in range(count)]
 
 

@@ -19,6 +19,7 @@ from podstead.streaming.byte_stream import ByteStream
 from podstead.streaming.exec_bridge import ExecStreams, bridge_exec
 from podstead.streaming.websocket import ChannelSocket, choose_protocol
 from tests.simulators.spdy_runtime import SUCCESS, Session, exit_status, spdy_runtime
+from tests.support.waiting import steady
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ class WebSocketClient:
 
     async def to_the_end(self) -> v1.Status:
         """Receive until the connection closes and return the Status."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.receive():
                 pass
         return msgspec.json.decode(self.got[3], type=v1.Status)
@@ -214,7 +215,7 @@ async def test_a_client_that_goes_ends_the_runtimes_connection() -> None:
         left.set()
 
     started, left = asyncio.Event(), asyncio.Event()
-    async with spdy_runtime(command) as (_, url), bridged(url) as (client, task), asyncio.timeout(5):
+    async with spdy_runtime(command) as (_, url), bridged(url) as (client, task), asyncio.timeout(30):
         await started.wait()
         client.writer.close()
         assert await task is None
@@ -250,10 +251,9 @@ async def test_a_client_that_reads_nothing_holds_the_runtime_back() -> None:
         await session.finish(SUCCESS)
 
     async with spdy_runtime(flood) as (_, url), bridged(url, ExecStreams(stdout=True)) as (client, _):
-        await asyncio.sleep(0.5)
-        stuck = sent
+        stuck = await steady(lambda: sent)
         await asyncio.sleep(0.2)
-        assert stuck == sent < 24 << 20  # what the two sockets and our own buffers hold
+        assert 0 < stuck == sent < 24 << 20  # what the two sockets and our own buffers hold
         assert (await client.to_the_end()).status == "Success"
         assert len(client.got[1]) == 64 << 20
 
@@ -262,12 +262,13 @@ async def test_stdin_that_is_not_taken_holds_the_client_back_and_output_still_co
     async def deaf(session: Session) -> None:
         await session.opened("error", "stdin", "stdout", "stderr")
         session.taking.clear()
-        await asyncio.sleep(0.3)
+        await held_back.wait()
         await session.send("stdout", b"still here")
         session.taking.set()
         await session.stdin_ended.wait()
         await session.finish(SUCCESS)
 
+    held_back = asyncio.Event()
     async with spdy_runtime(deaf) as (runtime, url), bridged(url) as (client, _):
         sent = 0
 
@@ -280,8 +281,8 @@ async def test_stdin_that_is_not_taken_holds_the_client_back_and_output_still_co
 
         async with asyncio.TaskGroup() as group:
             group.create_task(pour())
-            await asyncio.sleep(0.2)
-            assert sent < 24 << 20
+            assert 0 < await steady(lambda: sent) < 24 << 20
+            held_back.set()
             status = await client.to_the_end()
         assert (status.status, client.text(1)) == ("Success", b"still here")
         assert len((runtime.session or pytest.fail("no session")).stdin) == 32 << 20
