@@ -6,6 +6,7 @@ policy changes, an exemption ends or the policy's file is damaged (a refusal nev
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from os import fsdecode
 from typing import TYPE_CHECKING, Protocol
@@ -146,29 +147,32 @@ class PolicyGate:
         if not self.judges:
             return readings
         judged = dict(readings)
-        for file in snapshot.files:
-            reading = readings.get(file.name)
-            if reading is None or not reading.accepted:
-                continue
-            admitted, lent = not self._everything and self._admitted(reading), self._lent(reading)
-            if admitted and not lent:
-                continue
-            led = await self._look_up(reading, by)
+        wanted = [one for file in snapshot.files if (one := self._wanted(file, readings.get(file.name))) is not None]
+        # All at once: each may wait for a dead file system, and what waits here is every edit of the node.
+        ways = await asyncio.gather(*(self._look_up(reading, by) for _, reading, _, _ in wanted))
+        for (file, reading, admitted, lent), led in zip(wanted, ways, strict=True):
             question, key = self._question(file, by, led)
-            reading = _led(reading, led)
+            marked = _led(reading, led)
             answer = await self._answer(by, file, question, key, known)
             look.leaning[file.name] = answer.lifted
-            if not answer.refused and (why := _unseen(reading, led)):
+            if not answer.refused and (why := _unseen(marked, led)):
                 answer = refusal(why, unsure=True)
             allowance = self._around.allowed(file.digest)
             if answer.refused and (allowance is not None or (admitted and lent)):
                 look.marks[file.name] = Provenance(warrant=Warrant.ALLOWED, digest=file.digest)
-                judged[file.name] = replace(reading, messages=(*reading.messages, _allowed(allowance, answer)))
+                judged[file.name] = replace(marked, messages=(*marked.messages, _allowed(allowance, answer)))
             else:
-                judged[file.name] = _with(reading, answer)
+                judged[file.name] = _with(marked, answer)
                 if lent and file.provenance is None:
                     look.marks[file.name] = UNSIGNED  # the policy admits it by now: it needs root's word no more
         return judged
+
+    def _wanted(self, file: ManifestFile, reading: Reading | None) -> tuple[ManifestFile, Reading, bool, bool] | None:
+        """Return a file that is to be judged, with whether it was admitted before, and whether by root's word alone."""
+        if reading is None or not reading.accepted:
+            return None
+        admitted, lent = not self._everything and self._admitted(reading), self._lent(reading)
+        return None if admitted and not lent else (file, reading, admitted, lent)
 
     async def _answer(
         self, by: InForce, file: ManifestFile, question: Question, key: _Key, known: Mapping[_Key, tuple[Answer, float]]

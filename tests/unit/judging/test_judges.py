@@ -71,6 +71,16 @@ async def test_a_file_of_many_dead_paths_waits_for_one(dead: DeadFileSystem, tmp
             await asyncio.sleep(0.01)
 
 
+async def test_files_that_ask_at_once_share_the_look_at_a_dead_path(dead: DeadFileSystem, tmp_path: Path) -> None:
+    made, loop = looking(), asyncio.get_running_loop()
+    begun = loop.time()
+    found = await asyncio.gather(*(made.look_up([f"/dead/{at}", str(tmp_path)], ["/dead/listed"]) for at in range(20)))
+    assert loop.time() - begun < 20 * 0.3, "side by side"
+    assert all(one.fault for of_file in found for one in of_file if one.path.startswith("/dead"))
+    assert dead.asked.count("/dead/listed") == 1
+    dead.back.set()
+
+
 async def test_paths_that_answer_slowly_have_one_bound(
     monkeypatch: pytest.MonkeyPatch, dead: DeadFileSystem, tmp_path: Path
 ) -> None:
