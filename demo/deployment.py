@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from demo.errors import DemoError
 from demo.places import CONFIGURATION, MANIFEST
+from podstead import whole_files
 from podstead.manifest.read import read_manifest
 
 if TYPE_CHECKING:
@@ -59,8 +60,5 @@ def _deploy(path: Path, content: str, mode: int, record: Record, say: Callable[[
     record.add(files=(path,))
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     # The agent leaves names with a leading dot alone, so it sees the whole file or none.
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(content, encoding="utf-8")
-    temporary.chmod(mode)
-    temporary.replace(path)
+    whole_files.write(path, content.encode(), mode=mode, durable=True)
     say(f"{path}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from demo.errors import DemoError
+from podstead import whole_files
 
 if TYPE_CHECKING:
     from demo.places import Places
@@ -80,28 +81,23 @@ class Record:
     ) -> None:
         """Write down what is about to be made; call it before making it, with what is not there yet."""
         made = self.read()
-        self._replace(
+        _write(
+            self._places.record,
             msgspec.structs.replace(
                 made,
                 trees=_more(made.trees, trees),
                 directories=_more(made.directories, directories),
                 files=_more(made.files, files),
-            )
+            ),
         )
 
     def set_agent(self, *, ours: bool) -> None:
         """Write down whether the agent was started by the demo."""
-        self._replace(msgspec.structs.replace(self.read(), agent=ours))
-
-    def _replace(self, made: Made) -> None:
-        path = self._places.record
-        temporary = path.with_name(path.name + ".new")
-        _write(temporary, made)
-        temporary.replace(path)
+        _write(self._places.record, msgspec.structs.replace(self.read(), agent=ours))
 
 
 def _write(path: Path, made: Made) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    whole_files.write(path, msgspec.json.format(msgspec.json.encode(made)) + b"\n", mode=0o644, durable=True)
 
 
 def _more(known: tuple[str, ...], new: tuple[Path, ...]) -> tuple[str, ...]:

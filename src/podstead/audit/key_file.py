@@ -82,6 +82,7 @@ def _read(data: bytes) -> tuple[str, SealingKey] | None:
 
 def keep_verification_key(directory: Path, key: VerificationKey) -> None:
     """Keep the key that verifies the seals until somebody takes it away. Raises OSError."""
+    # In place, and not as `whole_files` does: a hidden file that a crash left would hold the key, and nobody would erase it.
     descriptor = os.open(
         directory / VERIFICATION, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE
     )

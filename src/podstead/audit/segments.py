@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from podstead.audit.proof import LogFile
+from podstead.whole_files import sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,12 +120,3 @@ def make_directory(directory: Path) -> None:
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=DIRECTORY_MODE)
         sync_directory(directory.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make names durable. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

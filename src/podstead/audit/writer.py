@@ -23,9 +23,9 @@ from podstead.audit.segments import (
     read_segment,
     segment_name,
     segment_numbers,
-    sync_directory,
 )
 from podstead.state.audit import Act, AuditEntry, Fact
+from podstead.whole_files import sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -146,7 +146,7 @@ def write_image(target: Path, *, layer: BinaryIO, config: ImageConfig, names: tu
             or [manifest],
         }
     )
-    temporary = target.with_name(target.name + ".new")
+    temporary = target.with_name(target.name + ".new")  # tarfile writes it part by part: `whole_files` takes bytes
     try:
         with tarfile.open(temporary, mode="w", format=tarfile.PAX_FORMAT) as tar:
             _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from podstead import whole_files
 from podstead.containerd import locate
 from podstead.containerd.config import ContainerdConfig, check_socket_path, render_config
 from podstead.containerd.leftovers import end_leftovers
@@ -251,9 +252,7 @@ class PrivateContainerd:
         file = paths.containerd / "config.toml"
         if file.is_file() and file.read_text(encoding="utf-8") == text:
             return False
-        temporary = file.with_name("config.toml.new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
+        whole_files.write(file, text.encode(), mode=0o644, durable=False)
         return True
 
     def _start(self, programs: locate.Programs, probe: ProbeResult, environment: dict[str, str]) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead import whole_files
 from podstead.containerd.mounts import mixed_cgroup2_mounts, read_mounts
 from podstead.errors import OperatorError
 
@@ -238,9 +239,8 @@ class RuntimeProbe:
 
     def _write_cache(self, cached: _Cached) -> None:
         content = {"depends_on": cached.depends_on, "result": asdict(cached.result)}
-        temporary = self._cache.with_name(self._cache.name + ".new")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1))
-        temporary.replace(self._cache)
+        data = msgspec.json.format(msgspec.json.encode(content), indent=1)
+        whole_files.write(self._cache, data, mode=0o644, durable=False)
 
 
 def own_oom_score_adj() -> int:

@@ -12,6 +12,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from podstead import whole_files
 from podstead.config.images import Registry
 from podstead.errors import OperatorError
 
@@ -121,6 +122,4 @@ class RegistryHosts:
     def _write_host(self, host: str, text: str) -> None:
         directory = self._directory / host
         directory.mkdir(parents=True, exist_ok=True)
-        temporary = directory / "hosts.toml.new"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(directory / "hosts.toml")
+        whole_files.write(directory / "hosts.toml", text.encode(), mode=0o644, durable=False)

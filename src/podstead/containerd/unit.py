@@ -7,7 +7,6 @@ a plan for it and starts it; any other agent makes a transient unit, whose name 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podstead import whole_files
 from podstead.config.paths import DEFAULT_RUN
 from podstead.errors import OperatorError
 
@@ -141,12 +141,8 @@ def environment_text(environment: Mapping[str, str]) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write what only root may read, as a whole: systemd may start the unit at any moment."""
-    temporary = path.with_name(f"{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    temporary.replace(path)
+    """Write what only root may read, as a whole: systemd may start the unit at any moment. It lies below /run, in memory."""
+    whole_files.write(path, text.encode(), mode=0o600, durable=False)
 
 
 def _quoted(value: str) -> str:

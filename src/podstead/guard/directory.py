@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from podstead.errors import OperatorError
 from podstead.publication.settling import DIRECTORY, OTHER
+from podstead.whole_files import Hidden, staged, sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MARKER = ".podstead-guard"
 """Says whose directory it is; no kubelet reads a name that begins with a dot."""
 MODE, FILE_MODE = 0o700, 0o600
+HIDDEN = Hidden(begin=".", end=".new")
 MAX_BYTES = 2**20
 """Of a file: the guard publishes none that is larger, so a larger one is not its own."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -134,30 +136,16 @@ class PublishedDirectory:
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in its place, whole or not at all: until it has its name it begins with a dot. Raises OSError."""
-        temporary = f".{os.urandom(8).hex()}.new"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, FILE_MODE, dir_fd=self.descriptor)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - no path, a descriptor
-                os.fchmod(descriptor, FILE_MODE)
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            os.rename(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=self.descriptor)
-            raise
-        os.fsync(self.descriptor)
+        with staged(HIDDEN.name(), data, mode=FILE_MODE, durable=True, directory=self.descriptor) as content:
+            content.put(name)
+        sync_directory(self.descriptor)
 
     def remove(self, name: str) -> None:
         """Take an entry out. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
-        os.fsync(self.descriptor)
+        sync_directory(self.descriptor)
 
     def sweep(self) -> None:
-        """Remove what a crash left half written."""
-        for name in self._names():
-            if name.startswith(".") and name.endswith(".new"):
-                self.remove(name)
+        """Remove what a crash left half written. Raises OSError."""
+        HIDDEN.sweep(self.descriptor)

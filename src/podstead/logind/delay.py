@@ -10,6 +10,8 @@ import contextlib
 from math import ceil
 from pathlib import Path
 
+from podstead import whole_files
+
 DROP_IN = Path("/run/systemd/logind.conf.d/99-podstead.conf")
 """Sorts after what packages bring (unattended-upgrades sets 30 s); it is written only to raise what holds already."""
 STEP_SECONDS = 30
@@ -27,10 +29,8 @@ def write_drop_in(file: Path, seconds: int) -> None:
     """Write the setting; blocking. Raises OSError."""
     text = f"# Written by podstead while its pods need so long to end; a boot forgets it.\n[Login]\nInhibitDelayMaxSec={seconds}\n"
     file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    new = file.with_name(f".{file.name}.new")  # logind reads only what ends in .conf
-    new.write_text(text, encoding="utf-8")
-    new.chmod(0o644)
-    new.replace(file)
+    # Until it is whole its name ends in .new: logind reads only what ends in .conf. A boot forgets it, so nothing is synced.
+    whole_files.write(file, text.encode(), mode=0o644, durable=False)
 
 
 def remove_drop_in(file: Path = DROP_IN) -> bool:

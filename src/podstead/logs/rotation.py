@@ -122,6 +122,7 @@ def _compress(path: Path) -> None:
 @contextlib.contextmanager
 def _new_file(path: Path, mode: int) -> Iterator[BinaryIO]:
     """Give a new file of this mode; what was written is on disk when the block ends."""
+    # A log is copied block by block, too large for `whole_files`; which step a crash cut off is told from its name.
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o777)
     with os.fdopen(number, "wb") as file:
         yield file

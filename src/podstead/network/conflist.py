@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from podstead import whole_files
 from podstead.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -99,9 +100,8 @@ def write_conflist(network: PodNetwork, directory: Path) -> None:
     if target.is_file() and target.read_text(encoding="utf-8") == text:
         return
     directory.mkdir(parents=True, exist_ok=True)
-    temporary = directory / f".{CONFLIST_NAME}.new"  # CNI reads *.conf, *.conflist and *.json only
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    # Until it is whole its name ends in .new: CNI reads *.conf, *.conflist and *.json only.
+    whole_files.write(target, text.encode(), mode=0o644, durable=False)
 
 
 def written_cidr(directory: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,23 +17,26 @@ from podstead.sources.entry import Question, inspect_entry
 from podstead.sources.place import PlaceFault, open_place
 from podstead.sources.posture import WRITABLE
 from podstead.threads import PathThreads
+from podstead.whole_files import Hidden, staged, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import TypeVar
 
     from podstead.clock import Clock
     from podstead.config.sources import SourceSettings
     from podstead.sources.place import Place
     from podstead.state.sources import ManifestFile
+    from podstead.whole_files import Staged
 
     T = TypeVar("T")
 
 NEW_MODE = 0o600
 """Manifests hold passwords; a file that is there keeps its mode, without what lets others write."""
-STAGED = ".podstead-apply-"
+HIDDEN = Hidden(begin=".podstead-apply-", end=".tmp")
+"""The directory is the operator's: what begins so is ours to sweep, and nothing else."""
 _THREAD = "manifest directory"
-_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,53 +116,27 @@ class ManifestDirectory:
 
     def _place(self, placements: Sequence[Placement]) -> None:
         with self._open() as place:
-            self._sweep(place)
+            HIDDEN.sweep(place.descriptor)
             for one in placements:
                 present = self._inspect(place, one.name)
                 if (None if present is None else present.digest) != (one.digest or None):
                     raise OperatorError(f"{place.directory}/{one.name} was changed meanwhile: try again")
-            staged: dict[str, str] = {}
-            try:
+            with contextlib.ExitStack() as held:
+                contents = {
+                    one.name: held.enter_context(_staged(place, one.name, one.data))
+                    for one in placements
+                    if one.data is not None
+                }
                 for one in placements:
-                    if one.data is not None:
-                        staged[one.name] = _stage(place, one.name, one.data)
-                for one in placements:
-                    if one.data is None:
-                        os.unlink(one.name, dir_fd=place.descriptor)
+                    if one.name in contents:
+                        contents[one.name].put(one.name)
                     else:
-                        os.rename(staged[one.name], one.name, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
-                        del staged[one.name]
-                os.fsync(place.descriptor)
-            finally:
-                for name in staged.values():
-                    with contextlib.suppress(OSError):
-                        os.unlink(name, dir_fd=place.descriptor)
-
-    @staticmethod
-    def _sweep(place: Place) -> None:
-        """Remove what an agent left that was killed while it wrote."""
-        with os.scandir(place.descriptor) as entries:
-            leftovers = [entry.name for entry in entries if entry.name.startswith(STAGED)]
-        for name in leftovers:
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=place.descriptor)
+                        os.unlink(one.name, dir_fd=place.descriptor)
+                sync_directory(place.descriptor)
 
 
-def _stage(place: Place, name: str, data: bytes) -> str:
-    """Write what a file shall hold under a hidden name, durably, and return that."""
-    staged = f"{STAGED}{secrets.token_hex(8)}.tmp"
-    descriptor = os.open(staged, _WRITE_FLAGS, NEW_MODE, dir_fd=place.descriptor)
-    try:
-        os.fchmod(descriptor, _mode(place, name))
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        os.fsync(descriptor)
-    except OSError:
-        os.unlink(staged, dir_fd=place.descriptor)
-        raise
-    finally:
-        os.close(descriptor)
-    return staged
+def _staged(place: Place, name: str, data: bytes) -> AbstractContextManager[Staged]:
+    return staged(HIDDEN.name(), data, mode=_mode(place, name), durable=True, directory=place.descriptor)
 
 
 def _mode(place: Place, name: str) -> int:

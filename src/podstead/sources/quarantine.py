@@ -215,16 +215,20 @@ def _rename(source: int, name: str, target: int, new: str) -> None:
 
 
 def _write(directory: int, name: str, data: bytes, like: os.stat_result | None = None) -> None:
+    """Write a new file durably; on error it is gone again. Raises OSError."""
+    # Not by `whole_files`: nothing here may take the place of a file, and a copy has the owner of what it was made from.
     descriptor = os.open(name, _WRITE, 0o600, dir_fd=directory)
     try:
-        if like is not None:
-            os.fchown(descriptor, like.st_uid, like.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
-        with open(descriptor, "wb", closefd=False) as file:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+            if like is not None:
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
             file.write(data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        os.unlink(name, dir_fd=directory)
+        raise
 
 
 def _digest(descriptor: int, limit: int) -> str:

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+from podstead import whole_files
 from podstead.errors import PodsteadError
+from podstead.whole_files import Hidden, Staged, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 SYNC_THREADS = 8
 """Syncs of one batch under way at once: they wait for the same journal commit, so more gain nothing."""
-_TEMPORARY_SUFFIX = ".tmp"
+_HIDDEN = Hidden(begin=".", end=".tmp")
 
 
 class StoreError(PodsteadError):
@@ -73,20 +76,14 @@ def write_many(batch: Sequence[Write], then: Sequence[Write] = (), *, make_direc
         StoreError: a file or its directory cannot be written; no temporary file stays behind.
     """
     made = [_make_missing(stage) if make_directories else () for stage in (batch, then)]
-    staged: dict[Path, Path] = {}
-    try:
-        for item in (*batch, *then):
-            staged[item.path] = _stage(item)
-        _sync_all(_sync, tuple(staged.values()))
+    with contextlib.ExitStack() as held:
+        contents = {item.path: _stage(item, held) for item in (*batch, *then)}
+        _sync_all(_sync, tuple(contents.items()))
         for stage, parents in zip((batch, then), made, strict=True):
             for item in stage:
                 with _named("write", item.path):
-                    staged[item.path].replace(item.path)
+                    contents[item.path].put(item.path)
             _sync_all(sync_directory, tuple(dict.fromkeys((*(item.path.parent for item in stage), *parents))))
-    finally:
-        for temporary in staged.values():
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def _make_missing(batch: Sequence[Write]) -> tuple[Path, ...]:
@@ -100,27 +97,19 @@ def _make_missing(batch: Sequence[Write]) -> tuple[Path, ...]:
     return tuple(changed)
 
 
-def _stage(item: Write) -> Path:
-    """Write the content under a name that no reader takes."""
+def _stage(item: Write, held: contextlib.ExitStack) -> Staged:
+    """Write the content, to be gone when `held` ends; it is synced with those of the whole batch."""
     with _named("write", item.path):
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=_TEMPORARY_SUFFIX, dir=item.path.parent)
-    temporary = Path(name)
-    try:
-        with _named("write", item.path), os.fdopen(descriptor, "wb") as file:
-            file.write(item.data)
-            os.fchmod(file.fileno(), item.mode)
-    except StoreError:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+        hidden = item.path.with_name(_HIDDEN.name())
+        return held.enter_context(staged(hidden, item.data, mode=item.mode, durable=False))
 
 
-def _sync_all(sync: Callable[[Path], None], paths: Sequence[Path]) -> None:
+def _sync_all(sync: Callable[[T], None], these: Sequence[T]) -> None:
     """Sync all of them at once, one in this thread; an error is raised when every one has ended."""
-    beside = [_syncers().submit(sync, path) for path in paths[1:]]
+    beside = [_syncers().submit(sync, one) for one in these[1:]]
     try:
-        for path in paths[:1]:
-            sync(path)
+        for one in these[:1]:
+            sync(one)
     finally:
         wait(beside)
     for synced in beside:
@@ -136,13 +125,10 @@ def _syncers() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_syncers.cache_clear)  # a child has none of its parent's threads
 
 
-def _sync(path: Path) -> None:
+def _sync(named: tuple[Path, Staged]) -> None:
+    path, content = named
     with _named("write", path):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        content.sync()
 
 
 def sync_directory(path: Path) -> None:
@@ -152,11 +138,7 @@ def sync_directory(path: Path) -> None:
         StoreError: the directory cannot be opened or synced.
     """
     with _named("sync", path):
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        whole_files.sync_directory(path)
 
 
 def read(path: Path) -> bytes | None:
@@ -257,10 +239,13 @@ def _aside(path: Path, wall: float) -> Path:
 
 
 def sweep(directory: Path) -> None:
-    """Remove temporary files that a killed process left."""
-    for leftover in directory.glob(f".*{_TEMPORARY_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            leftover.unlink(missing_ok=True)
+    """Remove the hidden files that a killed process left; the agent of this root directory is the only one that writes.
+
+    Raises:
+        StoreError: the directory is there and cannot be read.
+    """
+    with _named("read", directory):
+        _HIDDEN.sweep(directory)
 
 
 def segment(text: str, limit: int = 200) -> str:

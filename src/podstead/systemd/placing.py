@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import enum
 import hashlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead import whole_files
 from podstead.config.paths import DEFAULT_ROOT
 from podstead.errors import OperatorError
 
@@ -174,16 +174,8 @@ def _make_directory(path: Path, mode: int) -> None:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fchmod(descriptor, FILE_MODE)
-        os.fsync(descriptor)
-    temporary.replace(path)
+    whole_files.write(path, data, mode=FILE_MODE, durable=True)
 
 
 def _checked(change: Callable[[], object], path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead import whole_files
 from podstead.volumes import atomic
 from podstead.volumes.emptydir import is_mounted, make_directory
 from podstead.volumes.mounter import MountError
@@ -58,7 +59,7 @@ def prepare(
             mounter.mount_tmpfs(path, size=SECRET_BYTES, mode=mode, gid=group)
         atomic.write(path, content, group)
         mark.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        mark.write_bytes(definition)
+        whole_files.write(mark, definition, mode=0o644, durable=False)
     except MountError as error:
         return VolumeTrouble(message=f"{begin}: {error}")
     except OSError as error:

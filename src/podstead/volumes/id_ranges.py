@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import stat
 import threading
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from podstead import whole_files
 from podstead.state.runtime import ID_RANGE
 from podstead.volumes import layout
 from podstead.volumes.files import DIRECTORY_MODE
@@ -100,15 +100,4 @@ def _write(path: Path, first: int) -> None:
     mapping = (_Mapping(host_id=first, container_id=0, length=ID_RANGE),)
     data = msgspec.json.encode(_Kept(uids=mapping, gids=mapping))
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    whole_files.write(path, data, mode=FILE_MODE, durable=True)

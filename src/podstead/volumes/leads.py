@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
+
+from podstead import whole_files
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,7 @@ def _read(kept: Path) -> dict[str, str]:
 
 
 def _write(kept: Path, known: dict[str, str]) -> None:
-    beside = kept.with_name(f".{kept.name}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(known, file)
-        beside.replace(kept)
+        whole_files.write(kept, json.dumps(known).encode(), mode=0o600, durable=True)
     except OSError as error:
         log.warning("cannot remember where paths of the node lead: %s: %s", kept, error.strerror)

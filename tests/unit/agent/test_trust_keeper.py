@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +23,7 @@ from tests.unit.signing.indexes import SOFT, STRANGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 FIRST = f"ops {SOFT.public.text}\n".encode()
 OLD = FIRST + b"# the second edition\n"
@@ -71,19 +72,19 @@ class Disk:
         self.durable = {path.relative_to(state): path.read_bytes() for path in state.rglob("*") if path.is_file()}
         self.pending: list[tuple[Path, bytes]] = []
         self.after: list[dict[Path, bytes]] = [dict(self.durable)]
-        replace, sync = Path.replace, files.sync_directory
+        rename, sync = os.rename, files.sync_directory
 
-        def renamed(path: Path, target: Path) -> Path:
+        def renamed(path: Path, target: Path, **directories: int | None) -> None:
             self.pending.append((target.relative_to(state), path.read_bytes()))
             self.after += self._failures()
-            return replace(path, target)
+            rename(path, target, **directories)
 
         def synced(directory: Path) -> None:
             sync(directory)
             self.durable |= dict(self.pending)
             self.pending = []
 
-        monkeypatch.setattr(Path, "replace", renamed)
+        monkeypatch.setattr(os, "rename", renamed)
         monkeypatch.setattr(files, "sync_directory", synced)
 
     def laid_out(self, below: Path) -> Iterator[Path]:
@@ -149,15 +150,15 @@ async def test_a_rotation_whose_record_cannot_be_written_holds_the_old_ones_also
 ) -> None:
     store = store_at(tmp_path)
     await put(store, OLD)
-    replace = Path.replace
+    rename = os.rename
 
-    def refuses(path: Path, target: Path) -> Path:
+    def refuses(path: Path, target: Path, **directories: int | None) -> None:
         if target.name == "record.json":
             raise OSError(28, "No space left on device")
-        return replace(path, target)
+        rename(path, target, **directories)
 
     with monkeypatch.context() as full:
-        full.setattr(Path, "replace", refuses)
+        full.setattr(os, "rename", refuses)
         keeper = keeper_of(store, NEW)
         await keeper.refresh()
         assert (len(keeper.signers.signers), "No space left" in keeper.troubles[0]) == (1, True)

@@ -12,8 +12,7 @@ import pytest
 from podstead.clock import SystemClock
 from podstead.config.sources import SourceSettings
 from podstead.errors import OperatorError
-from podstead.sources import placing
-from podstead.sources.placing import STAGED, ManifestDirectory, Placement
+from podstead.sources.placing import HIDDEN, ManifestDirectory, Placement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,24 +97,22 @@ async def test_a_removal(tmp_path: Path) -> None:
 
 
 async def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[str] = []
-    stage = placing._stage
+    synced: list[int] = []
 
-    def fails(place: object, name: str, data: bytes) -> str:
-        if written:
+    def fails(descriptor: int) -> None:
+        if synced:
             raise OSError(28, "No space left on device")
-        written.append(stage(place, name, data))  # type: ignore[arg-type]  # a Place
-        return written[0]
+        synced.append(descriptor)
 
-    monkeypatch.setattr(placing, "_stage", fails)
+    monkeypatch.setattr(os, "fsync", fails)
     with pytest.raises(OperatorError, match="No space left on device"):
         await directory(tmp_path).place([Placement(name="a.yaml", data=b"a"), Placement(name="b.yaml", data=b"b")])
-    assert written
+    assert synced
     assert names(tmp_path) == []
 
 
 async def test_what_a_killed_agent_left_is_swept(tmp_path: Path) -> None:
-    (tmp_path / f"{STAGED}0123.tmp").write_bytes(b"half")
+    (tmp_path / HIDDEN.name()).write_bytes(b"half")
     (tmp_path / ".mine").write_bytes(b"stays")
     await directory(tmp_path).place([Placement(name="a.yaml", data=b"a")])
     assert names(tmp_path) == [".mine", "a.yaml"]

@@ -56,6 +56,20 @@ def any_file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(quarantine, "_rename", across)
 
 
+def test_a_full_disk_leaves_the_file_where_it_is_and_nothing_of_its_story(
+    manifests: Path, cell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (manifests / "a.yaml").write_bytes(EVIL)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(QuarantineFault, match="cannot be moved: No space left on device"):
+        take(settings(manifests), cell, found(manifests))
+    assert ((manifests / "a.yaml").read_bytes(), list(cell.iterdir())) == (EVIL, [])
+
+
 @pytest.mark.usefixtures("any_file_system")
 def test_a_file_goes_with_its_story_and_comes_back(manifests: Path, cell: Path) -> None:
     (manifests / "a.yaml").write_bytes(EVIL)

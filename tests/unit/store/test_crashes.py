@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -70,8 +69,7 @@ def _arm(step: int) -> None:
 
         return stepped
 
-    tempfile.mkstemp = fatal(tempfile.mkstemp)
-    for name in ("fsync", "fdopen", "replace", "rename", "unlink", "mkdir"):
+    for name in ("open", "fsync", "fdopen", "rename", "unlink", "mkdir"):
         setattr(os, name, fatal(getattr(os, name)))
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from podstead.store import files
 from podstead.store.files import StoreError, Write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def listing(directory: Path) -> list[str]:
@@ -76,36 +79,36 @@ def test_contents_are_synced_before_names_change_and_the_directory_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
-    sync, replace = os.fsync, Path.replace
+    sync, rename = os.fsync, os.rename
 
     def fsync(descriptor: int) -> None:
         steps.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         sync(descriptor)
 
-    def rename(self: Path, target: Path) -> Path:
+    def renamed(hidden: Path, target: Path, **directories: int | None) -> None:
         steps.append(f"rename {target.name}")
-        return replace(self, target)
+        rename(hidden, target, **directories)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "replace", rename)
+    monkeypatch.setattr(os, "rename", renamed)
     files.write_many([Write(path=tmp_path / name, data=b"x") for name in ("a", "b", "c")])
     assert steps == ["file"] * 3 + ["rename a", "rename b", "rename c", "directory"]
 
 
 def test_what_names_a_batch_changes_when_that_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    sync, replace = files.sync_directory, Path.replace
+    sync, rename = files.sync_directory, os.rename
 
     def synced(path: Path) -> None:
         steps.append(f"sync {path.name}")
         sync(path)
 
-    def rename(self: Path, target: Path) -> Path:
+    def renamed(hidden: Path, target: Path, **directories: int | None) -> None:
         steps.append(f"rename {target.name}")
-        return replace(self, target)
+        rename(hidden, target, **directories)
 
     monkeypatch.setattr(files, "sync_directory", synced)
-    monkeypatch.setattr(Path, "replace", rename)
+    monkeypatch.setattr(os, "rename", renamed)
     monkeypatch.setattr(files, "SYNC_THREADS", 1)
     batch = [Write(path=tmp_path / "made" / "deep" / "a", data=b"a")]
     files.write_many(batch, [Write(path=tmp_path / "names-a", data=b"n")])

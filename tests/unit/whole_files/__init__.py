@@ -1,0 +1,1 @@
+"""The way in which every room writes a file as a whole."""
