@@ -42,7 +42,7 @@ SERVING = f"mkdir -p /tmp/w; echo up > /tmp/w/index.html; httpd -p {PORT} -h /tm
 TOLD_SECONDS = 5.0
 """Within this time what is foreign is told of (the issue's promise)."""
 PATIENCE = 3.0
-"""A busy machine's share of that."""
+"""A busy machine's share of that: the promise itself is held by tests/unit/daemon/test_foreign_schedule.py, on a clock of its own."""
 
 
 @pytest.fixture

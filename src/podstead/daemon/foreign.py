@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.5
-"""Two looks and the lists between them stay below the five seconds in which something foreign is told of."""
+"""Three looks' lists and the two waits between them stay below the five seconds in which something foreign is told of: the first
+has begun too early to see it, at the second it is doubtful, at the third certain. So the lists of one look may take 0.66 s."""
 SHOWN = 5
 """So many are named in a node's problem; each has an Event of its own."""
 REASONS = {
