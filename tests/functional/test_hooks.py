@@ -319,3 +319,12 @@ async def test_a_new_sandbox_comes_after_the_hooks(node: SimulatedNode) -> None:
     node.write("web.yaml", manifest("web", hostname="other", **pod_with(preStop=GOOD_BYE)))
     await node.until("it runs in another", lambda: [c for c in node.alive("web") if c.sandbox is not first.sandbox])
     assert commands.of(first) == ["good-bye"]
+
+
+async def test_a_hook_that_can_ask_nobody_keeps_no_container_from_being_stopped(node: SimulatedNode) -> None:
+    request = {"httpGet": {"port": 80, "host": "no..name"}}
+    node.write("web.yaml", manifest("web", **pod_with(preStop=request)))
+    await node.running_pod("web")
+    node.remove("web.yaml")
+    await node.gone("web")
+    assert "it is no host name" in node.events("FailedPreStopHook")[0]

@@ -5,6 +5,7 @@ A hook is run at least once: an agent that dies while one runs leaves no trace o
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from podstead.k8s import core_v1 as v1
     from podstead.reconcile.actions import RunPostStart, RunPreStop, StopContainer
     from podstead.state.records import Revision
+
+log = logging.getLogger(__name__)
 
 POST_START_SECONDS = 3600
 """A command or request after a start may take this long, in seconds. The kubelet has no bound, and a hook that hangs
@@ -80,6 +83,11 @@ class Hooks:
         except TimeoutError:
             if grace.in_vain:
                 return
+        except Exception:  # a hook is asked for a favour: it never keeps a container from being stopped
+            log.exception(
+                "the preStop hook of container %s of pod %s failed by our own mistake", step.name, session.key
+            )
+            attempt = Attempt(Result.ERROR, "an internal error; the agent's log has the details")
         if attempt.result is not Result.DISREGARDED:
             session.pre_stopped.add(step.id)
         if attempt.result not in {Result.SUCCESS, Result.WARNING}:
