@@ -27,7 +27,7 @@ _PATH = "/grpc.health.v1.Health/Check"
 _SERVING = 1
 _STATUS_NAMES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 _UNIMPLEMENTED = "12"
-_CONFIG = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+_CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None)
 
 
 @dataclass(slots=True)
@@ -54,6 +54,8 @@ async def probe(action: v1.GRPCAction, host: str, timeout: float) -> Attempt:  #
         return Attempt(Result.FAILURE, f"cannot speak TLS with {where}: {error.reason or 'handshake failed'}")
     except OSError as error:
         return Attempt(Result.FAILURE, f"cannot connect to {where}: {why(error)}")
+    except ValueError:
+        return Attempt(Result.FAILURE, f"cannot connect to {where}: {host!r} is no host name for TLS")
     except h2.exceptions.ProtocolError:
         return Attempt(Result.FAILURE, f"{where} does not speak gRPC")
     return _judge(reply, where)
@@ -125,7 +127,7 @@ async def _converse(
 def _take(reply: _Reply, event: h2.events.Event) -> None:
     match event:
         case h2.events.ResponseReceived() | h2.events.TrailersReceived():
-            headers = {str(name): str(value) for name, value in event.headers}
+            headers = {_text(name): _text(value) for name, value in event.headers}
             reply.http_status = headers.get(":status", reply.http_status)
             reply.grpc_status = headers.get("grpc-status", reply.grpc_status)
             reply.grpc_message = headers.get("grpc-message", reply.grpc_message)
@@ -139,6 +141,11 @@ def _take(reply: _Reply, event: h2.events.Event) -> None:
             reply.ended = True
         case _:
             pass  # settings, pings and windows are h2's business
+
+
+def _text(part: bytes | str) -> str:
+    """Return a name or value of a header; a container may have put any bytes there."""
+    return part if isinstance(part, str) else part.decode("utf-8", "replace")
 
 
 def encode_request(service: str) -> bytes:

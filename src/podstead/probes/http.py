@@ -127,8 +127,15 @@ def first_request(action: v1.HTTPGetAction, host: str, port: int, user_agent: st
     dropped = (b"host", b"connection")
     headers += [(n, v) for n, v in given if n.lower() not in dropped and not (n.lower() == b"accept" and not v)]
     headers.append((b"Connection", b"close"))
-    server_name = urlsplit(f"//{named.decode('utf-8', 'replace')}").hostname or host
-    return Request(secure, host, port, _target(action.path or "/"), tuple(headers), server_name)
+    return Request(secure, host, port, _target(action.path or "/"), tuple(headers), _name_in(named) or host)
+
+
+def _name_in(named: bytes) -> str:
+    """Return the host name of a Host header, empty where it has none."""
+    try:
+        return urlsplit(f"//{named.decode('utf-8', 'replace')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _target(path: str) -> str:
@@ -189,6 +196,9 @@ async def _open(request: Request) -> tuple[asyncio.StreamReader, asyncio.StreamW
         if request.secure:
             return await asyncio.open_connection(sock=sock, ssl=unverified(), server_hostname=request.server_name)
         return await asyncio.open_connection(sock=sock)
+    except ValueError:  # a name such as `.example.org`, which TLS cannot be told
+        sock.close()
+        raise OSError(f"{request.server_name!r} is no host name for TLS") from None
     except BaseException:
         sock.close()
         raise

@@ -24,6 +24,8 @@ OnChange = Callable[[PodUID, str, ProbeKind, ProbeVerdict, str], None]
 
 RECOVERY_SECONDS = 30.0
 """No liveness or startup failure counts this long after the runtime is back: containers that write much were blocked."""
+FAULT_SECONDS = 10.0
+"""How soon a probe that a mistake of ours has ended is begun again: nobody else would ask whether the container lives."""
 STARTED_SECONDS = 10.0
 """A startup probe that is added to a container older than this finds it started already."""
 
@@ -182,9 +184,15 @@ class Prober:
             del pod.tasks[key]
         if task.cancelled() or (error := task.exception()) is None:
             return
-        # A mistake of ours ends one probe and must be seen; the pod's next update starts it again.
+        # A mistake of ours ends one probe for a while, and must be seen.
         worker.fault()
         task.get_loop().call_exception_handler({"message": "a probe ended", "exception": error, "task": task})
+        task.get_loop().call_later(FAULT_SECONDS, self._again, pod, key, worker)
+
+    def _again(self, pod: _Pod, key: _Key, worker: ProbeWorker) -> None:
+        """Begin a probe anew, unless another one has taken its place."""
+        if self._pods.get(worker.target.uid) is pod and pod.workers.get(key) is worker:
+            self._start(pod, key)
 
     def _remove(self, pod: _Pod, wanted: dict[_Key, ProbeTarget]) -> None:
         """Stop the probes that are no longer wanted; those of a container that is still probed leave no verdict."""

@@ -36,7 +36,10 @@ async def connect(host: str, port: int) -> socket.socket:
     family = family_of(host)
     address: tuple[object, ...] = (host, port)
     if family is None:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:  # an empty label, or one of more than 63 characters: the resolver is not even asked
+            raise OSError("it is no host name") from None
         family, address = found[0][0], found[0][4]
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:

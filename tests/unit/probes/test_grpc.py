@@ -7,6 +7,8 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Any
 
+import h2.config
+import h2.connection
 import pytest
 from grpclib import GRPCError, Status
 from grpclib.const import Cardinality, Handler
@@ -151,3 +153,24 @@ async def test_a_closed_port_is_a_failure() -> None:
         pass
     attempt = await grpc.probe(v1.GRPCAction(port=port), "127.0.0.1", 20.0)
     assert attempt == Attempt(Result.FAILURE, f"cannot connect to 127.0.0.1:{port}: Connection refused")
+
+
+@pytest.mark.parametrize("status", [b"0", b"13"])
+async def test_headers_that_are_no_text_are_read_all_the_same(status: bytes) -> None:
+    """A container may put any bytes there: none of them may end the probe that asks whether it lives."""
+    headers = ((b":status", b"200"), (b"grpc-status", status), (b"grpc-message", b"\xff\xfe"), (b"x", b"\xff"))
+    server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, validate_outbound_headers=False))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.initiate_connection()
+        server.receive_data(await reader.read(65536))
+        server.send_headers(1, headers, end_stream=True)
+        writer.write(server.data_to_send())
+        await writer.drain()
+        await reader.read()
+
+    async with serving(answer) as port:
+        attempt = await grpc.probe(v1.GRPCAction(port=port), "127.0.0.1", 30.0)
+    assert attempt.result is Result.FAILURE
+    said = "no readable message" if status == b"0" else "status 13: \ufffd\ufffd"
+    assert said in attempt.message

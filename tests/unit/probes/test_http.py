@@ -189,3 +189,17 @@ async def test_tls_is_not_verified(tmp_path: Path) -> None:
         attempt = await http.probe(v1.HTTPGetAction(port=port, scheme="HTTPS"), "127.0.0.1", port, 5.0)
         assert attempt.result is Result.FAILURE
         assert "TLS" in attempt.message
+
+
+async def test_a_host_header_may_be_anything() -> None:
+    header = v1.HTTPHeader(name="Host", value="[::1")
+    attempt, _ = await ask(Web(lambda _: reply(200)), http_headers=(header,))
+    assert attempt.result is Result.SUCCESS
+
+
+@pytest.mark.parametrize("name", [".example.org", "x" * 70])
+async def test_a_host_header_that_tls_cannot_be_told_is_a_failure(name: str) -> None:
+    header = v1.HTTPHeader(name="Host", value=name)
+    attempt, port = await ask(Web(lambda _: reply(200)), http_headers=(header,), scheme="HTTPS")
+    assert attempt.result is Result.FAILURE
+    assert attempt.message == f"cannot ask 127.0.0.1:{port}: {name!r} is no host name for TLS"

@@ -10,8 +10,10 @@ import pytest
 from podstead.errors import DeadlineFault, RuntimeFault
 from podstead.identity import ContainerID, PodUID
 from podstead.k8s import core_v1 as v1
+from podstead.probes import prober as probers
 from podstead.probes.prober import Prober
 from podstead.state.probes import Outcome, PodProbes, ProbeKind, ProbeVerdict
+from podstead.state.runtime import ExecResult
 from tests.unit.probes.simulators import UID, Changes, Containers, HandClock, settle, target
 
 if TYPE_CHECKING:
@@ -308,4 +310,26 @@ async def test_a_fault_of_ours_ends_one_probe_visibly() -> None:
     assert [str(context["exception"]) for context in handled] == ["a mistake"]
     assert "Liveness probe errored: the probe was stopped by a fault of the agent" in changes.texts
     assert any(text.startswith("Readiness probe errored") for text in changes.texts)
+    await prober.close()
+
+
+async def test_a_probe_that_a_fault_of_ours_has_ended_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the pod changes: a container that hangs from now on would never be restarted."""
+    monkeypatch.setattr(probers, "FAULT_SECONDS", 0.0)
+    clock, changes, calls = HandClock(), Changes(), 0
+
+    async def broken_once(*_: object) -> ExecResult:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise AssertionError("a mistake")
+        return ExecResult(exit_code=1)
+
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    prober = Prober(broken_once, clock, changes)
+    prober.update(UID, (target(LIVE),))
+    for _ in range(100):
+        await clock.advance(1)
+        await asyncio.sleep(0.001)
+    assert prober.results(UID).outcome(target(LIVE).container_id, LIVE) is Outcome.FAILURE
     await prober.close()

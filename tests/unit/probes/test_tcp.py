@@ -54,3 +54,10 @@ async def test_a_name_without_an_address_is_a_failure() -> None:
     attempt = await tcp.probe("no-such-name.invalid", 80, 5.0)
     assert attempt.result is Result.FAILURE
     assert attempt.message.startswith("cannot connect to no-such-name.invalid:80: ")
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+async def test_what_is_no_host_name_is_a_failure(host: str) -> None:
+    attempt = await tcp.probe(host, 80, 30.0)
+    assert attempt.result is Result.FAILURE
+    assert attempt.message == f"cannot connect to {host}:80: it is no host name"
