@@ -76,15 +76,27 @@ class ImportServer:
         port = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         conversations: set[asyncio.Task[None]] = set()
+        ended = False
 
         def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            conversations.add(loop.create_task(self._converse(reader, writer)))
+            if ended:  # it was on its way when the listening ended
+                writer.transport.abort()
+                return
+            conversation = loop.create_task(self._converse(reader, writer))
+            # Not by the task itself, which the end cancels before it has begun, too.
+            conversation.add_done_callback(lambda _: writer.close())
+            conversations.add(conversation)
 
         server = await asyncio.start_server(accepted, sock=listener, limit=MAX_REQUEST_BYTES)
         try:
             yield f"http://127.0.0.1:{port}/{self._secret}/v2"
         finally:
-            server.close()
+            ended = True
+            loop.remove_reader(listener)
+            try:  # CPython hands over what it has accepted a turn later, and only to an open server
+                await asyncio.sleep(0)
+            finally:
+                server.close()
             for conversation in conversations:  # containerd keeps its connections open for later requests
                 conversation.cancel()
             if conversations:
@@ -104,8 +116,6 @@ class ImportServer:
                     await self._answer(head, writer)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, TimeoutError):
             pass  # the client has ended, or is none of ours: its pull fails and says so
-        finally:
-            writer.close()
 
     async def _answer(self, head: bytes, writer: asyncio.StreamWriter) -> None:
         method, path = _request_line(head)

@@ -274,10 +274,8 @@ class HttpServer:
             finally:
                 ended = True
                 asyncio.get_running_loop().remove_reader(listener)
-                try:
-                    await asyncio.sleep(
-                        0
-                    )  # CPython hands over what it has accepted a turn later, if the server is open
+                try:  # CPython hands over what it has accepted a turn later, and only to an open server
+                    await asyncio.sleep(0)
                 finally:
                     server.close()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -239,3 +241,18 @@ async def test_a_client_that_sends_too_much_or_goes_disturbs_nobody(tmp_path: Pa
             early.write(f"GET {path}/n/blobs/{image.blobs[-1].digest} HTTP/1.1\r\n\r\n".encode())
             early.transport.abort()
             assert (await ask(port, f"GET {path}/n/manifests/t HTTP/1.1"))[0] == 200
+
+
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_no_connection_outlives_the_serving_however_young(tmp_path: Path, turns: int) -> None:
+    oci_archive(tmp_path / "i.tar", "r.example/b:1")
+    (image,) = read_archive(tmp_path / "i.tar")
+    with (tmp_path / "i.tar").open("rb") as archive, socket.socket() as client:
+        client.settimeout(10)
+        async with ImportServer(image, archive).serving(None) as url:
+            client.connect(("127.0.0.1", split_url(url)[0]))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
