@@ -64,7 +64,7 @@ async def test_a_container_that_ignores_the_signal_is_killed_after_its_grace(sub
     await subject.client.exec_sync(container, ("true",), 10)
     began = time.monotonic()
     await subject.client.stop_container(container, 1)
-    assert 0.9 < time.monotonic() - began < 10
+    assert 0.9 < time.monotonic() - began < 25
     ended = await subject.client.container_status(container)
     assert (ended.state, ended.exit_code) == (ContainerState.EXITED, 137)
 
@@ -195,7 +195,7 @@ async def test_a_command_that_takes_too_long(subject: Subject) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineFault):
         await subject.client.exec_sync(container, ("sleep", "30"), 1)
-    assert 0.9 < time.monotonic() - began < 10
+    assert 0.9 < time.monotonic() - began < 25
 
 
 async def test_a_command_where_nothing_runs(subject: Subject) -> None:

@@ -113,7 +113,7 @@ async def test_the_one_that_uses_most_goes_and_comes_back_as_a_new_object(node: 
     assert node.restarts("large") == 0
     assert back.config.metadata.attempt == 1, "no attempt is used twice"
     changes: list[ChangeType] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while ChangeType.ADDED not in changes:
             change = await anext(watch)
             changes += [change.type] if (change.object.metadata.name or "").startswith("large") else []

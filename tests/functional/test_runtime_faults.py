@@ -170,6 +170,7 @@ async def test_an_address_that_comes_late(node: SimulatedNode) -> None:
 async def test_addresses_that_never_come_are_asked_for_at_a_bounded_pace(node: SimulatedNode) -> None:
     node.runtime.faults.add(Fault.EMPTY_IP, times=100_000)
     node.write("web.yaml", manifest("web", host_network=False))
+    await node.until("it is tried", lambda: "RunPodSandbox" in node.runtime.calls)
     await asyncio.sleep(3.0)
     assert 1 <= node.runtime.calls.count("RunPodSandbox") <= 4
     assert len(node.sandboxes("web", ready=True)) <= 1

@@ -112,7 +112,7 @@ class Session:
 
     async def opened(self, *names: str) -> None:
         """Wait until these streams are open."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             async with self.changed:
                 await self.changed.wait_for(lambda: set(names) <= set(self.streams))
 

@@ -49,7 +49,7 @@ async def runtime() -> AsyncIterator[SimulatedRuntime]:
 async def first(source: ExitSource, count: int) -> list[RuntimeEvent]:
     """Return the first events."""
     found = []
-    async with asyncio.timeout(10), aclosing(source.events()) as events:
+    async with asyncio.timeout(60), aclosing(source.events()) as events:
         async for event in events:
             found.append(event)
             if len(found) == count:
