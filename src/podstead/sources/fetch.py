@@ -69,6 +69,11 @@ def fetch(wanted: Fetch, clock: Clock) -> Fetched | None:
         raise
     except (OSError, http.client.HTTPException) as error:
         raise FetchError(_reason(error)) from None
+    except ValueError:  # its text may hold a header's value
+        raise FetchError(
+            "the URL or a header cannot be sent: a part of its host name is empty or longer than 63 characters, or there"
+            " is a letter beyond ASCII, which a URL writes as %C3%A9"
+        ) from None
 
 
 def _check_status(status: int) -> None:

@@ -121,3 +121,16 @@ def test_what_a_server_says_instead_of_http_is_shown_escaped_and_cut() -> None:
         thread.join()
     assert said.isprintable()
     assert len(said) < 300
+
+
+@pytest.mark.parametrize("url", ["http://manifests..example/", f"http://{'x' * 70}/", "http://127.0.0.1:9/\u00e9"])
+def test_a_url_that_cannot_be_sent_is_a_fault_of_the_url(url: str) -> None:
+    """Not of the loop that works on the directory too."""
+    assert refused(url).startswith("the URL or a header cannot be sent")
+
+
+def test_a_header_that_cannot_be_sent_is_not_told(server: ManifestServer) -> None:
+    wanted = Fetch(url=server.url(), headers={"X": ("s3cret\u20ac",)}, seconds=5.0, max_bytes=10)
+    with pytest.raises(FetchError, match="the URL or a header cannot be sent") as caught:
+        fetch(wanted, CLOCK)
+    assert "s3cret" not in str(caught.value)
