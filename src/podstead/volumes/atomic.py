@@ -49,7 +49,7 @@ def write(path: Path, payload: Mapping[str, FileContent], group: int | None) -> 
         if current is not None and _shows(top, current, payload, group):
             changed = _link(top, links, path)
         else:
-            current = _fill(top, payload, group)
+            current = _fill(top, payload, group, path)
             _swap(top, current, path)
             _link(top, links, path)
             changed = True
@@ -136,10 +136,22 @@ def _walk(base: int, name: str, flags: int) -> int:
         os.close(here)
 
 
-def _fill(top: int, payload: Mapping[str, FileContent], group: int | None) -> str:
-    """Write the content into a directory of its own that nothing shows yet; return its name."""
+def _fill(top: int, payload: Mapping[str, FileContent], group: int | None, path: Path) -> str:
+    """Write the content into a directory of its own that nothing shows yet; return its name.
+
+    Where it does not fit nothing stays behind: a smaller content would find no room beside it either.
+    """
     name = f"{datetime.now(UTC):..%Y_%m_%d_%H_%M_%S}.{secrets.token_hex(4)}"
-    _make_directory(top, name, group)
+    try:
+        _make_directory(top, name, group)
+        _fill_in(top, name, payload, group)
+    except OSError:
+        remove_entry(top, name, path)
+        raise
+    return name
+
+
+def _fill_in(top: int, name: str, payload: Mapping[str, FileContent], group: int | None) -> None:
     base = os.open(name, _OPEN_DIRECTORY, dir_fd=top)
     try:
         for folder in sorted({above for path in payload for above in _folders(path)}):
@@ -151,7 +163,6 @@ def _fill(top: int, payload: Mapping[str, FileContent], group: int | None) -> st
                 os.fchmod(file.fileno(), _mode(content, group))
     finally:
         os.close(base)
-    return name
 
 
 def _folders(path: str) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -179,3 +180,19 @@ def test_any_history_ends_with_the_last_content(tmp_path: Path, history: list[di
         base = (tmp_path / DATA).resolve()
         found = {str(p.relative_to(base)): p.read_bytes() for p in base.rglob("*") if p.is_file()}
         assert found == {path: c.data for path, c in content.items()}
+
+
+def test_a_content_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each try would take more of a small tmpfs, until a content that fits finds no room either."""
+    write(tmp_path, files(a="1"), None)
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fchown", full)
+        with pytest.raises(OSError, match="No space left"):
+            write(tmp_path, files(a="2", b="3"), None)
+    assert sorted(tmp_path.iterdir()) == before
+    assert shown(tmp_path) == {"a": "1"}
