@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from os import fsdecode
 from typing import TYPE_CHECKING, Protocol
 
+from podstead.agent.led_paths import LedPaths, mounted_paths
 from podstead.errors import POLICY_VIOLATION
 from podstead.judging.wire import Question, refusal
-from podstead.k8s.text import printable
 from podstead.manifest.reading import Message, Severity
 from podstead.state.audit import Act, AuditEntry, Fact
 from podstead.state.provenance import UNSIGNED, Provenance, Warrant
@@ -152,10 +151,10 @@ class PolicyGate:
         ways = await asyncio.gather(*(self._look_up(reading, by) for _, reading, _, _ in wanted))
         for (file, reading, admitted, lent), led in zip(wanted, ways, strict=True):
             question, key = self._question(file, by, led)
-            marked = _led(reading, led)
+            marked = led.noted_in(reading)
             answer = await self._answer(by, file, question, key, known)
             look.leaning[file.name] = answer.lifted
-            if not answer.refused and (why := _unseen(marked, led)):
+            if not answer.refused and (why := led.unseen(marked)):
                 answer = refusal(why, unsure=True)
             allowance = self._around.allowed(file.digest)
             if answer.refused and (allowance is not None or (admitted and lent)):
@@ -229,18 +228,18 @@ class PolicyGate:
         passed = record.rollback.passed_over if record.rollback is not None else None
         return pod.revision in {record.effective, record.candidate, passed}
 
-    async def _look_up(self, reading: Reading, by: InForce) -> tuple[WirePath, ...]:
+    async def _look_up(self, reading: Reading, by: InForce) -> LedPaths:
         """Return what the paths lead to that a verdict depends on, or that a start is compared with."""
         if not self._around.enforced() and (by.policy is None or not _restricts(by.policy)):
-            return ()
+            return LedPaths()
         rules = (by.policy.host_paths or ()) if by.policy is not None else ()
-        return await self._judges.look_up(_paths(reading), (rule.prefix for rule in rules))
+        return LedPaths(await self._judges.look_up(mounted_paths(reading), (rule.prefix for rule in rules)))
 
-    def _question(self, file: ManifestFile, by: InForce, led: tuple[WirePath, ...]) -> tuple[Question, _Key]:
+    def _question(self, file: ManifestFile, by: InForce, led: LedPaths) -> tuple[Question, _Key]:
         stands = file.provenance or UNSIGNED
         signed = stands.warrant in _ANSWERING
         now, enforce = self._around.clock.now().wall, self._around.enforced()
-        paths = led if enforce or _has_prefixes(by) else ()
+        paths = led.found if enforce or _has_prefixes(by) else ()
         digest = f"sha256:{file.digest}"
         question = Question(
             data=file.data or b"",
@@ -308,54 +307,10 @@ def _has_prefixes(by: InForce) -> bool:
     return by.policy is not None and bool(by.policy.host_paths)
 
 
-def _paths(reading: Reading) -> Iterator[str]:
-    """Yield the paths of the node that pods mount, in the spelling in which a verdict asks for them."""
-    from podstead.policy.host_paths import host_paths_of  # noqa: PLC0415 - a node without a policy does without
-
-    for pod in reading.pods:
-        yield from (path for _, _, path in host_paths_of(pod.pod))
-
-
-def _unseen(reading: Reading, found: tuple[WirePath, ...]) -> str:
-    """Return why a file is refused of which a path cannot be looked at; empty: all could be.
-
-    The first start would have nothing to compare with, and take whatever somebody has put there by then.
-    """
-    faults = {one.path: one.fault for one in found if not one.steps}
-    if not faults:
-        return ""
-    path = next((path for path in _paths(reading) if path in faults), "")
-    if not path:
-        return ""
-    why = "the policy has to know where it leads, and it is looked at again"
-    return printable(f"hostPath {path} cannot be looked at ({faults[path]}): {why}")
-
-
 def _restricts(policy: Policy) -> bool:
     from podstead.policy.host_paths import restricts_paths  # noqa: PLC0415 - a node without a policy does without
 
     return restricts_paths(policy)
-
-
-def _led(reading: Reading, found: tuple[WirePath, ...]) -> Reading:
-    """Return a reading that says where its pods' paths of the node lead; one that cannot be looked at is left out."""
-    if not found:
-        return reading
-    from podstead.policy.host_paths import host_paths_of  # noqa: PLC0415 - a node without a policy does without
-
-    real = {one.path: fsdecode(one.real) for one in found if one.steps}
-    pods = (
-        replace(
-            pod,
-            led=tuple(
-                (volume.host_path.path, real[path])
-                for _, volume, path in host_paths_of(pod.pod)
-                if volume.host_path is not None and path in real
-            ),
-        )
-        for pod in reading.pods
-    )
-    return replace(reading, pods=tuple(pods))
 
 
 def _with(reading: Reading, answer: Answer) -> Reading:
