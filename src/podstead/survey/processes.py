@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.inspection.arguments import Reader, reader_of
 from podstead.inspection.seen import SeenFile, SeenProcess
+from podstead.threads import StuckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,17 @@ def kubelet_processes(tree: Tree) -> Iterator[SeenProcess]:
     """Yield every process that could be a kubelet by its name, its program or what it calls itself."""
     for name in tree.names("/proc"):
         if name.isascii() and name.isdigit():
-            found = _process(tree, int(name))
+            found = _answering(tree, int(name))
             if found is not None:
                 yield found
+
+
+def _answering(tree: Tree, pid: int) -> SeenProcess | None:
+    """Return a process; None also where its memory or its program lies on a file system that does not answer."""
+    try:
+        return tree.patience.run(f"/proc/{pid}", lambda: _process(tree, pid))
+    except StuckError:
+        return None
 
 
 def _process(tree: Tree, pid: int) -> SeenProcess | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from podstead.inspection.arguments import Launch, Reader, reader_of
 from podstead.inspection.seen import Kind, SeenFile, SeenUnit
 from podstead.inspection.units import UNIT_PATHS, command_line, drop_in_directories, read_service, variables
+from podstead.threads import StuckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,5 +86,10 @@ def _environment_files(tree: Tree, named: EnvironmentFile) -> Iterator[SeenFile]
         yield tree.look(named.path)
         return
     below = str(tree.host("/"))
-    for path in sorted(glob.glob(str(tree.host(named.path)))):  # noqa: PTH207 - a pattern of a file, as glob(7) reads it
+    pattern = str(tree.host(named.path))
+    try:
+        paths = tree.patience.run(named.path, lambda: glob.glob(pattern))  # noqa: PTH207 - a pattern, as glob(7) reads it
+    except StuckError:
+        return
+    for path in sorted(paths):
         yield tree.look(f"/{path.removeprefix(below).lstrip('/')}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from podstead.inspection.seen import Kind, SeenFile
+from podstead.survey.patience import Patience
+from podstead.threads import StuckError
 
 MAX_LINKS = 40
 """As the kernel (path_resolution(7))."""
@@ -38,11 +40,12 @@ class Tree:
     """The files below one root. Paths given and returned begin with `/`, which is that root.
 
     Whom another root directory belongs to is root in it: so it is in a container with users of its own, and in an image that
-    a user has unpacked.
+    a user has unpacked. A path that does not answer is given up after a while, and listed in `patience.silent`.
     """
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
+        self.patience = Patience()
         self.is_whole = root == Path("/")
         status = None if self.is_whole else root.stat()
         self._uid, self._gid = (status.st_uid, status.st_gid) if status is not None else (0, 0)
@@ -52,7 +55,14 @@ class Tree:
         return self._root / path.lstrip("/")
 
     def resolve(self, path: str) -> Resolved:
-        """Return a path with its links followed within the root. Raises OSError where it leads nowhere."""
+        """Return a path with its links followed within the root. Raises OSError where it leads nowhere, or nothing answers."""
+        return self.patience.run(path, lambda: self._resolve(path))
+
+    def _at(self, path: str) -> Path:
+        """Return where a path lies, to be touched now. Raises OSError where nothing there has answered before."""
+        return self.patience.touch(self.host(path))
+
+    def _resolve(self, path: str) -> Resolved:
         waiting = [part for part in reversed(PurePosixPath("/", path).parts) if part != "/"]
         here, links = PurePosixPath("/"), list[str]()
         while waiting:
@@ -61,14 +71,14 @@ class Tree:
                 here = here.parent
                 continue
             there = here / part
-            status = self.host(str(there)).lstat()
+            status = self._at(str(there)).lstat()
             if not stat.S_ISLNK(status.st_mode):
                 here = there
                 continue
             links.append(str(there))
             if len(links) > MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(there))
-            target = PurePosixPath(self.host(str(there)).readlink())
+            target = PurePosixPath(self._at(str(there)).readlink())
             here = PurePosixPath("/") if target.is_absolute() else here
             waiting += [one for one in reversed(target.parts) if one != "/"]
         return Resolved(real=str(here), links=tuple(links))
@@ -86,16 +96,24 @@ class Tree:
     def look(self, path: str, *, read: bool = True) -> SeenFile:
         """Return what stands at a path; with `read` its bytes as well. Never raises."""
         try:
-            status = self.host(path).lstat()
+            return self.patience.run(path, lambda: self._look(path, read=read))
+        except StuckError as error:
+            return SeenFile(path=path, kind=Kind.UNREADABLE, error=f"it cannot be read: {error.strerror}")
+
+    def _look(self, path: str, *, read: bool) -> SeenFile:
+        try:
+            status = self._at(path).lstat()
             target, real = "", path
             if stat.S_ISLNK(status.st_mode):
-                target = str(self.host(path).readlink())
+                target = str(self._at(path).readlink())
                 real = self.resolve(path).real
-                status = self.host(real).lstat()
+                status = self._at(real).lstat()
             seen = self._see(path, real, status, target)
             return self._with_bytes(seen) if read and seen.kind is Kind.FILE else seen
         except FileNotFoundError:
             return SeenFile(path=path, kind=Kind.MISSING, target=self._target(path))
+        except StuckError:
+            raise
         except OSError as error:
             why = f"it cannot be read: {error.strerror or error}"
             return SeenFile(path=path, kind=Kind.UNREADABLE, error=why)
@@ -113,7 +131,10 @@ class Tree:
 
     def listed(self, path: str) -> tuple[str, ...]:
         """Return the names in a directory, sorted by their bytes. Raises OSError."""
-        return tuple(sorted((one.name for one in self.host(self.resolve(path).real).iterdir()), key=os.fsencode))
+        return self.patience.run(path, lambda: self._listed(path))
+
+    def _listed(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted((one.name for one in self._at(self.resolve(path).real).iterdir()), key=os.fsencode))
 
     def way(self, real: str) -> tuple[SeenFile, ...]:
         """Return the directories from the root to a path without links, the path itself left out unless it is one."""
@@ -136,7 +157,7 @@ class Tree:
 
     def _target(self, path: str) -> str:
         try:
-            return str(self.host(path).readlink())
+            return str(self._at(path).readlink())
         except OSError:
             return ""
 
@@ -160,7 +181,7 @@ class Tree:
 
     def _with_bytes(self, seen: SeenFile) -> SeenFile:
         """Return the file with its bytes, its mode and owner those of the very descriptor that was read."""
-        descriptor = os.open(self.host(seen.real), _FLAGS)
+        descriptor = os.open(self._at(seen.real), _FLAGS)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, opened with flags of its own
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

@@ -22,6 +22,8 @@ from podstead.policy.pod_security.levels import Level, standard
 from podstead.survey.tree import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from podstead.cli.endpoint import Endpoint
     from podstead.cli.options import Given
     from podstead.inspection.findings import Finding
@@ -42,6 +44,7 @@ def run(given: Given, endpoint: Endpoint) -> int:  # noqa: ARG001 - a command's 
         raise OperatorError(f"there is no directory {root} to inspect")
     tree = Tree(root)
     facts = _facts(given, tree)
+    facts = replace(facts, troubles=(*facts.troubles, *_unanswered(facts, tree)))
     if given.has("approve"):
         return _approve(given, tree, facts)
     report = inspect(facts, tree.real)
@@ -80,6 +83,12 @@ def _facts(given: Given, tree: Tree) -> Facts:
 
     sandboxes, troubles = pods_of(sockets)
     return replace(facts, sandboxes=sandboxes if len(troubles) < len(sockets) else None, troubles=troubles)
+
+
+def _unanswered(facts: Facts, tree: Tree) -> Iterator[tuple[str, str]]:
+    """Yield what did not answer and why, but for the places and their entries, which say it themselves."""
+    told = {path for place in facts.places for path in (place.path, *(entry.path for entry in place.entries))}
+    yield from (one for one in tree.patience.silent.items() if one[0] not in told)
 
 
 def _baseline(given: Given, tree: Tree) -> SeenFile | None:
