@@ -41,6 +41,8 @@ class Connection:
         self._max_bytes = max_bytes
         self._wall = wall
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the open file."""
 
     def open(self) -> CorruptFile | None:
         """Open the file, or a new one in its place where it is corrupt; then return what was set aside.
@@ -80,6 +82,9 @@ class Connection:
             sqlite3.Error: none of them took effect.
         """
         connection = self._require()
+        if self._named() != self._file:
+            # SQLite would write on, to a file without a name.
+            raise _damaged("its file was removed, or another put in its place")
         connection.execute("BEGIN IMMEDIATE")
         try:
             for statement in statements:
@@ -123,10 +128,17 @@ class Connection:
         connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // PAGE_BYTES)}")
         checked = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if checked != ("ok",):
-            damaged = sqlite3.DatabaseError(str(checked[0]))
-            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise damaged
+            raise _damaged(str(checked[0]))
         self._migrate(connection)
+        self._file = self._named()
+
+    def _named(self) -> tuple[int, int] | None:
+        """Return which file has the database's name now, None where none has."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -143,3 +155,10 @@ class Connection:
             if companion.exists():
                 files.set_aside(companion, self._wall())
         return CorruptFile(path=self._path, kept_at=kept, reason=reason)
+
+
+def _damaged(why: str) -> sqlite3.DatabaseError:
+    """Return the error of a file that is to be renewed."""
+    error = sqlite3.DatabaseError(why)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

@@ -224,6 +224,25 @@ async def test_a_file_that_turns_corrupt_at_work_is_filled_anew(
         assert store.load_all() == {UID: HISTORY, PodUID("u2"): HISTORY}
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_is_removed_at_work_is_made_anew(tmp_path: Path, replaced: bool) -> None:
+    """SQLite writes on without a word, and nothing of it is there after the agent's next start."""
+    path = tmp_path / "podstead.db"
+    async with opened(path) as (database, store):
+        store.put(UID, HISTORY)
+        assert await database.flush(60)
+        for file in list(tmp_path.iterdir()):  # noqa: ASYNC240 - a temporary directory answers at once
+            file.unlink()
+        if replaced:
+            path.write_bytes(b"")
+        store.put(PodUID("u2"), HISTORY)
+        await eventually(lambda: database.pending == 0 and database.problem is None)
+        assert await database.flush(60)
+        assert len(database.take_corrupt()) == 1
+    async with opened(path) as (_, store):
+        assert store.load_all() == {UID: HISTORY, PodUID("u2"): HISTORY}
+
+
 async def test_a_directory_that_cannot_be_made_is_a_problem_until_it_can(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"in the way")
     async with opened(tmp_path / "state" / "podstead.db") as (database, store):
