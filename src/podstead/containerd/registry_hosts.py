@@ -122,4 +122,5 @@ class RegistryHosts:
     def _write_host(self, host: str, text: str) -> None:
         directory = self._directory / host
         directory.mkdir(parents=True, exist_ok=True)
-        whole_files.write(directory / "hosts.toml", text.encode(), mode=0o644, durable=False)
+        # Nobody but containerd: a mirror's URL may hold a password.
+        whole_files.write(directory / "hosts.toml", text.encode(), mode=0o600, durable=False)

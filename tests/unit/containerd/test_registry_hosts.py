@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,11 @@ def test_writing_removes_what_is_not_configured(tmp_path: Path) -> None:
     RegistryHosts(tmp_path, [Registry(host="r.example")]).write()
     assert [child.name for child in tmp_path.iterdir()] == ["r.example"]
     assert [child.name for child in (tmp_path / "r.example").iterdir()] == ["hosts.toml"]
+
+
+def test_nobody_else_reads_what_may_hold_a_mirrors_password(tmp_path: Path) -> None:
+    RegistryHosts(tmp_path, [Registry(host="r.example", mirrors=("https://user:secret@mirror.example",))]).write()
+    assert stat.S_IMODE((tmp_path / "r.example" / "hosts.toml").stat().st_mode) == 0o600
 
 
 async def test_the_route_of_an_import_ends_with_it(tmp_path: Path) -> None:
