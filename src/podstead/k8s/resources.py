@@ -32,6 +32,12 @@ CFS_PERIOD_US = 100_000
 """Length of a CFS period in microseconds (kubelet: cpuCFSQuotaPeriod)."""
 MIN_QUOTA_US = 1_000
 """The kernel's smallest CFS quota in microseconds."""
+MAX_QUOTA_US = 2**44 - 1
+"""The kernel's largest CFS quota in microseconds (kernel/sched, MAX_BW)."""
+MAX_MILLI_CPU = MAX_QUOTA_US * 1000 // CFS_PERIOD_US
+"""Thousandths of a core whose quota the kernel still takes."""
+MAX_BYTES = 2**63 - 4096
+"""The largest amount that the kernel counts, in whole pages (PAGE_COUNTER_MAX), and that a 64-bit field of the CRI holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,12 @@ def cpu_shares(milli_cpu: int) -> int:
 
 def cpu_quota(milli_cpu: int, period_us: int = CFS_PERIOD_US) -> int:
     """Return the CFS quota in microseconds for thousandths of a core; 0 for no limit."""
-    return 0 if milli_cpu <= 0 else max(MIN_QUOTA_US, milli_cpu * period_us // 1000)
+    return 0 if milli_cpu <= 0 else min(MAX_QUOTA_US, max(MIN_QUOTA_US, milli_cpu * period_us // 1000))
+
+
+def largest(name: str) -> Fraction:
+    """Return the largest amount of a resource that a limit can say."""
+    return Fraction(MAX_MILLI_CPU, 1000) if name == CPU else Fraction(MAX_BYTES)
 
 
 def amounts(texts: Mapping[str, str]) -> dict[str, Fraction]:
@@ -187,4 +198,5 @@ def _milli(amount: Fraction | None) -> int:
 
 
 def _whole(amount: Fraction | None) -> int:
-    return math.ceil(amount or 0)
+    # Validation refuses more, but a runtime class of the node may add its overhead to a sum that just passed.
+    return min(MAX_BYTES, math.ceil(amount or 0))

@@ -11,8 +11,9 @@ from podstead.manifest.validate.dns import validate_dns, validate_hostnames
 from podstead.manifest.validate.findings import Findings
 from podstead.manifest.validate.metadata import validate_metadata
 from podstead.manifest.validate.operating_system import validate_os
+from podstead.manifest.validate.probes import GRACE_MAX
 from podstead.manifest.validate.references import validate_references
-from podstead.manifest.validate.resources import validate_overhead, validate_pod_resources
+from podstead.manifest.validate.resources import validate_overhead, validate_pod_resources, validate_totals
 from podstead.manifest.validate.scheduling import validate_scheduling
 from podstead.manifest.validate.security import validate_pod_security
 from podstead.manifest.validate.volumes import validate_volumes
@@ -28,7 +29,7 @@ def validate_pod(pod: v1.Pod, *, local_objects: bool = False) -> tuple[FieldProb
 
     The rules are those of the kubelet for static pods (spec/kubelet-static-pods.md 2.3 and 2.4). Ours alone are: a
     hostPath must be absolute, an emptyDir medium must be known, a mirror pod is refused rather than silently not
-    run; and the warnings. What the node replaces in the metadata (uid, status and the like) is the reader's matter.
+    run, numbers that no runtime or kernel can be told are refused rather than cut or wrapped; and the warnings. What the node replaces in the metadata (uid, status and the like) is the reader's matter.
     """
     found = Findings()
     validate_metadata(pod.metadata, found)
@@ -38,6 +39,7 @@ def validate_pod(pod: v1.Pod, *, local_objects: bool = False) -> tuple[FieldProb
     validate_volumes(pod, found)
     validate_pod_resources(pod, found)
     validate_overhead(pod, found)
+    validate_totals(pod, found)
     validate_pod_security(pod, found)
     validate_dns(pod.spec, found)
     validate_hostnames(pod.spec, found)
@@ -57,7 +59,10 @@ def _validate_spec(spec: v1.PodSpec, found: Findings) -> None:
     ):
         if value:
             found.named(f"spec.{name}", value, names.dns1123_subdomain(value))
+    found.within("spec.priority", spec.priority, -(2**31), 2**31 - 1)
     grace = spec.termination_grace_period_seconds
+    if grace is not None:
+        found.within("spec.terminationGracePeriodSeconds", max(0, grace), 0, GRACE_MAX)
     if grace is not None and grace < 0:
         found.warn(
             ProblemKind.INVALID,

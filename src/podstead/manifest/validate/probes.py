@@ -14,6 +14,8 @@ from podstead.manifest.validate.ports import PORT_MAX
 if TYPE_CHECKING:
     from podstead.manifest.validate.findings import Findings
 
+GRACE_MAX = (2**63 - 1) // 10**9
+"""Seconds of a grace period, 292 years: runtimes count it as nanoseconds of 64 bits, where more becomes none at all."""
 SCHEMES = ("HTTP", "HTTPS")
 INT32_MAX = 2**31 - 1
 _HEADER = re.compile(r"[-A-Za-z0-9]+")
@@ -97,6 +99,8 @@ def _validate_grace(probe: v1.Probe, name: str, path: str, found: Findings) -> N
         found.invalid(here, "not allowed here: a readinessProbe stops nothing; remove it")
     elif grace <= 0:
         found.invalid(here, f"got {grace}, expected more than 0")
+    else:
+        found.within(here, grace, 1, GRACE_MAX)
 
 
 def validate_lifecycle(container: v1.Container, path: str, pod: v1.Pod, found: Findings) -> None:

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names, quantity
-from podstead.k8s.resources import CPU, EPHEMERAL_STORAGE, HUGEPAGES_PREFIX, MEMORY, aggregate_requests, amounts
+from podstead.k8s.containers import all_containers
+from podstead.k8s.resources import (
+    CPU,
+    EPHEMERAL_STORAGE,
+    HUGEPAGES_PREFIX,
+    MEMORY,
+    aggregate_limits,
+    aggregate_requests,
+    amounts,
+    largest,
+    pod_limits,
+    pod_requests,
+)
 from podstead.manifest.resizing import NOT_REQUIRED, RESTART
 from podstead.manifest.validate.findings import quoted
 
@@ -88,6 +100,28 @@ def _validate_sums(pod: v1.Pod, given: v1.ResourceRequirements, found: Findings)
             _validate_below(container, f"spec.{kind}[{index}].resources.limits", limits, found)
 
 
+def validate_totals(pod: v1.Pod, found: Findings) -> None:
+    """Refuse amounts that pass one by one and are, together, more than a cgroup of the pod can be given."""
+    try:
+        totals = (
+            ("request", aggregate_requests(pod), pod_requests(pod)),
+            ("limit", aggregate_limits(pod), pod_limits(pod)),
+        )
+    except quantity.QuantityError:
+        return  # the text that is no quantity was named at its own field
+    alone = [{**r.requests, **r.limits} for c in all_containers(pod.spec) if (r := c.resources) is not None]
+    alone.append(pod.spec.overhead)
+    told = {name for texts in alone for name, amount in amounts(texts).items() if amount > largest(name)}
+    for verb, containers, whole in totals:
+        for name in sorted(whole.keys() - told):
+            if containers.get(name, 0) > largest(name):
+                found.invalid("spec.containers", f"together they {verb} more {name} than {_most(name)}")
+                return
+            if whole[name] > largest(name) and name in pod.spec.overhead:
+                found.invalid(f"spec.overhead[{name}]", f"with it the pod's {verb}s are more than {_most(name)}")
+                return
+
+
 def validate_overhead(pod: v1.Pod, found: Findings) -> None:
     """Judge the quantities of spec.overhead."""
     for name, text in pod.spec.overhead.items():
@@ -133,6 +167,9 @@ def _amount(path: str, text: str, found: Findings) -> Fraction | None:
         found.invalid(path, f"got {quoted(text)}, must not be negative")
         return None
     name = path.rpartition("[")[2].removesuffix("]")
+    if amount > largest(name):
+        found.invalid(path, f"got {quoted(text)}, more than {_most(name)}")
+        return None
     if name.startswith(HUGEPAGES_PREFIX):
         return _pages(path, name, text, amount, found)
     if name not in OVERCOMMITTED and amount.denominator != 1:
@@ -160,6 +197,10 @@ def _validate_name(path: str, name: str, found: Findings) -> None:
     if fault is None and "/" not in name:
         fault = "must be cpu, memory, ephemeral-storage, hugepages-SIZE or an extended resource DOMAIN/NAME"
     found.named(path, name, fault)
+
+
+def _most(name: str) -> str:
+    return f"{_text(largest(name), name)}, the largest amount that there can be"
 
 
 def _text(amount: Fraction, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from podstead.k8s import core_v1 as v1
 from podstead.k8s import names, quantity
+from podstead.k8s.resources import MAX_BYTES
 from podstead.k8s.volumes import HUGE_PAGES, huge_page_size
 from podstead.manifest.defaults import volume_sources
 from podstead.manifest.validate.content import validate_content
@@ -99,3 +100,8 @@ def _validate_empty_dir(source: v1.EmptyDirVolumeSource, path: str, pod: v1.Pod,
         found.named(f"{path}.sizeLimit", source.size_limit, fault)
     elif quantity.parse(source.size_limit) < 0:
         found.invalid(f"{path}.sizeLimit", f"got {quoted(source.size_limit)}, must not be negative")
+    elif quantity.parse(source.size_limit) > MAX_BYTES:
+        most = quantity.render(MAX_BYTES, quantity.Style.BINARY)
+        found.invalid(
+            f"{path}.sizeLimit", f"got {quoted(source.size_limit)}, more than {most}; leave it out for no limit"
+        )
