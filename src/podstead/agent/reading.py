@@ -85,7 +85,10 @@ class FileReader:
     async def _begin_decoding(self, snapshot: SourceSnapshot, group: asyncio.TaskGroup) -> None:
         """Decode what is new, and wait for it for a moment."""
         current = {file.digest: file for file in snapshot.files if file.data is not None}
-        self._decoding = {digest: task for digest, task in self._decoding.items() if digest in current}
+        for digest in self._decoding.keys() - current.keys():
+            # Nobody asks any more what was overwritten meanwhile: left to wait, it would hold up what is asked now.
+            self._late.discard(digest)
+            self._decoding.pop(digest).cancel()
         for digest in current.keys() - self._decoding.keys():
             file = current[digest]
             self._decoding[digest] = group.create_task(self._decode(file), name=f"decode {file.name}")

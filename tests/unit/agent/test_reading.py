@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podstead.agent import reading as readers
@@ -29,6 +30,24 @@ class Machine:
     async def decode(self, _: ManifestFile) -> Reading:
         self.asked += 1
         return self.answers.pop(0)
+
+
+class Slow:
+    """A decoder that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.under_way: set[str] = set()
+        self.answered: list[str] = []
+
+    async def decode(self, file: ManifestFile) -> Reading:
+        self.under_way.add(file.digest)
+        try:
+            await self.free.wait()
+            self.answered.append(file.digest)
+            return Reading()
+        finally:
+            self.under_way.discard(file.digest)
 
 
 async def read(reader: FileReader) -> Reading:
@@ -61,3 +80,16 @@ async def test_a_refusal_for_what_the_file_holds_stands(monkeypatch: pytest.Monk
         assert (await read(reader)).reason == "DecodeLimit"
         await asyncio.sleep(0.01)
     assert machine.asked == 1
+
+
+async def test_what_was_overwritten_while_it_waited_is_decoded_no_more() -> None:
+    """A file that is written faster than it is read must not let a queue grow, at whose end a good edit waits."""
+    machine = Slow()
+    reader = FileReader(machine, SystemClock(), lambda: None)
+    async with asyncio.TaskGroup() as group:
+        for digest in map(str, range(5)):
+            file = replace(LOOK.files[0], digest=digest)
+            await reader.read(replace(LOOK, files=(file,)), group)
+        assert machine.under_way == {"4"}
+        machine.free.set()
+    assert machine.answered == ["4"]
