@@ -146,6 +146,17 @@ async def test_what_was_imported_stays(node: SimulatedNode, private: None) -> No
     assert not present(node, OTHER_IMAGE)
 
 
+async def test_an_image_that_the_runtime_does_not_let_go_keeps_no_other(node: SimulatedNode, private: None) -> None:
+    node.runtime.add_image(UNUSED)
+    await node.start()
+    await node.until("the first look has ended", lambda: node.parts.upkeep.images._ages.first_seen)
+    node.runtime.faults.add(Fault.REFUSED, method="RemoveImage", message="image is in use by a container")
+    await full(node)
+    (first, *_) = node.events("ImagesRemoved")
+    assert first.startswith("removed 2 images")  # of three that no pod needs
+    assert node.runtime.faults.pending == 0
+
+
 async def test_a_runtime_that_does_not_answer_is_told_of_the_second_time(node: SimulatedNode, private: None) -> None:
     await node.start()
     node.runtime.faults.add(Fault.REFUSED, method="ListImages", times=3, message="no")

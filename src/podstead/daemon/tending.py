@@ -121,12 +121,15 @@ class Reclaim:
 
     async def run(self) -> None:
         """Do all of it; what fails is told to the log, and the rest is done."""
-        client = self._ground.connection.client
-        try:
-            for uid, container in self._pods.earlier_records():
-                await client.remove_container(container)
-                await self._pleg.refresh(uid)
-            await self._images.free_all()
-        except RuntimeFault as fault:
-            self._ground.log.warning("cannot give disk space back: %s", fault)
+        for give in (self._remove_records, self._images.free_all):
+            try:
+                await give()
+            except RuntimeFault as fault:
+                self._ground.log.warning("cannot give disk space back: %s", fault)
         await self._logs.reclaim()
+
+    async def _remove_records(self) -> None:
+        """Remove the records of earlier attempts. Raises RuntimeFault."""
+        for uid, container in self._pods.earlier_records():
+            await self._ground.connection.client.remove_container(container)
+            await self._pleg.refresh(uid)

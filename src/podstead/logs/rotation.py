@@ -75,8 +75,8 @@ def set_aside(log: Path, wall: float) -> Path:
 
 
 def put_back(log: Path, target: Path) -> None:
-    """Undo `set_aside` unless the runtime has made the log anew, whatever it answered."""
-    with contextlib.suppress(FileExistsError):
+    """Undo `set_aside` unless the runtime has made the log anew, whatever it answered, or the pod's logs are gone."""
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
         os.link(target, log)
         target.unlink()
 

@@ -15,6 +15,8 @@ from podstead.images.retention import DiskUse, ImageAges, names_of, to_remove
 from podstead.k8s.signals import Signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from podstead.clock import Clock
     from podstead.config.upkeep import ImageGCSettings
     from podstead.state.runtime import Image
@@ -94,19 +96,44 @@ class ImageKeeper:
             names = names_of(image)
             return not self._needs.may_remove(image) or not names.isdisjoint(strangers | self._needs.names())
 
-        gone, freed = [], 0
-        for image, why in to_remove(images, self._ages, keep, self._settings, excess, now):
-            if keep(image):
-                continue  # somebody needs it since this began
-            await self._runtime.remove_image(image.id)
-            await self._needs.removed(image)
-            log.info("image %s is removed: %s", _shown(image), why)
-            gone.append(image)
-            freed += image.size
-        if gone:
-            text = f"removed {len(gone)} images that no pod needs, {freed} bytes: {', '.join(map(_shown, gone))}"
-            self._recorder.node_event("ImagesRemoved", text)
-        return freed
+        gone: list[Image] = []
+        try:
+            refusal = await self._remove_each({one.id: one for one in images}, keep, excess, now, gone)
+        finally:
+            if gone:
+                text = (
+                    f"removed {len(gone)} images that no pod needs, {_size(gone)} bytes: {', '.join(map(_shown, gone))}"
+                )
+                self._recorder.node_event("ImagesRemoved", text)
+        if refusal is not None:
+            raise refusal
+        return _size(gone)
+
+    async def _remove_each(
+        self, left: dict[str, Image], keep: Callable[[Image], bool], excess: int, now: float, gone: list[Image]
+    ) -> RuntimeFault | None:
+        """Remove what may go of `left`, and note it in `gone`; return what the runtime has against one of them.
+
+        One that the runtime does not let go, as something else uses it, must not keep the others: the next in the order goes
+        in its place.
+        """
+        refusal: RuntimeFault | None = None
+        while plan := to_remove(list(left.values()), self._ages, keep, self._settings, excess - _size(gone), now):
+            for image, why in plan:
+                del left[image.id]
+                if keep(image):
+                    continue  # somebody needs it since this began
+                try:
+                    await self._runtime.remove_image(image.id)
+                except RuntimeFault as fault:
+                    if fault.transient:
+                        raise  # the others would fare alike
+                    refusal = fault
+                    continue
+                await self._needs.removed(image)
+                log.info("image %s is removed: %s", _shown(image), why)
+                gone.append(image)
+        return refusal
 
     def _tell_shortage(self, use: DiskUse, excess: int, freed: int) -> None:
         text = (
@@ -114,6 +141,10 @@ class ImageKeeper:
             f" no pod needs have {freed}"
         )
         self._recorder.node_event("FreeDiskSpaceFailed", text, warning=True)
+
+
+def _size(images: Iterable[Image]) -> int:
+    return sum(image.size for image in images)
 
 
 def _shown(image: Image) -> str:

@@ -92,6 +92,14 @@ def test_a_log_that_was_made_anew_in_spite_of_a_refusal_stays(log: Path) -> None
     assert target.read_bytes() == b"0\n"
 
 
+def test_a_log_that_went_with_its_pod_meanwhile_is_not_put_back(log: Path) -> None:
+    target = rotation.set_aside(log, WALL)
+    target.unlink()
+    log.parent.rmdir()
+    rotation.put_back(log, target)
+    assert not log.parent.exists()
+
+
 class DiedError(Exception):
     """The agent is gone at this call."""
 
