@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from podstead.k8s.labels import PRIORITY_CLASSES
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from podstead.policy import document as doc
 
 NEVER = "never"
+_DAY_SECONDS = 86_400.0
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
@@ -146,9 +147,9 @@ class Compiler:
         except ValueError:
             self._refuse(f"{path}.until", f"{shown(text)} is no day: write it as in 2027-06-30, or never")
             return 0.0
-        if _DATE.fullmatch(text):
-            moment += timedelta(days=1)  # the day itself is meant as well
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+        until = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+        # The day itself is meant as well. Added to the seconds: 9999-12-31, which many write for never, has no day after it.
+        return until + _DAY_SECONDS if _DATE.fullmatch(text) else until
 
     def _images(self, given: doc.PolicyImages) -> values.ImageRules:
         self._each("images.registries", given.registries, registry_reason)

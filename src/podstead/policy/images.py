@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from podstead.k8s.image_reference import InvalidReference, parse
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 REGISTRIES = "Image Registries"
 DENIED = "Denied Images"
 DIGESTS = "Image Digests"
+_HTTPS_PORT = re.compile(r":0*443$")
 
 
 def full_name(text: str) -> str:
@@ -67,7 +69,7 @@ def _judge(field: str, image: str, rules: ImageRules, origin: Origin) -> Iterato
         yield Breach(control=REGISTRIES, field=field, problem=f"the image {found.why}", value=image)
         return
     name = f"{found.host}/{found.path}"
-    if (denied := next((one for one in rules.deny if _within(name, one)), None)) is not None:
+    if (denied := next((one for one in rules.deny if _within(_plain(name), _plain(one))), None)) is not None:
         yield Breach(control=DENIED, field=field, problem=f"nothing may come from {denied}", value=image)
     if rules.registries and not any(_within(name, one) for one in rules.registries):
         listed = ", ".join(rules.registries)
@@ -80,3 +82,12 @@ def _judge(field: str, image: str, rules: ImageRules, origin: Origin) -> Iterato
 
 def _within(name: str, listed: str) -> bool:
     return name == listed or name.startswith(f"{listed}/")
+
+
+def _plain(name: str) -> str:
+    """Return a full name in the one spelling of its registry: DNS knows no case, and HTTPS has its port.
+
+    For what is denied alone: another spelling of what is allowed is refused, which harms nobody.
+    """
+    host, slash, path = name.partition("/")
+    return f"{_HTTPS_PORT.sub('', host).lower()}{slash}{path}"

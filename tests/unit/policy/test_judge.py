@@ -169,6 +169,23 @@ def test_images_are_of_listed_registries(image: str, refused: bool) -> None:
     assert judge(manifest(container={"image": image}), by).refused is refused
 
 
+@pytest.mark.parametrize(
+    ("image", "refused"),
+    [
+        ("evil.example/x", True),
+        ("EVIL.example/x", True),
+        ("evil.example:443/x", True),
+        ("Evil.Example:0443/x", True),
+        ("evil.example:5000/x", False),
+        ("TEAM.example/secret/x", True),
+        ("team.example/x", False),
+    ],
+)
+def test_no_other_spelling_of_a_registry_leads_past_what_is_denied(image: str, refused: bool) -> None:
+    by = policy("images: {deny: [evil.example, 'team.example:443/secret']}\n")
+    assert judge(manifest(container={"image": image}), by).refused is refused
+
+
 def test_init_containers_and_image_volumes_are_images_too() -> None:
     by = policy("images: {registries: [mysql]}\n")
     assert judge(manifest(initContainers=[{"name": "i", "image": "evil.example/i"}]), by).refused

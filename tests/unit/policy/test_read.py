@@ -23,6 +23,11 @@ EXEMPTION = f"""exemptions:
 """
 
 
+def test_the_last_day_of_the_calendar_has_an_end_too() -> None:
+    (exemption,) = policy(EXEMPTION.replace("2027-06-30", "9999-12-31")).exemptions
+    assert exemption.until == 253_402_300_800.0
+
+
 def test_a_policy_is_what_its_fields_say() -> None:
     read = policy(f"podSecurity: {{level: baseline, version: v1.30}}\nhostPaths:\n- prefix: /opt//mysql/\n{EXEMPTION}")
     assert read.standard == Standard(level=Level.BASELINE, minor=30)
