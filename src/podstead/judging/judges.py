@@ -50,8 +50,9 @@ class FileJudges:
     async def look_up(self, paths: Iterable[str], prefixes: Iterable[str]) -> tuple[WirePath, ...]:
         """Return what a file's paths of the node lead to, and the directories that the policy lists.
 
-        May be asked for many files at once. One that cannot be looked at leads nowhere. The paths have `PATH_SECONDS` together, and after one that does not answer
-        no other is asked: the file is refused for that one. A listed directory is the operator's, and has as long by itself.
+        May be asked for many files at once. One that cannot be looked at leads nowhere. The paths have `PATH_SECONDS`
+        together, and after one that does not answer no other is asked: the file is refused for that one. A listed directory
+        is the operator's, and has as long by itself.
         """
         wanted, listed = sorted(set(paths)), sorted(set(prefixes))
         if not wanted and not listed:

@@ -78,8 +78,8 @@ class Question:
     """What is judged by. `admitted` has the contents that run or wait here by their digests, with what stood for them.
 
     `allowed` has the digests that root let through for a while, with the sentence that says so. `waiting` says since when, on
-    the boot clock, something has been incomplete. `frozen`: what is new cannot be recorded, for this reason. `hints` are the commands that
-    reach who judges.
+    the boot clock, something has been incomplete. `frozen`: what is new cannot be recorded, for this reason. `hints` are the
+    commands that reach who judges.
     """
 
     mode: SignatureMode = SignatureMode.ENFORCE
