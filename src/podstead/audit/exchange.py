@@ -75,7 +75,7 @@ class _TLSConnection(http.client.HTTPSConnection):
     """Has its TLS socket before it connects.
 
     The library's own connects first and hands the socket over: a handshake without an end cannot be aborted then, and
-    of a connection that is reset in between (CPython 3.11 to 3.14) the descriptor stays open.
+    of a connection that is reset in between (CPython 3.11) the descriptor stays open.
     """
 
     def __init__(self, host: str, port: int | None, *, timeout: float, context: ssl.SSLContext) -> None:
