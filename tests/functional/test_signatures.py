@@ -284,7 +284,7 @@ async def test_signers_that_are_taken_from_the_state_make_nobody_the_first(node:
     await node.judged("more.yaml", "Rejected", "SignersMissing")
     await node.until("it is said", lambda: node.events("TrustStoreImpaired"))
     (said,) = node.events("TrustStoreImpaired")
-    assert "podstead trust rotate FILE" in said
+    assert "trust rotate FILE" in said
     assert node.alive("web") == [web], "what ran runs on"
 
     await node.parts.trust.rotate_signers(good, b"")
@@ -319,10 +319,10 @@ async def test_a_lost_record_beside_lost_signers_stops_no_agent_and_makes_nobody
     await node.judged("evil.yaml", "Rejected", "SignersMissing")
     await node.judged("more.yaml", "Rejected", "SignersMissing")
     await node.until("it is said", lambda: node.events("TrustStoreImpaired"))
-    assert "podstead trust rotate FILE --reason TEXT" in node.events("TrustStoreImpaired")[0]
+    assert "trust rotate FILE --reason TEXT" in node.events("TrustStoreImpaired")[0]
     notes = " ".join(node.parts.trust.trust().notes)
-    assert "podstead trust init" in notes
-    assert "podstead trust rotate FILE --reason TEXT" in notes
+    assert "trust init" in notes
+    assert "trust rotate FILE --reason TEXT" in notes
     assert any("record.json" in text for text in node.ground.stores.corrupt)
     node.runtime.exit_container(web.id, 1)
     again = await node.another("web", web)
